@@ -1,0 +1,1 @@
+"""Evaluation: policies in environments, one file an episode, one tidy row a file."""

@@ -1,0 +1,122 @@
+"""Rollout files to `rollouts.csv`: one tidy row for each evaluated episode.
+
+Tables and figures of control derive from this file alone. Rows carry the environment and the source
+of the training data, so that results on data collected locally never mix with results on D4RL's.
+"""
+
+import math
+import os
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from tto.data.environments import normalized_score
+from tto.errors import TTOError
+from tto.evaluation.rollout_file import SOURCES, read_rollout
+from tto.files import atomic_path
+
+COLUMNS = (
+    "dataset",
+    "method",
+    "seed",
+    "rollout",
+    "return",
+    "score",
+    "length",
+    "terminated",
+    "plan_ms_median",
+    "env",
+    "source",
+)
+KEY = ["dataset", "method", "seed", "rollout"]
+
+
+def collect_results(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
+    """One row a rollout file, with the columns of `COLUMNS`, sorted by `KEY`.
+
+    `return` is the undiscounted sum of rewards, `score` its normalised value (x100; NaN where the
+    environment has no reference), `length` in transitions, `plan_ms_median` in milliseconds a step.
+
+    Raises:
+        TTOError: no file, an unreadable one, or two files of one rollout.
+    """
+    rows = [_row(path) for path in paths]
+    if not rows:
+        raise TTOError("expected at least one rollout file, got none: evaluate first")
+    results = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(KEY, ignore_index=True)
+    _check_results(results, "rollout files")
+    return results
+
+
+def _row(path: str | os.PathLike[str]) -> dict[str, object]:
+    rollout, attributes = read_rollout(path)
+    total = rollout.total_reward
+    score = normalized_score(attributes["env_id"], total)
+    return {
+        "dataset": attributes["dataset"],
+        "method": attributes["method"],
+        "seed": attributes["seed"],
+        "rollout": attributes["rollout"],
+        "return": total,
+        "score": math.nan if score is None else float(score),
+        "length": len(rollout.rewards),
+        "terminated": rollout.terminated,
+        "plan_ms_median": 1e3 * float(np.median(rollout.plan_seconds)),
+        "env": attributes["env_id"],
+        "source": attributes["source"],
+    }
+
+
+def write_results(path: str | os.PathLike[str], results: pd.DataFrame) -> None:
+    """Write `rollouts.csv`; numbers keep all their digits, a missing score is an empty cell."""
+    with atomic_path(path) as temporary:
+        results.to_csv(temporary, index=False)
+
+
+def read_results(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read `rollouts.csv` and check it.
+
+    Raises:
+        TTOError: missing or unknown columns, NaN outside `score`, two rows of one rollout, or a
+            dataset with more than one environment or source.
+    """
+    name = os.fspath(path)
+    try:
+        results = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise TTOError(f"{name}: expected a CSV file of rollouts, got {error}") from error
+    if tuple(results.columns) != COLUMNS:
+        raise TTOError(
+            f"{name}: expected the columns {', '.join(COLUMNS)}, got {', '.join(results.columns)}"
+        )
+    results["score"] = results["score"].astype(float)
+    _check_results(results, name)
+    return results
+
+
+def _check_results(results: pd.DataFrame, name: str) -> None:
+    incomplete = {c: bool(results[c].isna().any()) for c in COLUMNS if c != "score"}
+    if any(incomplete.values()):
+        fields = ", ".join(field for field, empty in incomplete.items() if empty)
+        raise TTOError(f"{name}: expected a value in every cell, got empty ones in {fields}")
+    repeated = results[results.duplicated(KEY)]
+    if len(repeated):
+        first = repeated.iloc[0]
+        raise TTOError(
+            f"{name}: expected one row a rollout, got two for {first['dataset']}, "
+            f"{first['method']}, seed {first['seed']}, rollout {first['rollout']}: remove one"
+        )
+    for dataset, rows in results.groupby("dataset"):
+        for field in ("env", "source"):
+            values = sorted(rows[field].unique())
+            if len(values) > 1:
+                raise TTOError(
+                    f"{name}: expected one {field} for dataset {dataset}, got {', '.join(values)}: "
+                    "rename one of the datasets"
+                )
+    unknown = sorted(set(results["source"]) - set(SOURCES))
+    if unknown:
+        raise TTOError(
+            f"{name}: expected sources out of {', '.join(SOURCES)}, got {', '.join(unknown)}"
+        )

@@ -1,0 +1,113 @@
+"""Evaluated episodes as HDF5 files, the raw material of every table and figure of control."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tto.errors import TTOError
+from tto.evaluation.rollout import Rollout
+from tto.files import atomic_path
+
+FORMAT_VERSION = 1
+ATTRIBUTES: dict[str, type] = {
+    "dataset": str,
+    "method": str,
+    "seed": int,
+    "rollout": int,
+    "env_id": str,
+    "source": str,
+    "evaluation_seed": int,
+}
+SOURCES = ("d4rl", "minari", "collect", "file")
+
+
+def write_rollout(
+    path: str | os.PathLike[str], rollout: Rollout, *, attributes: Mapping[str, str | int]
+) -> None:
+    """One HDF5 file, whole or not at all.
+
+    `attributes` are exactly those of `ATTRIBUTES`: what was evaluated (dataset and its source,
+    method, run seed, rollout number) and where (environment id, reset seed).
+    """
+    _check_attributes(attributes, os.fspath(path))
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format_version"] = FORMAT_VERSION
+        for name, kind in ATTRIBUTES.items():
+            file.attrs[name] = kind(attributes[name])
+        file.attrs["terminated"] = rollout.terminated
+        file.attrs["truncated"] = rollout.truncated
+        file["observations"] = rollout.observations
+        file["actions"] = rollout.actions
+        file["rewards"] = rollout.rewards
+        file["plan_seconds"] = rollout.plan_seconds
+
+
+def read_rollout(path: str | os.PathLike[str]) -> tuple[Rollout, dict[str, Any]]:
+    """A rollout and its attributes.
+
+    Raises:
+        TTOError: no rollout file, a truncated one, another format version, or fields that disagree.
+    """
+    name = os.fspath(path)
+    try:
+        with h5py.File(path, "r") as file:
+            version = file.attrs["format_version"]
+            if version != FORMAT_VERSION:
+                raise TTOError(
+                    f"{name}: expected rollout format version {FORMAT_VERSION}, got {version}: "
+                    "evaluate again"
+                )
+            attributes = {key: kind(file.attrs[key]) for key, kind in ATTRIBUTES.items()}
+            rollout = Rollout(
+                observations=_array(file, "observations"),
+                actions=_array(file, "actions"),
+                rewards=_array(file, "rewards"),
+                terminated=bool(file.attrs["terminated"]),
+                truncated=bool(file.attrs["truncated"]),
+                plan_seconds=_array(file, "plan_seconds"),
+            )
+    except (OSError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise TTOError(
+            f"{name}: expected a rollout file, got one that cannot be read ({reason}): delete it "
+            "and evaluate again"
+        ) from error
+    _check_attributes(attributes, name)
+    _check_rollout(rollout, name)
+    return rollout, attributes
+
+
+def _array(file: h5py.File, name: str) -> np.ndarray:
+    item = file[name]
+    if not isinstance(item, h5py.Dataset):
+        raise KeyError(f"{name} is not an array")
+    return item[()]
+
+
+def _check_attributes(attributes: Mapping[str, Any], name: str) -> None:
+    if set(attributes) != set(ATTRIBUTES):
+        raise TTOError(
+            f"{name}: expected rollout attributes {sorted(ATTRIBUTES)}, got {sorted(attributes)}"
+        )
+    if attributes["source"] not in SOURCES:
+        raise TTOError(
+            f"{name}: expected a source out of {', '.join(SOURCES)}, got {attributes['source']!r}"
+        )
+
+
+def _check_rollout(rollout: Rollout, name: str) -> None:
+    length = len(rollout.rewards)
+    lengths = (len(rollout.observations) - 1, len(rollout.actions), len(rollout.plan_seconds))
+    if length == 0 or lengths != (length, length, length):
+        raise TTOError(
+            f"{name}: expected {length} transitions in every field, got observations, actions and "
+            f"plan seconds for {lengths}: evaluate again"
+        )
+    for field in ("observations", "actions", "rewards", "plan_seconds"):
+        if not np.isfinite(getattr(rollout, field)).all():
+            raise TTOError(
+                f"{name}: expected finite {field}, got NaN or infinite values: evaluate again"
+            )

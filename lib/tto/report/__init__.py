@@ -1,0 +1,1 @@
+"""Report: tables and figures, all derived from files of raw rows."""

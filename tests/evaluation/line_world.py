@@ -1,0 +1,51 @@
+"""A world small enough to be solved by hand."""
+
+import gymnasium
+import numpy as np
+
+
+class Line(gymnasium.Env):
+    """A point on a line that starts at the integer reset seed modulo 10 and moves by its action.
+
+    Observation (position, steps so far); reward = action; terminated at position >= 10; truncated
+    after 8 transitions.
+    """
+
+    observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float32)
+    action_space = gymnasium.spaces.Box(-2.0, 2.0, (1,), np.float32)
+
+    def __init__(self, broken_at: int = -1) -> None:
+        self.broken_at = broken_at
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.position, self.steps = float(seed % 10), 0
+        return self._observation(), {}
+
+    def step(self, action):
+        self.position += float(action[0])
+        self.steps += 1
+        reward = float("nan") if self.steps == self.broken_at else float(action[0])
+        return self._observation(), reward, self.position >= 10, self.steps == 8, {}
+
+    def _observation(self):
+        return np.array([self.position, self.steps], dtype=np.float32)
+
+
+class Constant:
+    """A policy that always answers with the same action and remembers what it was told."""
+
+    def __init__(self, action: float = 1.0) -> None:
+        self.action = action
+        self.masks: list[list[bool]] = []
+        self.told: list[tuple[list[float], list[float]]] = []
+
+    def reset(self) -> None:
+        self.masks, self.told = [], []
+
+    def act(self, observations, active):
+        self.masks.append(active.tolist())
+        return np.full((len(observations), 1), self.action)
+
+    def observe(self, actions, rewards) -> None:
+        self.told.append((actions[:, 0].tolist(), rewards.tolist()))

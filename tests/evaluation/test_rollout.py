@@ -1,0 +1,103 @@
+import gymnasium
+import numpy as np
+import pytest
+from line_world import Constant, Line
+from tto.errors import TTOError
+from tto.evaluation.rollout import evaluate, evaluation_seeds
+
+
+def line(env_id: str) -> gymnasium.Env:
+    return Line()
+
+
+def test_episodes_end_on_their_own_and_stay_inactive():
+    policy = Constant(1.0)
+    fast, slow = evaluate(policy, "Line", seeds=[7, 0], make=line)
+    assert fast.terminated
+    assert not fast.truncated
+    np.testing.assert_array_equal(fast.observations[:, 0], [7, 8, 9, 10])
+    np.testing.assert_array_equal(fast.rewards, [1, 1, 1])
+    assert not slow.terminated
+    assert slow.truncated
+    assert len(slow.rewards) == 8
+    assert slow.observations.shape == (9, 2)
+    assert policy.masks == [[True, True]] * 3 + [[False, True]] * 5
+    assert policy.told[2] == ([1.0, 1.0], [1.0, 1.0])
+    assert policy.told[3] == ([0.0, 1.0], [0.0, 1.0])
+
+
+def test_a_batch_equals_its_episodes_one_at_a_time():
+    seeds = [3, 9, 0, 5]
+    together = evaluate(Constant(0.7), "Line", seeds=seeds, make=line)
+    for seed, one in zip(seeds, together, strict=True):
+        (alone,) = evaluate(Constant(0.7), "Line", seeds=[seed], make=line)
+        for field in ("observations", "actions", "rewards"):
+            np.testing.assert_array_equal(getattr(alone, field), getattr(one, field))
+        assert (alone.terminated, alone.truncated) == (one.terminated, one.truncated)
+
+
+def test_actions_are_clipped_and_the_policy_is_told():
+    policy = Constant(5.0)
+    (rollout,) = evaluate(policy, "Line", seeds=[0], make=line)
+    assert rollout.actions.max() == 2.0
+    assert policy.told[0] == ([2.0], [2.0])
+    assert rollout.total_reward == 10.0
+
+
+def test_max_steps_truncates():
+    (rollout,) = evaluate(Constant(), "Line", seeds=[0], max_steps=3, make=line)
+    assert len(rollout.rewards) == 3
+    assert rollout.truncated
+
+
+def test_a_fall_on_the_last_allowed_step_is_a_termination():
+    (rollout,) = evaluate(Constant(), "Line", seeds=[7], max_steps=3, make=line)
+    assert (rollout.terminated, rollout.truncated) == (True, False)
+
+
+def test_plan_seconds_are_shared_by_active_episodes(monkeypatch):
+    ticks = iter(range(0, 1000, 6))  # each call of `act` seems to take 6 seconds
+    monkeypatch.setattr("tto.evaluation.rollout.time.perf_counter", lambda: next(ticks))
+    fast, slow = evaluate(Constant(), "Line", seeds=[8, 7], make=line)
+    np.testing.assert_array_equal(fast.plan_seconds, [3, 3])
+    np.testing.assert_array_equal(slow.plan_seconds, [3, 3, 6])
+
+
+def test_a_real_environment_repeats_itself():
+    policy = Constant(0.1)
+    policy.act = lambda observations, active: np.full((len(observations), 3), 0.1)
+    first, second = (evaluate(policy, "Hopper-v5", seeds=[4, 5], max_steps=20) for _ in range(2))
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a.observations, b.observations)
+        assert a.total_reward == b.total_reward
+    assert not np.array_equal(first[0].observations[0], first[1].observations[0])
+
+
+def test_nan_action_is_an_error():
+    with pytest.raises(TTOError, match=r"finite actions.*step 0"):
+        evaluate(Constant(float("nan")), "Line", seeds=[0], make=line)
+
+
+def test_wrong_action_shape_is_an_error():
+    policy = Constant()
+    policy.act = lambda observations, active: np.zeros((1, 3))
+    with pytest.raises(TTOError, match=r"\(2, 1\).*\(1, 3\)"):
+        evaluate(policy, "Line", seeds=[0, 1], make=line)
+
+
+def test_nan_reward_is_an_error():
+    with pytest.raises(TTOError, match=r"rewards from the simulator.*step 2"):
+        evaluate(Constant(), "Line", seeds=[0], make=lambda env_id: Line(broken_at=3))
+
+
+def test_no_seed_is_an_error():
+    with pytest.raises(TTOError, match="at least one evaluation seed"):
+        evaluate(Constant(), "Line", seeds=[], make=line)
+
+
+def test_evaluation_seeds_never_meet():
+    seeds = [s for seed in range(5) for s in evaluation_seeds(seed=seed, rollouts=3, offset=7)]
+    assert seeds[:4] == [7, 8, 9, 1007]
+    assert len(set(seeds)) == 15
+    with pytest.raises(TTOError, match="rollouts"):
+        evaluation_seeds(seed=0, rollouts=0, offset=0)
