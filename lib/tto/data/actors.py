@@ -1,0 +1,157 @@
+"""Small behaviour policies, as plain arrays: linear (ARS) or a ReLU network (SAC).
+
+An actor file is an `.npz` without pickled objects. Arrays, all float32, weights as (inputs,
+outputs): `hidden<i>_weight`, `hidden<i>_bias` for each hidden layer (none: a linear policy),
+`mean_weight`, `mean_bias`, for a stochastic policy also `log_std_weight`, `log_std_bias`, and
+`action_low`, `action_high`, the bounds that the policy's [-1, 1] is stretched to.
+"""
+
+import dataclasses
+import os
+import zipfile
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from tto.errors import TTOError
+from tto.files import atomic_path
+
+LOG_STD_RANGE = (-20.0, 2.0)  # as in SAC's implementations
+
+Layer = tuple[np.ndarray, np.ndarray]
+
+
+class BehaviorPolicy(Protocol):
+    """What the collector asks of a policy."""
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the policy draws its actions by itself."""
+        ...
+
+    def act(
+        self, observation: Float[np.ndarray, "O"], generator: np.random.Generator
+    ) -> Float[np.ndarray, "A"]:
+        """Draw an action for one observation."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Actor:
+    """A policy: ReLU layers, then the mean (and log standard deviation) of a Gaussian.
+
+    A stochastic actor squashes its sample by tanh (SAC); a deterministic one is clipped (ARS).
+    """
+
+    hidden: tuple[Layer, ...]
+    mean: Layer
+    log_std: Layer | None
+    action_low: Float[np.ndarray, "A"]
+    action_high: Float[np.ndarray, "A"]
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the actor has a standard deviation of its own."""
+        return self.log_std is not None
+
+    @property
+    def observation_dim(self) -> int:
+        """Inputs of the first layer."""
+        return (self.hidden[0] if self.hidden else self.mean)[0].shape[0]
+
+    def act(
+        self,
+        observation: Float[np.ndarray, "O"],
+        generator: np.random.Generator | None = None,
+    ) -> Float[np.ndarray, "A"]:
+        """The action for one observation: the mean action without a generator, else a sample."""
+        features = np.asarray(observation, dtype=np.float32)
+        for weight, bias in self.hidden:
+            features = np.maximum(features @ weight + bias, 0)
+        action = features @ self.mean[0] + self.mean[1]
+        if self.log_std is None:
+            action = np.clip(action, -1, 1)
+        else:
+            if generator is not None:
+                log_std = np.clip(features @ self.log_std[0] + self.log_std[1], *LOG_STD_RANGE)
+                noise = generator.standard_normal(action.shape, dtype=np.float32)
+                action = action + np.exp(log_std) * noise
+            action = np.tanh(action)
+        low, high = self.action_low, self.action_high
+        return (low + 0.5 * (action + 1) * (high - low)).astype(np.float32)
+
+
+def save_actor(path: str | os.PathLike[str], actor: Actor) -> None:
+    """Write an actor's arrays as `.npz`."""
+    arrays: dict[str, np.ndarray] = {
+        "action_low": actor.action_low,
+        "action_high": actor.action_high,
+    }
+    layers = {f"hidden{i}": layer for i, layer in enumerate(actor.hidden)}
+    layers["mean"] = actor.mean
+    if actor.log_std is not None:
+        layers["log_std"] = actor.log_std
+    for name, (weight, bias) in layers.items():
+        arrays[f"{name}_weight"], arrays[f"{name}_bias"] = weight, bias
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def load_actor(path: str | os.PathLike[str], *, action_scale: float = 1.0) -> Actor:
+    """Read an actor.
+
+    Args:
+        path: an `.npz` file as described above.
+        action_scale: the action bounds are +- this, where the file does not state them.
+
+    Raises:
+        TTOError: the file is missing, is no such archive, or its layers do not fit each other.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise TTOError(
+            f"{path}: expected an actor as .npz, got {error}; restore or retrain it"
+        ) from error
+    try:
+        hidden = []
+        while f"hidden{len(hidden)}_weight" in arrays:
+            hidden.append(_layer(arrays, f"hidden{len(hidden)}"))
+        mean = _layer(arrays, "mean")
+        log_std = _layer(arrays, "log_std") if "log_std_weight" in arrays else None
+    except KeyError as error:
+        raise TTOError(f"{path}: an actor needs the array {error}, which is missing") from error
+    full = np.full(mean[1].shape, action_scale, dtype=np.float32)
+    actor = Actor(
+        hidden=tuple(hidden),
+        mean=mean,
+        log_std=log_std,
+        action_low=arrays.get("action_low", -full),
+        action_high=arrays.get("action_high", full),
+    )
+    _check_layers(path, actor)
+    return actor
+
+
+def _layer(arrays: dict[str, np.ndarray], name: str) -> Layer:
+    return arrays[f"{name}_weight"], arrays[f"{name}_bias"]
+
+
+def _check_layers(path: str | os.PathLike[str], actor: Actor) -> None:
+    width = actor.observation_dim
+    heads = [actor.mean] if actor.log_std is None else [actor.mean, actor.log_std]
+    for index, (weight, bias) in enumerate([*actor.hidden, *heads]):
+        if weight.ndim != 2 or weight.shape != (width, *bias.shape):
+            raise TTOError(
+                f"{path}: layer {index} has weights {weight.shape} and biases {bias.shape} "
+                f"after {width} inputs; the shapes must fit each other"
+            )
+        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+            raise TTOError(
+                f"{path}: layer {index} holds NaN or infinite weights; retrain the actor"
+            )
+        if index < len(actor.hidden):
+            width = weight.shape[1]

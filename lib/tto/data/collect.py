@@ -1,0 +1,184 @@
+"""Datasets collected in a simulator by a ladder of actors, of the kinds that D4RL defines.
+
+- `expert`: the best actor; `medium`: the one nearest to 0.4 of its return;
+- `medium-replay`: equal numbers of transitions from each actor up to medium, in training order;
+- `medium-expert`: half medium, half expert; `random`: uniform actions.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+
+from tto.data.actors import Actor, BehaviorPolicy
+from tto.data.environments import action_bounds, make_env, robot_of
+from tto.data.episodes import Episode
+from tto.data.ladder import Ladder, Rung, read_ladder
+from tto.errors import TTOError
+
+KINDS = ("random", "medium", "medium-replay", "medium-expert", "expert")
+
+
+class UniformPolicy:
+    """Actions drawn uniformly within the bounds."""
+
+    stochastic = True
+
+    def __init__(self, env: gymnasium.Env) -> None:
+        """Take the bounds of `env`."""
+        self.low, self.high = action_bounds(env)
+
+    def act(self, observation: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """Draw an action; the observation does not matter."""
+        return generator.uniform(self.low, self.high).astype(np.float32)
+
+
+def dataset_kind(dataset: str, kind: str | None = None) -> str:
+    """The kind of a dataset: stated, or read off an id such as `hopper-medium-replay-v2`.
+
+    Raises:
+        TTOError: it is none of `KINDS`.
+    """
+    found = kind
+    if found is None:
+        match = re.fullmatch(r"[^-]+-(.+?)(-v\d+)?", dataset)
+        found = match.group(1) if match else None
+    if found not in KINDS:
+        raise TTOError(
+            f"dataset {dataset!r}: kind {found!r} is unknown; expected one of {', '.join(KINDS)}, "
+            "in the id (<robot>-<kind>-v<k>) or under the key kind"
+        )
+    return found
+
+
+def collect(
+    env_id: str,
+    kind: str,
+    *,
+    transitions: int,
+    seed: int,
+    noise: float,
+    actors: str | os.PathLike[str],
+) -> Iterator[Episode]:
+    """Collect complete episodes until they hold at least `transitions` transitions.
+
+    Args:
+        env_id: environment.
+        kind: one of `KINDS`.
+        transitions: the last episode is finished, not cut.
+        seed: every episode draws from a generator of its own, keyed by this, the actor's place and
+            the episode's number: the same seed gives the same arrays.
+        noise: standard deviation of Gaussian noise on the actions of deterministic actors, as a
+            share of half the action range; stochastic actors draw their own.
+        actors: folder with a ladder for each robot.
+
+    Raises:
+        TTOError: there is no ladder for the robot, or an actor does not fit the environment.
+    """
+    env = make_env(env_id)
+    try:
+        policies = _policies(env, kind, Path(actors) / robot_of(env_id))
+        total = 0
+        for place, policy in enumerate(policies):
+            target = transitions * (place + 1) / len(policies)
+            number = 0
+            while total < target:
+                generator = np.random.default_rng([seed, place, number])
+                episode = run_episode(env, policy, generator=generator, noise=noise)
+                yield episode
+                total += len(episode)
+                number += 1
+    finally:
+        env.close()
+
+
+def run_episode(
+    env: gymnasium.Env,
+    policy: BehaviorPolicy,
+    *,
+    generator: np.random.Generator,
+    noise: float,
+) -> Episode:
+    """Run one episode to its end; what is stored is what was executed."""
+    if env.spec is None or env.spec.max_episode_steps is None:
+        raise TTOError(f"env {env} has no time limit; register it with max_episode_steps")
+    low, high = action_bounds(env)
+    scale = 0.0 if policy.stochastic else noise * 0.5 * (high - low)
+    observation, _ = env.reset(seed=int(generator.integers(2**31)))
+    observations, actions, rewards = [observation], [], []
+    states = [simulator_state(env)]
+    terminated = truncated = False
+    while not (terminated or truncated):
+        action = policy.act(observation, generator)
+        if np.any(scale):
+            action = action + scale * generator.standard_normal(action.shape)
+        action = np.clip(action, low, high).astype(np.float32)
+        observation, reward, terminated, truncated, _ = env.step(action)
+        observations.append(observation)
+        actions.append(action)
+        rewards.append(reward)
+        states.append(simulator_state(env))
+    qpos, qvel = (None, None) if states[0] is None else map(np.array, zip(*states, strict=True))
+    return Episode(
+        observations=np.array(observations, dtype=np.float32),
+        actions=np.array(actions, dtype=np.float32),
+        rewards=np.array(rewards, dtype=np.float32),
+        terminated=bool(terminated),
+        truncated=bool(truncated and not terminated),
+        qpos=qpos,
+        qvel=qvel,
+    )
+
+
+def simulator_state(env: gymnasium.Env) -> tuple[np.ndarray, np.ndarray] | None:
+    """Copies of MuJoCo's qpos and qvel; None in an environment without them."""
+    data = getattr(env.unwrapped, "data", None)
+    if data is None or not hasattr(data, "qpos"):
+        return None
+    return data.qpos.copy(), data.qvel.copy()
+
+
+def measure(
+    env_id: str, policy: BehaviorPolicy, *, episodes: int, seed: int, noise: float
+) -> tuple[float, float, float]:
+    """Mean and standard deviation of the return, and mean length, over some episodes."""
+    env = make_env(env_id)
+    runs = [
+        run_episode(env, policy, generator=np.random.default_rng([seed, number]), noise=noise)
+        for number in range(episodes)
+    ]
+    env.close()
+    returns = [run.total_reward for run in runs]
+    lengths = [len(run) for run in runs]
+    return float(np.mean(returns)), float(np.std(returns)), float(np.mean(lengths))
+
+
+def _policies(env: gymnasium.Env, kind: str, folder: Path) -> Sequence[BehaviorPolicy]:
+    if kind == "random":
+        return [UniformPolicy(env)]
+    ladder = read_ladder(folder)
+    return [_fitting_actor(env, ladder, rung) for rung in _rungs(ladder, kind)]
+
+
+def _rungs(ladder: Ladder, kind: str) -> Sequence[Rung]:
+    return {
+        "medium": (ladder.medium,),
+        "medium-replay": ladder.replay,
+        "medium-expert": (ladder.medium, ladder.expert),
+        "expert": (ladder.expert,),
+    }[dataset_kind("", kind)]
+
+
+def _fitting_actor(env: gymnasium.Env, ladder: Ladder, rung: Rung) -> Actor:
+    actor = ladder.actor(rung)
+    expected = env.observation_space.shape, env.action_space.shape
+    got = (actor.observation_dim,), actor.action_low.shape
+    if expected != got:
+        raise TTOError(
+            f"{ladder.folder / rung.file}: the actor maps {got[0]} to {got[1]}, the environment "
+            f"needs {expected[0]} to {expected[1]}; name the actors' own environment"
+        )
+    return actor

@@ -1,0 +1,112 @@
+"""Gymnasium environments by id, the robots in them, and D4RL's score references.
+
+Besides Gymnasium's own ids this module registers
+
+- `tto/Humanoid-v5`: `Humanoid-v5` with the 45-dimensional observation `qpos[2:], qvel` (the other
+  303 dimensions are partly constant and reach |2400|).
+"""
+
+import functools
+import re
+import warnings
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from jaxtyping import Float
+
+from tto.errors import TTOError
+
+HUMANOID = "tto/Humanoid-v5"
+
+# Return of a random and of an expert policy (Fu et al. 2020, D4RL), by robot.
+SCORE_REFERENCES: dict[str, tuple[float, float]] = {
+    "hopper": (-20.272305, 3234.3),
+    "halfcheetah": (-280.178953, 12135.0),
+    "walker2d": (1.629008, 4592.3),
+    "ant": (-325.6, 3879.7),
+}
+
+if HUMANOID not in gymnasium.registry:
+    gymnasium.register(
+        id=HUMANOID,
+        entry_point="gymnasium.envs.mujoco.humanoid_v5:HumanoidEnv",
+        max_episode_steps=1000,
+        kwargs={
+            "include_cinert_in_observation": False,
+            "include_cvel_in_observation": False,
+            "include_qfrc_actuator_in_observation": False,
+            "include_cfrc_ext_in_observation": False,
+        },
+    )
+
+
+def make_env(env_id: str, **options: Any) -> gymnasium.Env:
+    """Make an environment whose observations and actions are flat boxes.
+
+    Args:
+        env_id: a Gymnasium id, or one registered here.
+        options: passed to `gymnasium.make` (for example `render_mode="rgb_array"`).
+
+    Raises:
+        TTOError: the id is unknown, or a space is not a one-dimensional bounded or real box.
+    """
+    try:
+        with warnings.catch_warnings():
+            # The -v4 environments match D4RL's v2 data; that they are old is no news.
+            warnings.filterwarnings("ignore", message=".*is out of date.*")
+            env = gymnasium.make(env_id, disable_env_checker=True, **options)
+    except gymnasium.error.Error as error:
+        reason = " ".join(str(error).split())
+        raise TTOError(
+            f"env {env_id!r} cannot be made ({reason}); name a registered Gymnasium environment"
+        ) from error
+    for name, space in (("observation", env.observation_space), ("action", env.action_space)):
+        if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
+            raise TTOError(
+                f"env {env_id!r} has the {name} space {space}; expected a Box of one dimension"
+            )
+    return env
+
+
+@functools.lru_cache
+def env_spec(env_id: str) -> EnvSpec:
+    """The specification of an environment, without its wrappers."""
+    env = make_env(env_id)
+    spec = env.spec
+    env.close()
+    assert spec is not None
+    return spec
+
+
+@functools.lru_cache
+def env_dimensions(env_id: str) -> tuple[int, int]:
+    """Observation and action dimension of an environment: `(O, A)`."""
+    env = make_env(env_id)
+    assert env.observation_space.shape is not None
+    assert env.action_space.shape is not None
+    dimensions = env.observation_space.shape[0], env.action_space.shape[0]
+    env.close()
+    return dimensions
+
+
+def action_bounds(env: gymnasium.Env) -> tuple[Float[np.ndarray, "A"], Float[np.ndarray, "A"]]:
+    """Lowest and highest action of an environment, as float32."""
+    space = env.action_space
+    assert isinstance(space, gymnasium.spaces.Box)
+    return space.low.astype(np.float32), space.high.astype(np.float32)
+
+
+def robot_of(env_id: str) -> str:
+    """Name of the robot: `Hopper-v5` -> `hopper`, `tto/Humanoid-v5` -> `humanoid`."""
+    return re.sub(r"-v\d+$", "", env_id.rsplit("/", 1)[-1]).lower()
+
+
+def normalized_score(env_id: str, episode_return: float) -> float | None:
+    """D4RL's score, `100 (return - random) / (expert - random)`; None without a reference."""
+    reference = SCORE_REFERENCES.get(robot_of(env_id))
+    if reference is None:
+        return None
+    low, high = reference
+    return 100.0 * (float(episode_return) - low) / (high - low)

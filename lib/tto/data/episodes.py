@@ -1,0 +1,312 @@
+"""Episodes on disk: a Minari dataset (HDF5) that is written and read one episode at a time.
+
+Layout of the folder: `data/main_data.hdf5` with a group `episode_<i>` each, holding `observations`
+(T+1, O), `actions` (T, A), `rewards`, `terminations`, `truncations` (T,) and, where the simulator's
+state is known, `infos/qpos`, `infos/qvel` (T+1, ...); `data/metadata.json` beside it. Minari reads
+it as it is; this module reads it faster and checks every number.
+"""
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import gymnasium
+import h5py
+import minari
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from jaxtyping import Float
+from minari.dataset.minari_storage import METADATA_FILE_NAME, MinariStorage
+
+from tto.data.environments import env_dimensions, env_spec, make_env
+from tto.errors import TTOError
+from tto.files import atomic_path
+
+DATA_FILE = "main_data.hdf5"
+
+
+@dataclasses.dataclass(frozen=True)
+class Episode:
+    """One complete episode of T transitions.
+
+    Attributes:
+        observations: float32 `(T+1, O)`; the last row is the one after the last action.
+        actions: float32 `(T, A)`, as they were executed.
+        rewards: float32 `(T,)`.
+        terminated: the last transition reached a terminal state.
+        truncated: the episode ended for another reason (the time limit).
+        qpos, qvel: float64 `(T+1, ...)`, the simulator's state, or None.
+    """
+
+    observations: Float[np.ndarray, "T+1 O"]
+    actions: Float[np.ndarray, "T A"]
+    rewards: Float[np.ndarray, "T"]
+    terminated: bool
+    truncated: bool
+    qpos: Float[np.ndarray, "T+1 nq"] | None = None
+    qvel: Float[np.ndarray, "T+1 nv"] | None = None
+
+    def __len__(self) -> int:
+        """Transitions."""
+        return len(self.rewards)
+
+    @property
+    def total_reward(self) -> float:
+        """The return: undiscounted sum of rewards."""
+        return float(np.sum(self.rewards, dtype=np.float64))
+
+
+def check_episode(episode: Episode, *, source: str, dimensions: tuple[int, int]) -> None:
+    """Raise TTOError unless shapes fit (O, A) = `dimensions` and each other, and all is finite."""
+    length = len(episode.rewards)
+    expected: dict[str, tuple[int, ...]] = {
+        "observations": (length + 1, dimensions[0]),
+        "actions": (length, dimensions[1]),
+        "rewards": (length,),
+    }
+    if length == 0:
+        raise TTOError(f"{source}: the episode has no transition; leave it out")
+    for field, shape in expected.items():
+        got = getattr(episode, field).shape
+        if got != shape:
+            raise TTOError(
+                f"{source}: {field} has shape {got}, expected {shape} for an environment with "
+                f"{dimensions[0]} observation and {dimensions[1]} action dimensions; check env"
+            )
+    for field in ("observations", "actions", "rewards", "qpos", "qvel"):
+        values = getattr(episode, field)
+        if values is None:
+            continue
+        if len(values) != length + (field not in ("actions", "rewards")):
+            raise TTOError(f"{source}: {field} has {len(values)} rows in {length} transitions")
+        if not np.isfinite(values).all():
+            row = int(np.argwhere(~np.isfinite(values))[0][0])
+            raise TTOError(
+                f"{source}: {field} is {values[row].tolist()} at row {row}; every value must be "
+                "finite: repair or leave out the episode"
+            )
+
+
+def write_dataset(
+    path: str | os.PathLike[str],
+    episodes: Iterable[Episode],
+    *,
+    env_id: str,
+    algorithm: str,
+    description: str,
+) -> tuple[int, int]:
+    """Stream episodes into a Minari dataset folder at `path`, which appears when all are written.
+
+    Returns:
+        Episodes and transitions written.
+
+    Raises:
+        TTOError: an episode does not fit the environment, holds NaN, or there is none.
+    """
+    path = Path(path)
+    dimensions = env_dimensions(env_id)
+    count = transitions = 0
+    with atomic_path(path) as temporary:
+        folder = temporary / "data"
+        folder.mkdir(parents=True)
+        storage = _new_storage(folder, env_id)
+        with h5py.File(folder / DATA_FILE, "w", track_order=True) as file:
+            for episode in episodes:
+                check_episode(
+                    episode, source=f"{path.name}, episode {count}", dimensions=dimensions
+                )
+                _write_episode(file.create_group(f"episode_{count}"), episode, count)
+                count += 1
+                transitions += len(episode)
+        if count == 0:
+            raise TTOError(f"{path.name}: no complete episode to store; ask for more transitions")
+        _write_metadata(
+            folder,
+            dataset_id=minari_id(path.name),
+            total_episodes=count,
+            total_steps=transitions,
+            dataset_size=float(storage.get_size()),
+            algorithm_name=algorithm,
+            description=description,
+        )
+    return count, transitions
+
+
+def minari_id(name: str) -> str:
+    """A dataset's name as Minari's id, which ends in a version: `mine` -> `mine-v0`."""
+    name = re.sub(r"[^-\w]", "_", name)
+    return name if re.search(r"-v\d+$", name) else f"{name}-v0"
+
+
+def _new_storage(folder: Path, env_id: str) -> MinariStorage:
+    env = make_env(env_id)
+    observation_space, action_space = map(_as_float32, (env.observation_space, env.action_space))
+    env.close()
+    return MinariStorage.new(
+        folder, observation_space, action_space, env_spec=env_spec(env_id), data_format="hdf5"
+    )
+
+
+def _as_float32(space: gymnasium.Space) -> gymnasium.spaces.Box:
+    assert isinstance(space, gymnasium.spaces.Box)
+    low, high = space.low.astype(np.float32), space.high.astype(np.float32)
+    return gymnasium.spaces.Box(low, high, space.shape, np.float32)
+
+
+def _write_episode(group: h5py.Group, episode: Episode, index: int) -> None:
+    length = len(episode)
+    group.attrs["id"] = index
+    group.attrs["total_steps"] = length
+    ends = np.zeros((2, length), dtype=bool)
+    ends[:, -1] = episode.terminated, episode.truncated
+    group["observations"] = np.asarray(episode.observations, dtype=np.float32)
+    group["actions"] = np.asarray(episode.actions, dtype=np.float32)
+    group["rewards"] = np.asarray(episode.rewards, dtype=np.float32)
+    group["terminations"], group["truncations"] = ends
+    for name in ("qpos", "qvel"):
+        state = getattr(episode, name)
+        if state is not None:
+            group[f"infos/{name}"] = np.asarray(state, dtype=np.float64)
+
+
+def _write_metadata(folder: Path, **fields: object) -> None:
+    file = folder / METADATA_FILE_NAME
+    metadata = json.loads(file.read_text())
+    metadata.update(fields, minari_version=minari.__version__)
+    file.write_text(json.dumps(metadata, indent=1) + "\n")
+
+
+@dataclasses.dataclass(frozen=True)
+class EpisodeDataset:
+    """A dataset folder, open for reading; iterating streams its episodes.
+
+    Attributes:
+        path: the folder.
+        env_id: environment that the episodes come from.
+        observation_dim, action_dim: O and A.
+        total_episodes, total_transitions: sizes as stated in the metadata, checked while iterating.
+        states: whether episodes are read with qpos and qvel.
+    """
+
+    path: Path
+    env_id: str
+    observation_dim: int
+    action_dim: int
+    total_episodes: int
+    total_transitions: int
+    states: bool = False
+
+    @property
+    def name(self) -> str:
+        """The dataset's id."""
+        return self.path.name
+
+    @property
+    def data_file(self) -> Path:
+        """The HDF5 file with all episodes."""
+        return self.path / "data" / DATA_FILE
+
+    def __len__(self) -> int:
+        """Episodes."""
+        return self.total_episodes
+
+    def __iter__(self) -> Iterator[Episode]:
+        """Yield the episodes in the order they were stored, each checked; memory stays constant.
+
+        Raises:
+            TTOError: the file is damaged, or an episode holds NaN or the wrong shape.
+        """
+        transitions = 0
+        with _open_hdf5(self.data_file) as file:
+            for index in range(self.total_episodes):
+                episode = self._read(file, index)
+                transitions += len(episode)
+                yield episode
+        if transitions != self.total_transitions:
+            raise TTOError(
+                f"{self.path}: {transitions} transitions in the file, {self.total_transitions} in "
+                f"its {METADATA_FILE_NAME}; the folder is damaged, remove it and make it again"
+            )
+
+    def __getitem__(self, index: int) -> Episode:
+        """Read one episode."""
+        if not 0 <= index < self.total_episodes:
+            raise IndexError(index)
+        with _open_hdf5(self.data_file) as file:
+            return self._read(file, index)
+
+    def _read(self, file: h5py.File, index: int) -> Episode:
+        source = f"{self.path.name}, episode {index}"
+        try:
+            states = {
+                name: _array(file, index, f"infos/{name}", np.float64)
+                for name in ("qpos", "qvel")
+                if self.states and f"episode_{index}/infos/{name}" in file
+            }
+            episode = Episode(
+                observations=_array(file, index, "observations", np.float32),
+                actions=_array(file, index, "actions", np.float32),
+                rewards=_array(file, index, "rewards", np.float32),
+                terminated=bool(_array(file, index, "terminations", np.bool_).any()),
+                truncated=bool(_array(file, index, "truncations", np.bool_).any()),
+                **states,
+            )
+        except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+            reason = " ".join(str(error).split())
+            raise TTOError(
+                f"{source}: cannot be read from {self.data_file} ({reason}); the file is damaged "
+                "or foreign, remove the folder and make it again"
+            ) from error
+        check_episode(episode, source=source, dimensions=(self.observation_dim, self.action_dim))
+        return episode
+
+
+def open_dataset(path: str | os.PathLike[str], *, states: bool = False) -> EpisodeDataset:
+    """Open a dataset folder.
+
+    Args:
+        path: the folder that holds `data/`.
+        states: read qpos and qvel, too.
+
+    Raises:
+        TTOError: it is no dataset folder, or its shape does not match its environment.
+    """
+    path = Path(path)
+    try:
+        metadata = json.loads((path / "data" / METADATA_FILE_NAME).read_text())
+        env_id = EnvSpec.from_json(metadata["env_spec"]).id
+        sizes = int(metadata["total_episodes"]), int(metadata["total_steps"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise TTOError(
+            f"{path}: expected a Minari dataset folder with data/{METADATA_FILE_NAME}, got "
+            f"{type(error).__name__} ({error}); collect or import the dataset again"
+        ) from error
+    dataset = EpisodeDataset(path, env_id, *env_dimensions(env_id), *sizes, states=states)
+    with _open_hdf5(dataset.data_file) as file:
+        if len(file) < dataset.total_episodes:
+            raise TTOError(
+                f"{path}: {len(file)} episodes in the file, {dataset.total_episodes} in its "
+                f"{METADATA_FILE_NAME}; the folder is damaged, remove it and make it again"
+            )
+    return dataset
+
+
+def _array(file: h5py.File, index: int, name: str, dtype: type[np.generic]) -> np.ndarray:
+    data = file[f"episode_{index}/{name}"]
+    if not isinstance(data, h5py.Dataset):
+        raise TypeError(f"{name} is a group, not an array")
+    return np.asarray(data[()], dtype=dtype)
+
+
+def _open_hdf5(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        raise TTOError(
+            f"{path}: expected a whole HDF5 file, got {reason}; it is truncated or foreign, "
+            "remove the folder and make it again"
+        ) from error

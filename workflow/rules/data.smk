@@ -1,0 +1,68 @@
+# Where episodes come from: behaviour policies, and datasets of each source.
+
+from tto.data.environments import robot_of
+
+COLLECT = config["collect"]
+
+
+def dataset_option(key, default=None):
+    """A param: a key of the dataset's own entry in the config."""
+    return lambda wildcards: DATASETS[wildcards.dataset].get(key, default)
+
+
+def ladder_of(wildcards):
+    """The behaviour policies that a collected dataset needs."""
+    robot = robot_of(DATASETS[wildcards.dataset]["env"])
+    return f"{COLLECT['actors']}/{robot}/ladder.csv"
+
+
+rule train_actors:
+    output:
+        "results/actors/{robot}/ladder.csv",
+    log:
+        "results/actors/logs/{robot}.log",
+    benchmark:
+        "results/actors/benchmarks/{robot}.tsv"
+    wildcard_constraints:
+        robot="[a-z0-9]+",
+    conda:
+        "tto"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=12 * 60,
+    params:
+        noise=COLLECT["noise"],
+        # Not an output: a killed training goes on from here.
+        checkpoints="results/actors/checkpoints",
+        code=stage_code("train_actors.py"),
+    script:
+        "../scripts/train_actors.py"
+
+
+rule collect:
+    input:
+        ladder_of,
+    output:
+        directory(f"{RESULTS}/datasets/{{dataset}}"),
+    log:
+        f"{RESULTS}/logs/collect/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/collect/{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset=datasets_from("collect"),
+    conda:
+        "tto"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        env=dataset_option("env"),
+        kind=dataset_option("kind"),
+        transitions=dataset_option("transitions", COLLECT["transitions"]),
+        seed=COLLECT["seed"],
+        noise=COLLECT["noise"],
+        code=stage_code("collect.py"),
+    script:
+        "../scripts/collect.py"
