@@ -4,10 +4,11 @@ import math
 import h5py
 import numpy as np
 import pytest
+
 from tto.errors import TTOError
 from tto.evaluation.results import COLUMNS, collect_results, read_results, write_results
 from tto.evaluation.rollout import Rollout
-from tto.evaluation.rollout_file import read_rollout, write_rollout
+from tto.evaluation.rollout_file import read_rollout, write_rollout, write_rollouts
 
 ATTRIBUTES = {
     "dataset": "hopper-medium-replay-v2",
@@ -42,6 +43,15 @@ def test_round_trip(tmp_path):
         np.testing.assert_array_equal(read, written)
         assert type(read) is type(written)
     assert [p.name for p in path.parent.iterdir()] == ["seed1-rollout2.h5"]
+
+
+def test_a_run_of_two_rollouts(tmp_path):
+    paths = [tmp_path / "seed1-rollout0.h5", tmp_path / "seed1-rollout1.h5"]
+    run = {"dataset": "d", "source": "file", "env_id": "Hopper-v5", "method": "bc", "seed": 1}
+    write_rollouts(paths, [episode(), episode((1.0,))], seeds=[1000, 1001], **run)
+    rollout, attributes = read_rollout(paths[1])
+    assert len(rollout.rewards) == 1
+    assert attributes == {**run, "rollout": 1, "evaluation_seed": 1001}
 
 
 def test_files_are_byte_identical(tmp_path):

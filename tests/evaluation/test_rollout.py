@@ -2,6 +2,7 @@ import gymnasium
 import numpy as np
 import pytest
 from line_world import Constant, Line
+
 from tto.errors import TTOError
 from tto.evaluation.rollout import evaluate, evaluation_seeds
 

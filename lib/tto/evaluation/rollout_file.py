@@ -1,7 +1,7 @@
 """Evaluated episodes as HDF5 files, the raw material of every table and figure of control."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import h5py
@@ -43,6 +43,31 @@ def write_rollout(
         file["actions"] = rollout.actions
         file["rewards"] = rollout.rewards
         file["plan_seconds"] = rollout.plan_seconds
+
+
+def write_rollouts(
+    paths: Sequence[str | os.PathLike[str]],
+    rollouts: Sequence[Rollout],
+    *,
+    seeds: Sequence[int],
+    dataset: str,
+    source: str,
+    env_id: str,
+    method: str,
+    seed: int,
+) -> None:
+    """The episodes of one run, rollout 0 first, with the reset seed of each."""
+    for number, (path, rollout, reset) in enumerate(zip(paths, rollouts, seeds, strict=True)):
+        attributes = {
+            "dataset": dataset,
+            "method": method,
+            "seed": seed,
+            "rollout": number,
+            "env_id": env_id,
+            "source": source,
+            "evaluation_seed": reset,
+        }
+        write_rollout(path, rollout, attributes=attributes)
 
 
 def read_rollout(path: str | os.PathLike[str]) -> tuple[Rollout, dict[str, Any]]:
