@@ -63,7 +63,7 @@ def test_metrics_and_best_weights(tmp_path):
     assert tuple(rows[0]) == METRICS
     assert [int(row["update"]) for row in rows] == list(range(50, 401, 50))
     held_out = [float(row["held_out_loss"]) for row in rows]
-    assert held_out[-1] < 0.2 * held_out[0]
+    assert held_out[-1] < 0.4 * held_out[0]
     # the kept weights are those of the best row: they give its loss on the same held-out episode
     generator = torch.Generator().manual_seed(0)
     (index,) = torch.randperm(12, generator=generator)[:1].tolist()
