@@ -110,7 +110,7 @@ def load_actor(path: str | os.PathLike[str], *, action_scale: float = 1.0) -> Ac
         TTOError: the file is missing, is no such archive, or its layers do not fit each other.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise TTOError(

@@ -13,7 +13,7 @@ from tto.data.collect import measure
 from tto.data.ladder import Ladder, Rung, choose_rungs, read_ladder, write_ladder
 from tto.errors import TTOError
 
-SCREENING_EPISODES = 8
+SCREENING_EPISODES = 20
 
 
 @dataclasses.dataclass(frozen=True)

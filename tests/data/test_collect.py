@@ -1,0 +1,147 @@
+"""Collected datasets: whole episodes, the same for the same seed, in the shares a kind demands."""
+
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+
+from tto.data.actors import Actor
+from tto.data.collect import KINDS, collect, dataset_kind, run_episode
+from tto.data.environments import make_env
+from tto.data.episodes import Episode
+from tto.errors import TTOError
+
+
+def collected(actors: Path, kind: str = "medium-replay", **options) -> list[Episode]:
+    settings = {"transitions": 300, "seed": 0, "noise": 0.1} | options
+    return list(collect("Hopper-v5", kind, actors=actors, **settings))
+
+
+def test_same_seed_gives_the_same_arrays(actors: Path):
+    first, second, other = collected(actors), collected(actors), collected(actors, seed=1)
+    assert len(first) == len(second)
+    for one, two in zip(first, second, strict=True):
+        for field in ("observations", "actions", "rewards", "qpos", "qvel"):
+            np.testing.assert_array_equal(getattr(one, field), getattr(two, field))
+    assert not np.array_equal(first[0].observations, other[0].observations)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_enough_transitions_in_complete_episodes(actors: Path, kind: str):
+    episodes = collected(actors, kind)
+    total = sum(map(len, episodes))
+    assert 300 <= total < 300 + len(episodes[-1])
+    assert all(episode.terminated != episode.truncated for episode in episodes)
+
+
+def test_stored_actions_were_executed_and_replay_exactly(actors: Path):
+    env = make_env("Hopper-v5")
+    env.reset(seed=0)
+    for episode in collected(actors, "medium", noise=2.0):
+        assert np.abs(episode.actions).max() <= 1
+        assert episode.qpos is not None
+        assert episode.qvel is not None
+        env.unwrapped.set_state(episode.qpos[0], episode.qvel[0])  # type: ignore[attr-defined]
+        for step, action in enumerate(episode.actions):
+            observation, reward, terminated, _, _ = env.unwrapped.step(action)
+            np.testing.assert_array_equal(
+                observation.astype(np.float32), episode.observations[step + 1]
+            )
+            assert np.float32(reward) == episode.rewards[step]
+            assert terminated == (episode.terminated and step == len(episode) - 1)
+
+
+def test_noise_spreads_deterministic_actors_only(actors: Path):
+    env = make_env("Hopper-v5")
+    ones = np.ones(3, dtype=np.float32)
+    zeros = (np.zeros((11, 3), dtype=np.float32), 0 * ones)
+    still = Actor(hidden=(), mean=zeros, log_std=None, action_low=-ones, action_high=ones)
+    narrow = Actor(
+        hidden=(), mean=zeros, log_std=(zeros[0], -20 * ones), action_low=-ones, action_high=ones
+    )
+
+    def spread(actor: Actor, noise: float) -> float:
+        generator = np.random.default_rng(0)
+        return float(run_episode(env, actor, generator=generator, noise=noise).actions.std())
+
+    assert spread(still, 0.0) == 0.0
+    assert 0.1 < spread(still, 0.2) < 0.3
+    assert spread(narrow, 0.2) < 1e-6
+
+
+def test_replay_takes_equal_shares_in_training_order(actors: Path):
+    # The rungs up to medium (420 is nearest to 0.4 x 1000) were trained in the order 2, 1, 0.
+    episodes = collected(actors, transitions=900, noise=0.0)
+    starts = np.cumsum([0, *map(len, episodes)])
+    policies = [np.load(actors / "hopper" / f"rung{rung}.npz")["mean_weight"] for rung in (2, 1, 0)]
+    for place, weight in enumerate(policies):
+        first = int(np.searchsorted(starts, 300 * place))
+        expected = np.clip(episodes[first].observations[0] @ weight, -1, 1)
+        np.testing.assert_allclose(episodes[first].actions[0], expected, atol=1e-6)
+
+
+def test_time_limit_truncates():
+    class Endless(gymnasium.Env):
+        observation_space = gymnasium.spaces.Box(-1, 1, (2,))
+        action_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+        def reset(self, *, seed=None, options=None):
+            super().reset(seed=seed)
+            return np.zeros(2), {}
+
+        def step(self, action):
+            return np.zeros(2), 1.0, False, False, {}
+
+    gymnasium.register(
+        id="tto-test/Endless-v0", entry_point=lambda **_: Endless(), max_episode_steps=7
+    )
+    gymnasium.register(id="tto-test/Limitless-v0", entry_point=lambda **_: Endless())
+    try:
+        episodes = list(
+            collect(
+                "tto-test/Endless-v0", "random", transitions=10, seed=0, noise=0.0, actors="none"
+            )
+        )
+        assert [len(episode) for episode in episodes] == [7, 7]
+        assert all(episode.truncated and not episode.terminated for episode in episodes)
+        assert episodes[0].qpos is None
+        with pytest.raises(TTOError, match="no time limit"):
+            next(
+                collect(
+                    "tto-test/Limitless-v0", "random", transitions=1, seed=0, noise=0, actors="none"
+                )
+            )
+    finally:
+        del gymnasium.registry["tto-test/Endless-v0"], gymnasium.registry["tto-test/Limitless-v0"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "kind", "expected"),
+    [
+        ("hopper-medium-replay-v2", None, "medium-replay"),
+        ("halfcheetah-medium-v2", None, "medium"),
+        ("walker2d-medium-expert-v0", None, "medium-expert"),
+        ("humanoid-expert", None, "expert"),
+        ("anything", "random", "random"),
+    ],
+)
+def test_kind_from_id_or_key(dataset: str, kind: str | None, expected: str):
+    assert dataset_kind(dataset, kind) == expected
+
+
+@pytest.mark.parametrize("dataset", ["mine", "hopper-mixed-v2", "hopper-v2"])
+def test_unknown_kind(dataset: str):
+    with pytest.raises(TTOError, match="medium-replay"):
+        dataset_kind(dataset)
+
+
+def test_missing_ladder(tmp_path: Path):
+    with pytest.raises(TTOError, match="expected a ladder of actors"):
+        collected(tmp_path)
+
+
+def test_actor_of_another_environment(actors: Path):
+    (actors / "hopper").rename(actors / "halfcheetah")
+    with pytest.raises(TTOError, match="the environment needs"):
+        list(collect("HalfCheetah-v5", "medium", transitions=1, seed=0, noise=0.0, actors=actors))
