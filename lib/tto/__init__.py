@@ -1,1 +1,25 @@
-"""Trajectory Transformers: datasets to tokens, tokens to models, models to plans, plans to the paper."""
+"""Trajectory Transformers: reinforcement learning as one big sequence modeling problem."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tto.errors import TTOError
+    from tto.model.trained import TrainedModel, load
+    from tto.planning.controller import Controller
+
+__all__ = ["Controller", "TTOError", "TrainedModel", "load"]
+
+_HOME = {
+    "Controller": "tto.planning.controller",
+    "TTOError": "tto.errors",
+    "TrainedModel": "tto.model.trained",
+    "load": "tto.model.trained",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for and no more: the workflow reads `tto` without PyTorch."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -1,20 +1,5 @@
 # Where episodes come from: behaviour policies, and datasets of each source.
 
-from tto.data.environments import robot_of
-
-COLLECT = config["collect"]
-
-
-def dataset_option(key, default=None):
-    """A param: a key of the dataset's own entry in the config."""
-    return lambda wildcards: DATASETS[wildcards.dataset].get(key, default)
-
-
-def ladder_of(wildcards):
-    """The behaviour policies that a collected dataset needs."""
-    robot = robot_of(DATASETS[wildcards.dataset]["env"])
-    return f"{COLLECT['actors']}/{robot}/ladder.csv"
-
 
 rule train_actors:
     output:
@@ -32,7 +17,7 @@ rule train_actors:
         mem_mb=4000,
         runtime=12 * 60,
     params:
-        noise=COLLECT["noise"],
+        noise=config["collect"]["noise"],
         # Not an output: a killed training goes on from here.
         checkpoints="results/actors/checkpoints",
         code=stage_code("train_actors.py"),
@@ -60,9 +45,9 @@ rule collect:
     params:
         env=dataset_option("env"),
         kind=dataset_option("kind"),
-        transitions=dataset_option("transitions", COLLECT["transitions"]),
-        seed=COLLECT["seed"],
-        noise=COLLECT["noise"],
+        transitions=dataset_option("transitions", config["collect"]["transitions"]),
+        seed=config["collect"]["seed"],
+        noise=config["collect"]["noise"],
         code=stage_code("collect.py"),
     script:
         "../scripts/collect.py"

@@ -1,16 +1,10 @@
 """Rule collect: a ladder of behaviour policies to a dataset."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tto.data.collect import collect, dataset_kind
 from tto.data.episodes import write_dataset
 from tto.job import job
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
 
 with job(snakemake.log[0]):
     params = snakemake.params

@@ -1,0 +1,47 @@
+# make demo   the whole workflow on data collected on this machine, in at most a quarter of an hour
+# make test   linters, type checker and tests
+# make lint   the first two of them
+# make lock   renew requirements.lock
+# make clean  remove what the demo and the tools left (results/demo, caches), not .venv
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+
+.PHONY: demo test lint lock clean
+.DELETE_ON_ERROR:
+
+demo: .venv/runtime.stamp
+	$(BIN)/snakemake --cores all
+	@echo; cat results/demo/tables/table1.md; echo; echo "Report: results/demo/report.html"
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/pyright
+
+lock: .venv/test.stamp
+	$(PIP_INSTALL) pip-tools
+	$(BIN)/python -m piptools compile --quiet --strip-extras --extra workflow --extra test \
+	  --upgrade-package torch==2.13.0 --no-emit-index-url --no-emit-find-links \
+	  --no-emit-trusted-host --no-emit-options --no-header --annotation-style line \
+	  --output-file .venv/requirements.lock pyproject.toml
+	# torch comes for processors (+cpu) or with CUDA, whose libraries it pins itself
+	sed -E '/^(nvidia-|cuda-|triton=)/d; s/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' .venv/requirements.lock > requirements.lock
+
+clean:
+	rm -rf results/demo .snakemake .pytest_cache .ruff_cache .hypothesis
+
+.venv/runtime.stamp: pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP_INSTALL) --editable '.[workflow]'
+	touch $@
+
+.venv/test.stamp: .venv/runtime.stamp
+	$(PIP_INSTALL) --editable '.[workflow,test]'
+	touch $@

@@ -1,0 +1,35 @@
+# Trajectory Transformers, from datasets to the paper's tables and figures.
+# Targets: all (default), offline_rl, report. Settings: config/README.md.
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/tokens.smk"
+include: "workflow/rules/model.smk"
+include: "workflow/rules/planning.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+    offline_rl,
+    config,
+    report,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.offline_rl.input,
+        rules.report.output,

@@ -1,0 +1,109 @@
+"""The workflow's config: checked against its schema, with one readable line for what is wrong."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, cast
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from tto.errors import TTOError
+
+
+def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Raise a `TTOError` for the first thing in `config` that `schema` does not allow.
+
+    Unknown keys come before wrong values, since a misspelt key also looks like a missing one.
+    """
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=_urgency)
+    if errors:
+        raise TTOError(describe(errors[0]))
+    for name in config["planning"]["overrides"]:
+        if name not in config["datasets"]:
+            hint = _suggestion(name, config["datasets"])
+            raise TTOError(f"config: unknown dataset {name!r} in planning.overrides{hint}")
+
+
+def describe(error: ValidationError) -> str:
+    """One line: which key, what was expected, what came, what to do."""
+    error = _innermost(error)
+    where = ".".join(str(part) for part in error.absolute_path) or "the top level"
+    if error.validator == "additionalProperties":
+        known, unknown = _known_and_unknown(error)
+        return f"config: unknown key {unknown!r} in {where}{_suggestion(unknown, known)}"
+    if error.validator == "required":
+        required: Any = error.validator_value
+        missing = next(key for key in required if key not in error.instance)
+        return f"config: {where} lacks the key {missing!r}; config/config.yaml shows it"
+    return f"config: {where} must be {_expectation(error)}, not {error.instance!r}{_hint(error)}"
+
+
+def planning_settings(config: Mapping[str, Any], dataset: str) -> dict[str, Any]:
+    """The planning settings for `dataset`: the general ones with its overrides on top."""
+    planning = dict(config["planning"])
+    overrides = planning.pop("overrides")
+    return planning | overrides.get(dataset, {})
+
+
+def _urgency(error: ValidationError) -> tuple[bool, list[str]]:
+    return error.validator != "additionalProperties", [str(part) for part in error.absolute_path]
+
+
+def _innermost(error: ValidationError) -> ValidationError:
+    """The error inside the alternative that was meant, where there are several."""
+    while error.context:
+        meant = [inner for inner in error.context if inner.validator != "type"]
+        error = min(meant or error.context, key=_urgency)
+    return error
+
+
+def _known_and_unknown(error: ValidationError) -> tuple[list[str], str]:
+    schema: Any = error.schema
+    known, given = list(schema.get("properties", {})), cast(Mapping[str, Any], error.instance)
+    return known, next(key for key in given if key not in known)
+
+
+def _suggestion(unknown: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    nearest = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
+    if nearest:
+        return f"; did you mean {nearest[0]!r}?"
+    return f"; known are {', '.join(names)}" if names else ""
+
+
+def _expectation(error: ValidationError) -> str:
+    value: Any = error.validator_value
+    match error.validator:
+        case "enum":
+            return "one of " + ", ".join(str(choice) for choice in value)
+        case "const":
+            return repr(value)
+        case "type":
+            return "of type " + (" or ".join(value) if isinstance(value, list) else str(value))
+        case "minimum":
+            return f"at least {value}"
+        case "exclusiveMinimum":
+            return f"above {value}"
+        case "maximum":
+            return f"at most {value}"
+        case "exclusiveMaximum":
+            return f"below {value}"
+        case "pattern":
+            return "letters, digits and _ . - only"
+        case "minItems" | "minProperties":
+            return f"at least {value} long"
+        case "uniqueItems":
+            return "without repetition"
+        case _:
+            return f"such that {error.validator} is {value!r}"
+
+
+def _hint(error: ValidationError) -> str:
+    """How to write a number that was read as text, as YAML 1.1 does with `1e-3`."""
+    if isinstance(error.instance, str) and error.validator == "type":
+        try:
+            return f"; write {Decimal(error.instance):f}"
+        except InvalidOperation:
+            return ""
+    return ""

@@ -1,0 +1,112 @@
+"""What a stage's code is: a digest of its script and of every library module that it imports.
+
+Snakemake's own code trigger looks at the modification time of a script alone. A rule that holds
+`code_digest("scripts/train.py")` among its params reruns when the script or any `tto` module that
+it imports, however far down, changes in meaning. Comments, docstrings and formatting do not count.
+"""
+
+import ast
+import functools
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def code_digest(*sources: str | os.PathLike[str]) -> str:
+    """SHA-256 over `sources` and the library modules that they import, directly or not.
+
+    A source is the path of a file (a script; a file that is not Python counts by its bytes) or the
+    dotted name of a library module (`"tto.planning.search"`).
+    """
+    waiting = [_source_path(source) for source in sources]
+    found: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            if path.suffix == ".py":
+                waiting += [_module_path(name) for name in imported_modules(path)]
+    digest = hashlib.sha256()
+    for path in sorted(found, key=_label):
+        digest.update(f"{_label(path)} {_meaning(path, path.stat().st_mtime_ns)}\n".encode())
+    return digest.hexdigest()
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Dotted names of the library's modules that the Python file at `path` names in its imports.
+
+    Imports inside functions count. A package that is only passed through on the way to a module
+    (`tto.model` in `import tto.model.training`) does not.
+    """
+    return {name for name in _imported_names(path) if _is_module(name)}
+
+
+def _imported_names(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(path, node)
+            submodules = [f"{base}.{alias.name}" for alias in node.names]
+            yield from (name for name in submodules if _is_module(name))
+            if not all(_is_module(name) for name in submodules):
+                yield base
+
+
+def _absolute(path: Path, node: ast.ImportFrom) -> str:
+    """The module that `from X import ...` names, with leading dots resolved."""
+    if not node.level:
+        return node.module or ""
+    folder = path.resolve().parents[node.level - 1]
+    parts = [PACKAGE.name, *folder.relative_to(PACKAGE).parts, *filter(None, [node.module])]
+    return ".".join(parts)
+
+
+def _is_module(name: str) -> bool:
+    return name.split(".")[0] == PACKAGE.name and _find_module(name) is not None
+
+
+def _find_module(name: str) -> Path | None:
+    base = PACKAGE.joinpath(*name.split(".")[1:])
+    candidates = [base / "__init__.py", base.with_suffix(".py")]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _module_path(name: str) -> Path:
+    path = _find_module(name)
+    if path is None:
+        raise ModuleNotFoundError(f"no module {name!r} in {PACKAGE}")
+    return path
+
+
+def _source_path(source: str | os.PathLike[str]) -> Path:
+    path = Path(source)
+    return path.resolve() if path.is_file() else _module_path(str(source))
+
+
+def _label(path: Path) -> str:
+    """A name that is the same on every machine: inside the package its path, else the file name."""
+    return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
+
+
+@functools.cache
+def _meaning(path: Path, _modified: int) -> str:
+    """Digest of one file: of its syntax tree without docstrings, or of its bytes."""
+    content = path.read_bytes()
+    if path.suffix == ".py":
+        tree = ast.parse(content, filename=str(path))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                _drop_docstring(node)
+        content = ast.unparse(tree).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _drop_docstring(
+    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
+) -> None:
+    if ast.get_docstring(node, clean=False) is not None:
+        node.body = node.body[1:] or [ast.Pass()]

@@ -1,0 +1,43 @@
+"""The evaluation of one run: all rollouts of one policy, played in step and written."""
+
+import os
+from collections.abc import Sequence
+
+from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
+from tto.evaluation.rollout_file import write_rollout
+
+
+def evaluate_run(
+    policy: Policy,
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    env_id: str,
+    dataset: str,
+    source: str,
+    method: str,
+    seed: int,
+    offset: int,
+    max_steps: int | None = None,
+) -> None:
+    """Play one episode for each of `paths` and write it there.
+
+    Args:
+        dataset: what the policy was trained on; `source` is where that came from.
+        seed: of the run; with `offset` it gives the episodes' reset seeds (`evaluation_seeds`).
+        max_steps: time limit in transitions besides the environment's own.
+    """
+    seeds = evaluation_seeds(seed=seed, rollouts=len(paths), offset=offset)
+    rollouts = evaluate(
+        policy, env_id, seeds=seeds, max_steps=max_steps, description=f"{dataset}: {method} {seed}"
+    )
+    for number, (path, rollout) in enumerate(zip(paths, rollouts, strict=True)):
+        attributes = {
+            "dataset": dataset,
+            "method": method,
+            "seed": seed,
+            "rollout": number,
+            "env_id": env_id,
+            "source": source,
+            "evaluation_seed": seeds[number],
+        }
+        write_rollout(path, rollout, attributes=attributes)

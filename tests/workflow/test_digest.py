@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+import tto.digest
+from tto.digest import code_digest, imported_modules
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package `tto` with a chain a <- b and a bystander c."""
+    root = tmp_path / "tto"
+    for name, text in {
+        "__init__.py": "",
+        "a.py": 'VALUE = 1\n\n\ndef f(x):\n    """Add."""\n    return x + VALUE\n',
+        "model/__init__.py": "",
+        "model/b.py": "from tto.a import f\n",
+        "c.py": "VALUE = 1\n",
+    }.items():
+        (root / name).parent.mkdir(exist_ok=True, parents=True)
+        (root / name).write_text(text)
+    (tmp_path / "script.py").write_text("from tto.model import b\n\nprint(b.f(1))\n")
+    monkeypatch.setattr(tto.digest, "PACKAGE", root)
+    return root
+
+
+def rewrite(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_change_down_the_chain_changes_the_digest(package: Path):
+    script = package.parent / "script.py"
+    before = code_digest(script)
+    rewrite(package / "a.py", "VALUE = 1", "VALUE = 2")
+    changed = code_digest(script)
+    rewrite(package / "a.py", "VALUE = 2", "VALUE = 1")
+    assert changed != before
+    assert code_digest(script) == before
+
+
+def test_comments_docstrings_and_bystanders_do_not_count(package: Path):
+    script = package.parent / "script.py"
+    before = code_digest(script)
+    rewrite(package / "a.py", '"""Add."""', '"""Add a constant."""  # the constant')
+    rewrite(package / "c.py", "VALUE = 1", "VALUE = 2")
+    rewrite(script, "print", "# say it\nprint")
+    assert code_digest(script) == before
+
+
+def test_a_module_may_be_named_by_its_dotted_name(package: Path):
+    assert code_digest("tto.model.b") != code_digest("tto.c")
+    with pytest.raises(ModuleNotFoundError, match=r"tto\.nothing"):
+        code_digest("tto.nothing")
+
+
+def test_the_digest_does_not_depend_on_the_place(package: Path, tmp_path_factory):
+    copy = tmp_path_factory.mktemp("elsewhere") / "script.py"
+    copy.write_text((package.parent / "script.py").read_text())
+    assert code_digest(copy) == code_digest(package.parent / "script.py")
+
+
+def test_other_files_count_by_their_bytes(tmp_path: Path):
+    path = tmp_path / "caption.rst"
+    path.write_text("one")
+    before = code_digest(path)
+    path.write_text("two, longer")
+    assert code_digest(path) != before
+
+
+def test_imports_of_all_forms_are_seen(package: Path):
+    path = package / "model" / "d.py"
+    path.write_text("import numpy, tto.a\nfrom . import b\nfrom ..c import VALUE\n")
+    assert imported_modules(path) == {"tto.a", "tto.model.b", "tto.c"}

@@ -1,0 +1,66 @@
+# The config checked, and what all rules share: paths, the datasets, the stages' code.
+
+import re
+import sys
+from pathlib import Path
+
+import yaml
+
+
+from tto.config import check_config, planning_settings
+from tto.data.environments import robot_of
+from tto.digest import code_digest
+from tto.errors import TTOError
+
+BASE = Path(workflow.basedir)
+
+try:
+    check_config(config, yaml.safe_load((BASE / "workflow/schemas/config.schema.yaml").read_text()))
+except TTOError as error:
+    sys.exit(f"Error: {error}")
+
+RESULTS = f"results/{config['run']}"
+DATASETS = {name: spec for name, spec in config["datasets"].items() if spec is not None}
+SEEDS = config["seeds"]
+ROLLOUTS = range(config["rollouts"])
+METHODS = ["tto", "bc"]
+GPUS = int(config["device"] == "cuda")  # of a training or planning job
+
+
+wildcard_constraints:
+    dataset="|".join(map(re.escape, DATASETS)),
+    method="[a-z_]+",
+    seed="[0-9]+",
+
+
+def stage_code(script):
+    """Digest of a rule's script and of the library modules behind it; a param, so that a change reruns."""
+    return code_digest(BASE / "workflow/scripts" / script)
+
+
+def datasets_from(source):
+    """Wildcard constraint: the datasets of one source, or nothing at all."""
+    names = [name for name, spec in DATASETS.items() if spec["source"] == source]
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def evaluation_of(wildcards):
+    """A param: where and how the models of a dataset are evaluated."""
+    spec, evaluation = DATASETS[wildcards.dataset], config["evaluation"]
+    return {
+        "env_id": spec["env"],
+        "source": spec["source"],
+        "offset": evaluation["seed"],
+        "max_steps": evaluation["max_steps"],
+    }
+
+
+def dataset_option(key, default=None):
+    """A param: a key of the dataset's own entry in the config."""
+    return lambda wildcards: DATASETS[wildcards.dataset].get(key, default)
+
+
+def ladder_of(wildcards):
+    """The behaviour policies that a collected dataset needs."""
+    robot = robot_of(DATASETS[wildcards.dataset]["env"])
+    return f"{config['collect']['actors']}/{robot}/ladder.csv"

@@ -1,0 +1,54 @@
+# Tokens to Transformers, and episodes to the behaviour-cloning baseline.
+
+
+rule train:
+    input:
+        f"{RESULTS}/tokens/{{dataset}}.h5",
+    output:
+        weights=f"{RESULTS}/models/{{dataset}}/seed{{seed}}/model.safetensors",
+        config=f"{RESULTS}/models/{{dataset}}/seed{{seed}}/config.json",
+        metrics=f"{RESULTS}/models/{{dataset}}/seed{{seed}}/metrics.csv",
+    log:
+        f"{RESULTS}/logs/train/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train/{{dataset}}-seed{{seed}}.tsv"
+    priority: 1  # the longest path
+    conda:
+        "tto"
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=24 * 60,
+        gpu=GPUS,
+    params:
+        model=config["model"],
+        training={key: value for key, value in config["training"].items() if key != "threads"},
+        # Not an output: Snakemake removes those of a job that dies, and a killed training goes on from here.
+        checkpoints=f"{RESULTS}/checkpoints/{{dataset}}/seed{{seed}}",
+        code=stage_code("train.py"),
+    script:
+        "../scripts/train.py"
+
+
+rule train_behavior_cloning:
+    input:
+        f"{RESULTS}/datasets/{{dataset}}",
+    output:
+        weights=f"{RESULTS}/baselines/{{dataset}}/bc/seed{{seed}}/model.safetensors",
+        config=f"{RESULTS}/baselines/{{dataset}}/bc/seed{{seed}}/config.json",
+        metrics=f"{RESULTS}/baselines/{{dataset}}/bc/seed{{seed}}/metrics.csv",
+    log:
+        f"{RESULTS}/logs/train_behavior_cloning/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_behavior_cloning/{{dataset}}-seed{{seed}}.tsv"
+    conda:
+        "tto"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        behavior_cloning=config["behavior_cloning"],
+        code=stage_code("train_behavior_cloning.py"),
+    script:
+        "../scripts/train_behavior_cloning.py"

@@ -1,0 +1,48 @@
+# Models to episodes: each job plays all rollouts of one model in one batch.
+
+
+rule plan:
+    input:
+        rules.train.output,
+    output:
+        [f"{RESULTS}/rollouts/{{dataset}}/tto/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
+    log:
+        f"{RESULTS}/logs/plan/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plan/{{dataset}}-seed{{seed}}.tsv"
+    priority: 1  # the longest path
+    conda:
+        "tto"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=24 * 60,
+        gpu=GPUS,
+    params:
+        planning=lambda wildcards: planning_settings(config, wildcards.dataset),
+        evaluation=evaluation_of,
+        code=stage_code("plan.py"),
+    script:
+        "../scripts/plan.py"
+
+
+rule act_behavior_cloning:
+    input:
+        rules.train_behavior_cloning.output,
+    output:
+        [f"{RESULTS}/rollouts/{{dataset}}/bc/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
+    log:
+        f"{RESULTS}/logs/act_behavior_cloning/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/act_behavior_cloning/{{dataset}}-seed{{seed}}.tsv"
+    conda:
+        "tto"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        evaluation=evaluation_of,
+        code=stage_code("act_behavior_cloning.py"),
+    script:
+        "../scripts/act_behavior_cloning.py"

@@ -1,0 +1,138 @@
+# Rows to the paper's tables and figures, and all of it to one page.
+
+
+rule table1:
+    input:
+        f"{RESULTS}/rollouts.csv",
+    output:
+        csv=f"{RESULTS}/tables/table1.csv",
+        markdown=report(
+            f"{RESULTS}/tables/table1.md",
+            caption="../report/table1.rst",
+            category="Offline reinforcement learning",
+            labels={"result": "Table 1", "format": "Markdown"},
+        ),
+        latex=f"{RESULTS}/tables/table1.tex",
+    log:
+        f"{RESULTS}/logs/table1.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table1.tsv"
+    conda:
+        "tto"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=stage_code("table1.py"),
+    script:
+        "../scripts/table1.py"
+
+
+rule figure4:
+    input:
+        f"{RESULTS}/rollouts.csv",
+    output:
+        png=report(
+            f"{RESULTS}/figures/figure4.png",
+            caption="../report/figure4.rst",
+            category="Offline reinforcement learning",
+            labels={"result": "Figure 4", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/figure4.pdf",
+    log:
+        f"{RESULTS}/logs/figure4.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure4.tsv"
+    conda:
+        "tto"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        report=config["report"],
+        code=stage_code("figure4.py"),
+    script:
+        "../scripts/figure4.py"
+
+
+rule training_curves:
+    input:
+        expand(
+            f"{RESULTS}/models/{{dataset}}/seed{{seed}}/metrics.csv", dataset=DATASETS, seed=SEEDS
+        ),
+    output:
+        png=report(
+            f"{RESULTS}/figures/training_curves.png",
+            caption="../report/training_curves.rst",
+            category="Training",
+            labels={"result": "Training curves", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/training_curves.pdf",
+    log:
+        f"{RESULTS}/logs/training_curves.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/training_curves.tsv"
+    conda:
+        "tto"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        report=config["report"],
+        runs=[[dataset, seed] for dataset in DATASETS for seed in SEEDS],
+        code=stage_code("training_curves.py"),
+    script:
+        "../scripts/training_curves.py"
+
+
+rule offline_rl:
+    input:
+        rules.table1.output,
+        rules.figure4.output,
+        rules.training_curves.output,
+
+
+rule config:
+    output:
+        f"{RESULTS}/config.yaml",
+    log:
+        f"{RESULTS}/logs/config.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/config.tsv"
+    conda:
+        "tto"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        config=config,
+    script:
+        "../scripts/write_config.py"
+
+
+rule report:
+    input:
+        rules.offline_rl.input,
+        config=rules.config.output,
+    output:
+        f"{RESULTS}/report.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    conda:
+        "tto"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        captions=code_digest(*(BASE / "workflow/report").glob("*.rst")),
+    shell:
+        # A Snakemake inside this one: it only reads what the finished jobs left, so it needs no lock.
+        "snakemake offline_rl --configfile {input.config:q} --report {output:q} --nolock"
+        " > {log:q} 2>&1"

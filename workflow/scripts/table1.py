@@ -1,0 +1,13 @@
+"""Rule table1: evaluated episodes to the paper's table 1, ours beside the published columns."""
+
+from tto.evaluation.results import read_results
+from tto.job import job
+from tto.report.table1 import write_table1
+
+with job(snakemake.log[0]):
+    write_table1(
+        read_results(snakemake.input[0]),
+        csv=snakemake.output.csv,
+        markdown=snakemake.output.markdown,
+        latex=snakemake.output.latex,
+    )

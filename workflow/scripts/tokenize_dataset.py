@@ -1,0 +1,17 @@
+"""Rule tokenize: a dataset's episodes to its token file."""
+
+from tto.data.episodes import open_dataset
+from tto.job import job
+from tto.tokens.tokenize import tokenize_dataset
+
+with job(snakemake.log[0]):
+    params = snakemake.params
+    tokenize_dataset(
+        open_dataset(snakemake.input[0]),
+        snakemake.output[0],
+        name=snakemake.wildcards.dataset,
+        discretizer=params.discretizer["kind"],
+        bins=params.discretizer["bins"],
+        discount=params.discount,
+        **params.rewards,
+    )
