@@ -1,0 +1,120 @@
+"""A trained model with its bins: everything that planning needs, in one folder."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from tto.errors import TTOError
+from tto.files import atomic_path
+from tto.model.transformer import ModelConfig, TrajectoryTransformer
+from tto.tokens.discretizer import Discretizer
+from tto.tokens.token_file import TokenAttributes
+
+FORMAT_VERSION = 1
+_EDGES = "discretizer.edges"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A Trajectory Transformer, the bins it speaks in and what its tokens stand for."""
+
+    network: TrajectoryTransformer
+    discretizer: Discretizer
+    tokens: TokenAttributes
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.network.config
+
+    def encode(
+        self,
+        observations: Float[np.ndarray, "T O"],
+        actions: Float[np.ndarray, "T A"],
+        rewards: Float[np.ndarray, " T"],
+        rewards_to_go: Float[np.ndarray, " T"],
+    ) -> Integer[np.ndarray, "T D"]:
+        """Tokens (bin numbers 0..V-1) of T transitions.
+
+        Raises:
+            TTOError: shapes that do not fit the model, NaN or infinite values.
+        """
+        columns = [np.atleast_2d(observations), np.atleast_2d(actions)]
+        columns += [np.reshape(rewards, (-1, 1)), np.reshape(rewards_to_go, (-1, 1))]
+        widths = [column.shape[1] for column in columns]
+        expected = [self.tokens.observation_dim, self.tokens.action_dim, 1, 1]
+        if widths != expected or len({len(column) for column in columns}) != 1:
+            raise TTOError(
+                f"encode: expected T rows of {expected} values (observation, action, reward, "
+                f"reward-to-go), got shapes {[column.shape for column in columns]}"
+            )
+        return self.discretizer.encode(np.hstack(columns))
+
+    @torch.inference_mode()
+    def log_probs(self, tokens: Integer[np.ndarray, "T D"]) -> Float[np.ndarray, "T*D V"]:
+        """Row l is the log-distribution of token l+1 given tokens 0..l; computed without a cache.
+
+        Raises:
+            TTOError: more transitions than the block holds.
+        """
+        device = self.network.output.device
+        flat = torch.as_tensor(np.asarray(tokens).reshape(1, -1), dtype=torch.long, device=device)
+        logits = self.network(flat)[0, :, : self.config.vocabulary]
+        return logits.float().log_softmax(dim=-1).cpu().numpy()
+
+
+def save(folder: str | os.PathLike[str], model: TrainedModel, *, extra: dict[str, Any]) -> None:
+    """Write model.safetensors (weights and edges) and config.json; `extra` goes into the latter."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: t.detach().cpu().contiguous() for name, t in model.network.state_dict().items()}
+    tensors[_EDGES] = torch.from_numpy(model.discretizer.edges.astype(np.float64))
+    stored = {
+        "format_version": FORMAT_VERSION,
+        "model": asdict(model.config),
+        "tokens": asdict(model.tokens),
+        **extra,
+    }
+    with atomic_path(folder / "config.json") as path:
+        path.write_text(json.dumps(stored, indent=2) + "\n")
+    with atomic_path(folder / "model.safetensors") as path:
+        save_file(tensors, path)
+
+
+def load(folder: str | os.PathLike[str], *, device: str = "cpu") -> TrainedModel:
+    """Load a folder that `save` wrote.
+
+    Raises:
+        TTOError: files are missing, cut off, of another format version or do not fit together.
+    """
+    folder = Path(folder)
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise TTOError(f"model {folder}: expected {name} in it, found none; train it first")
+    try:
+        stored = json.loads((folder / "config.json").read_text())
+        if stored.get("format_version") != FORMAT_VERSION:
+            raise TTOError(
+                f"model {folder}: expected format_version {FORMAT_VERSION}, "
+                f"got {stored.get('format_version')}; train it again or update the package"
+            )
+        config = ModelConfig(**stored["model"])
+        tokens = TokenAttributes(**stored["tokens"])
+        tensors = load_file(folder / "model.safetensors")
+        edges = tensors.pop(_EDGES).numpy()
+        network = TrajectoryTransformer(config)
+        network.load_state_dict(tensors)
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise TTOError(
+            f"model {folder}: expected whole files that fit together, but loading failed "
+            f"({' '.join(str(error).split())[:200]}); train it again"
+        ) from error
+    discretizer = Discretizer(tokens.discretizer, edges)  # type: ignore[arg-type]
+    return TrainedModel(network.to(device).eval(), discretizer, tokens)

@@ -1,0 +1,226 @@
+"""The Trajectory Transformer: a GPT decoder over transition tokens (section 3.1, appendix A).
+
+Tokens go in as bin numbers 0..V-1; the offset V*i of equation 1 selects the embedding here. The model
+knows nothing of losses, optimisers, bins' edges or planning. Randomness comes in as a generator:
+without one there is no dropout.
+
+Letters: B batch, L tokens, D tokens a transition, V bins, C channels, H heads, K head size.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from tto.errors import TTOError
+
+# (layer, query, key, value), each (B, H, L, K), to the attended values (B, H, L, K)
+Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes and variants of a Trajectory Transformer.
+
+    Attributes:
+        vocabulary: V, bins a dimension.
+        dropout_at: "block" drops once, at the end of each block (appendix A); "gpt" drops the
+            embedding, the attention and both residual branches (the official code).
+        output: "shared", one layer of V logits for all dimensions (appendix A), or
+            "per_dimension", a head for each of the D dimensions (the official code).
+        attend_values: whether tokens may attend to past reward-to-go tokens; the paper does not
+            forbid it, the official code does.
+        position: "learned", a vector a position (GPT), or "factored", the sum of a vector for the
+            dimension and one for the time step.
+        block_tokens: the longest input; whole transitions of it are used, floor(block_tokens / D).
+    """
+
+    observation_dim: int
+    action_dim: int
+    vocabulary: int
+    layers: int = 4
+    heads: int = 6
+    width: int = 192
+    dropout: float = 0.1
+    dropout_at: Literal["block", "gpt"] = "block"
+    output: Literal["shared", "per_dimension"] = "shared"
+    attend_values: bool = True
+    position: Literal["learned", "factored"] = "learned"
+    block_tokens: int = 512
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise TTOError(
+                f"model: expected width divisible by heads, got {self.width} and {self.heads}"
+            )
+        if self.block_transitions < 1:
+            raise TTOError(
+                f"model: block_tokens {self.block_tokens} hold no whole transition of "
+                f"{self.transition_dim} tokens; raise it"
+            )
+
+    @property
+    def transition_dim(self) -> int:
+        """D: tokens a transition."""
+        return self.observation_dim + self.action_dim + 2
+
+    @property
+    def block_transitions(self) -> int:
+        """Transitions that fit into the block."""
+        return self.block_tokens // self.transition_dim
+
+    @property
+    def block_size(self) -> int:
+        """Tokens of `block_transitions` whole transitions."""
+        return self.block_transitions * self.transition_dim
+
+
+class Block(nn.Module):
+    """Attention and a two-layer perceptron, each behind a layer norm and added to its input."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.heads = config.heads
+        self.branch_dropout = config.dropout if config.dropout_at == "gpt" else 0.0
+        self.end_dropout = config.dropout
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention_in = nn.Linear(width, 3 * width)
+        self.attention_out = nn.Linear(width, width)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp_in = nn.Linear(width, 4 * width)
+        self.mlp_out = nn.Linear(4 * width, width)
+
+    def forward(
+        self,
+        x: Float[Tensor, "B L C"],
+        attend: Callable[[Tensor, Tensor, Tensor], Tensor],
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "B L C"]:
+        B, L, C = x.shape
+        qkv = self.attention_in(self.attention_norm(x)).view(B, L, 3, self.heads, C // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, L, K)
+        attended = attend(q, k, v).transpose(1, 2).reshape(B, L, C)
+        x = x + dropout(self.attention_out(attended), self.branch_dropout, generator)
+        hidden = self.mlp_out(F.gelu(self.mlp_in(self.mlp_norm(x))))
+        return x + dropout(hidden, self.end_dropout, generator)
+
+
+class TrajectoryTransformer(nn.Module):
+    """Logits of each next token of a trajectory."""
+
+    def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
+        """Initialise as GPT does: normal weights of deviation 0.02, zero biases."""
+        super().__init__()
+        self.config = config
+        D, V, C = config.transition_dim, config.vocabulary, config.width
+        self.token_embedding = nn.Embedding(D * V, C)
+        positions = config.block_size if config.position == "learned" else config.block_transitions
+        self.position_embedding = nn.Embedding(positions, C)
+        self.dimension_embedding = nn.Embedding(D, C) if config.position == "factored" else None
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.output_norm = nn.LayerNorm(C)
+        heads = 1 if config.output == "shared" else D
+        self.output = nn.Parameter(torch.empty(heads, V, C))
+        self._initialise(generator)
+
+    def _initialise(self, generator: torch.Generator | None) -> None:
+        for name, parameter in self.named_parameters():
+            if parameter.ndim < 2:
+                nn.init.constant_(parameter, 1.0 if name.endswith("norm.weight") else 0.0)
+            else:
+                nn.init.normal_(parameter, std=0.02, generator=generator)
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "B L"],
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "B L V"]:
+        """Logits of token l+1 given tokens 0..l, for l = 0..L-1; `tokens` begin a transition.
+
+        Args:
+            generator: draws the dropout masks; None turns dropout off.
+        """
+        config = self.config
+        L = tokens.shape[1]
+        if L > config.block_size:
+            raise TTOError(f"model: expected at most {config.block_size} tokens, got {L}")
+        attention_dropout = config.dropout if config.dropout_at == "gpt" and generator else 0.0
+        mask = None if config.attend_values else attention_mask(L, config, tokens.device)
+
+        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            if attention_dropout:
+                return _attend_with_dropout(q, k, v, mask, attention_dropout, generator)
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+
+        x = self.embed(tokens)
+        if config.dropout_at == "gpt":
+            x = dropout(x, config.dropout, generator)
+        return self.logits(self.run_blocks(x, attend, generator))
+
+    def embed(self, tokens: Int[Tensor, "B L"], *, start: int = 0) -> Float[Tensor, "B L C"]:
+        """Input vectors of tokens at positions start..start+L-1."""
+        config = self.config
+        positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)
+        dimensions = positions % config.transition_dim
+        x = self.token_embedding(tokens + dimensions * config.vocabulary)
+        if self.dimension_embedding is None:
+            return x + self.position_embedding(positions)
+        steps = positions // config.transition_dim
+        return x + self.position_embedding(steps) + self.dimension_embedding(dimensions)
+
+    def run_blocks(
+        self, x: Float[Tensor, "B L C"], attend: Attend, generator: torch.Generator | None = None
+    ) -> Float[Tensor, "B L C"]:
+        """All blocks, with the attention left to the caller (cached or not)."""
+        for layer, block in enumerate(self.blocks):
+            x = block(x, lambda q, k, v, layer=layer: attend(layer, q, k, v), generator)
+        return x
+
+    def logits(self, x: Float[Tensor, "B L C"], *, start: int = 0) -> Float[Tensor, "B L V"]:
+        """Logits of the tokens that follow positions start..start+L-1."""
+        x = self.output_norm(x)
+        if self.config.output == "shared":
+            return F.linear(x, self.output[0])
+        D = self.config.transition_dim
+        B, L, C = x.shape
+        if L == 1:
+            return F.linear(x, self.output[(start + 1) % D])
+        # position l feeds the head of dimension (l + 1) mod D: lay the heads along whole transitions
+        before, after = start % D, -(start + L) % D
+        x = F.pad(x, (0, 0, before, after)).view(B, -1, D, C)
+        logits = torch.einsum("btdc,dvc->btdv", x, self.output.roll(-1, dims=0))
+        return logits.flatten(1, 2)[:, before : before + L]
+
+
+def attention_mask(L: int, config: ModelConfig, device: torch.device) -> Bool[Tensor, "L L"]:
+    """True where row may attend to column: the past, less reward-to-go tokens where hidden."""
+    mask = torch.ones(L, L, dtype=torch.bool, device=device).tril()
+    if not config.attend_values:
+        mask[:, config.transition_dim - 1 :: config.transition_dim] = False
+    return mask
+
+
+def dropout(x: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
+    """Zero elements with probability p and scale the others by 1 / (1 - p)."""
+    if p == 0.0 or generator is None:
+        return x
+    keep = torch.empty_like(x).bernoulli_(1 - p, generator=generator)
+    return x * keep.div_(1 - p)
+
+
+def _attend_with_dropout(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p: float, generator: torch.Generator | None
+) -> Tensor:
+    """Attention that drops its weights, as the official code does; quadratic in memory."""
+    L, K = q.shape[-2:]
+    scores = q @ k.transpose(-2, -1) / math.sqrt(K)
+    allowed = torch.ones(L, L, dtype=torch.bool, device=q.device).tril() if mask is None else mask
+    weights = scores.masked_fill(~allowed, float("-inf")).softmax(dim=-1)
+    return dropout(weights, p, generator) @ v

@@ -1,0 +1,175 @@
+"""A receding-horizon controller: plans at each step, acts by the plan's first action (section 3.2)."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Integer
+
+from tto.errors import TTOError
+from tto.model.trained import TrainedModel
+from tto.planning.engine import CachedEngine, Engine
+from tto.planning.search import Plan, SearchConfig, likelihood_search, return_search
+
+Objective = Literal["return", "likelihood"]
+
+
+class Controller:
+    """Plans with a Trajectory Transformer for one episode, or a batch of them in step."""
+
+    def __init__(
+        self,
+        model: TrainedModel,
+        *,
+        objective: Objective = "return",
+        context: int = 5,
+        action_decode: Literal["best", "mean"] = "best",
+        seed: int | Sequence[int] = 0,
+        engine: Engine | None = None,
+        **search: object,
+    ) -> None:
+        """Set up planning; nothing is computed yet.
+
+        Args:
+            objective: "return" plans for the highest return (offline reinforcement learning),
+                "likelihood" for the most probable trajectory (imitation).
+            context: past transitions fed to the model, fewer where the block is short.
+            action_decode: "best" acts as the best sequence does, "mean" takes the mean first action
+                of the sequences that the search ends with.
+            seed: of the draws; episode i of a batch uses [seed, i], or the i-th of a sequence.
+            engine: what computes logits; the cached one by default.
+            search: fields of `SearchConfig` (beam_width, horizon, ...).
+
+        Raises:
+            TTOError: an unknown setting, or a horizon that the block cannot hold.
+        """
+        if objective not in ("return", "likelihood"):
+            raise TTOError(f"objective: expected return or likelihood, got {objective!r}")
+        try:
+            self.search = SearchConfig(**search)  # type: ignore[arg-type]
+        except TypeError as error:
+            known = ", ".join(SearchConfig.__dataclass_fields__)
+            raise TTOError(f"planning: {error}; known settings are {known}") from error
+        block = model.config.block_transitions
+        if self.search.horizon > block:
+            raise TTOError(
+                f"planning.horizon: expected at most the {block} transitions of the model's block, "
+                f"got {self.search.horizon}"
+            )
+        self.model, self.objective, self.action_decode = model, objective, action_decode
+        self.context = min(context, block - self.search.horizon)
+        self.seed, self.engine = seed, engine or CachedEngine(model.network)
+        self._centers = torch.as_tensor(
+            model.discretizer.centers, dtype=torch.float32, device=model.network.output.device
+        )
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the episodes so far."""
+        self.step = 0
+        self.plan: Plan | None = None
+        self._history: Integer[np.ndarray, "B T D"] | None = None
+        self._observations: np.ndarray | None = None
+
+    def act(
+        self,
+        observations: Float[np.ndarray, "*B O"],
+        active: Bool[np.ndarray, " B"] | None = None,
+    ) -> Float[np.ndarray, "*B A"]:
+        """Plan from the current observations and return the actions to take.
+
+        Args:
+            active: episodes to plan for; the others' actions are zero.
+
+        Raises:
+            TTOError: observations of another shape, NaN or infinite.
+        """
+        batch = np.atleast_2d(np.asarray(observations, dtype=np.float64))
+        O, A = self.model.tokens.observation_dim, self.model.tokens.action_dim
+        if batch.shape[1:] != (O,) or batch.ndim != 2:
+            raise TTOError(f"act: expected observations of {O} values, got shape {batch.shape}")
+        chosen = np.arange(len(batch)) if active is None else np.flatnonzero(active)
+        if self._history is None:
+            self._history = np.empty((len(batch), 0, self.model.config.transition_dim), np.int64)
+        self._observations = batch
+        tokens = self.model.discretizer.encode(batch).astype(np.int64)
+        contexts = np.hstack([self._history.reshape(len(batch), -1), tokens])[chosen]
+        actions = np.zeros((len(batch), A))
+        if len(chosen):
+            self.plan = self._search(torch.from_numpy(contexts), chosen)
+            actions[chosen] = self._decode(self.plan)
+        return actions if np.ndim(observations) > 1 else actions[0]
+
+    def observe(
+        self, actions: Float[np.ndarray, "*B A"], rewards: Float[np.ndarray, "*B"]
+    ) -> None:
+        """Take note of the actions that were taken and the rewards that they brought."""
+        if self._observations is None or self._history is None:
+            raise TTOError("observe: expected a call of act before it")
+        B = len(self._observations)
+        known = np.hstack(
+            [
+                self._observations,
+                np.asarray(actions, dtype=np.float64).reshape(B, -1),
+                np.asarray(rewards, dtype=np.float64).reshape(B, 1),
+            ]
+        )
+        tokens = self.model.discretizer.encode(known).astype(np.int64)
+        to_go = self._predicted_to_go(tokens)
+        transitions = np.hstack([tokens, to_go[:, None]])[:, None]
+        history = np.concatenate([self._history, transitions], axis=1)
+        self._history = history[:, history.shape[1] - min(self.context, history.shape[1]) :]
+        self._observations = None
+        self.step += 1
+
+    @torch.inference_mode()
+    def _predicted_to_go(self, tokens: Integer[np.ndarray, "B D-1"]) -> Integer[np.ndarray, " B"]:
+        """The bin of the expected reward-to-go of the transition just made.
+
+        What it truly is only the rest of the episode will tell; later tokens attend to it.
+        """
+        if not self.model.config.attend_values or self.context == 0:
+            return np.zeros(len(tokens), dtype=np.int64)
+        assert self._history is not None
+        past = self._history[:, max(0, self._history.shape[1] - self.context) :]
+        sequence = np.hstack([past.reshape(len(tokens), -1), tokens])
+        device = self._centers.device
+        logits = self.model.network(torch.from_numpy(sequence).to(device))[:, -1]
+        logits = logits[:, : self.model.config.vocabulary]
+        expected = (logits.softmax(dim=-1) @ self._centers[-1]).double().cpu().numpy()
+        last = self.model.config.transition_dim - 1
+        return self.model.discretizer.encode(expected[:, None], first=last)[:, 0].astype(np.int64)
+
+    def _search(self, contexts: torch.Tensor, episodes: Integer[np.ndarray, " B"]) -> Plan:
+        contexts = contexts.to(self._centers.device)
+        D, O = self.model.config.transition_dim, self.model.tokens.observation_dim
+        search = self.search
+        if self.objective == "likelihood":
+            # up to the last planned action: with a horizon of one, exactly behaviour cloning
+            tokens = (search.horizon - 1) * D + self.model.tokens.action_dim
+            return likelihood_search(
+                self.engine, contexts, tokens=tokens, beam_width=search.beam_width
+            )
+        shape = (search.horizon, D, search.beam_width * search.expansion)
+        uniforms = np.stack([self._rng(i).random(shape, dtype=np.float32) for i in episodes])
+        return return_search(
+            self.engine,
+            contexts,
+            config=search,
+            observation_dim=O,
+            centers=self._centers,
+            discount=self.model.tokens.discount,
+            to_go_includes_reward=self.model.tokens.to_go_includes_reward,
+            uniforms=torch.from_numpy(uniforms).to(self._centers.device),
+        )
+
+    def _rng(self, episode: int) -> np.random.Generator:
+        """The draws of one plan depend on the episode's seed and the step alone."""
+        seed = [self.seed, episode] if isinstance(self.seed, int) else [self.seed[episode]]
+        return np.random.default_rng([*seed, self.step])
+
+    def _decode(self, plan: Plan) -> Float[np.ndarray, "B A"]:
+        first = plan.tokens[:, :, : self.model.tokens.action_dim].cpu().numpy()
+        decoded = self.model.discretizer.decode(first, first=self.model.tokens.observation_dim)
+        return decoded[:, 0] if self.action_decode == "best" else decoded.mean(axis=1)

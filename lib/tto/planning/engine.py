@@ -1,0 +1,139 @@
+"""Engines: what a search asks of a model. Sequences grow one token at a time and branch.
+
+An engine knows nothing of actions, rewards or scores. `start` takes one context for each of B
+episodes; from then on it holds rows, B * W of them, those of an episode side by side. All engines
+give the same logits; they differ in what they recompute.
+
+Letters: B episodes, N rows, L context tokens, S tokens since, V bins, H heads, K head size.
+"""
+
+import math
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from tto.errors import TTOError
+from tto.model.transformer import TrajectoryTransformer
+
+
+class Engine(Protocol):
+    """Logits of growing, branching sequences."""
+
+    def start(self, contexts: Int[Tensor, "B L"], *, length: int) -> Float[Tensor, "B V"]:
+        """Begin one row for each context and return the logits of its next token.
+
+        `length` is the most tokens that will be appended to a row.
+        """
+        ...
+
+    def select(self, parents: Int[Tensor, " N"]) -> None:
+        """Replace the rows by copies of the numbered ones; a row stays within its episode."""
+        ...
+
+    def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
+        """Append one token to each row and return the logits of the next."""
+        ...
+
+
+def check_length(network: TrajectoryTransformer, context: int, length: int) -> None:
+    """Raise TTOError unless `context` + `length` tokens fit into the model's block."""
+    if context + length > network.config.block_size:
+        raise TTOError(
+            f"planning: expected context and plan within {network.config.block_size} tokens, "
+            f"got {context} and {length}; shorten planning.context or planning.horizon"
+        )
+
+
+class UncachedEngine:
+    """The plain engine: runs the model on whole sequences for each token."""
+
+    def __init__(self, network: TrajectoryTransformer) -> None:
+        self.network = network
+
+    @torch.inference_mode()
+    def start(self, contexts: Int[Tensor, "B L"], *, length: int) -> Float[Tensor, "B V"]:
+        check_length(self.network, contexts.shape[1], length)
+        self.sequences = contexts
+        return self._logits()
+
+    def select(self, parents: Int[Tensor, " N"]) -> None:
+        self.sequences = self.sequences[parents]
+
+    @torch.inference_mode()
+    def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
+        self.sequences = torch.cat([self.sequences, tokens[:, None]], dim=1)
+        return self._logits()
+
+    def _logits(self) -> Float[Tensor, "N V"]:
+        return self.network(self.sequences)[:, -1, : self.network.config.vocabulary]
+
+
+class CachedEngine:
+    """Keeps keys and values: those of a context once for all its rows, later ones for each row."""
+
+    def __init__(self, network: TrajectoryTransformer) -> None:
+        self.network = network
+
+    @torch.inference_mode()
+    def start(self, contexts: Int[Tensor, "B L"], *, length: int) -> Float[Tensor, "B V"]:
+        check_length(self.network, contexts.shape[1], length)
+        config, (B, L) = self.network.config, contexts.shape
+        self.context_length, self.episodes, self.appended, self.rows = L, B, 0, B
+        self.visible = self._visible_positions(L + length)
+        self.context: list[tuple[Tensor, Tensor]] = []
+        mask = torch.ones(L, L, dtype=torch.bool, device=contexts.device).tril()
+        mask &= self.visible[:L]
+
+        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            self.context.append((k, v))
+            return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+        x = self.network.run_blocks(self.network.embed(contexts), attend)
+        K = config.width // config.heads
+        self.grown = [
+            torch.empty(2, B, config.heads, length, K, dtype=x.dtype, device=x.device)
+            for _ in range(config.layers)
+        ]
+        return self.network.logits(x[:, -1:], start=L - 1)[:, 0, : config.vocabulary]
+
+    def _visible_positions(self, length: int) -> Tensor:
+        """(length,) True where tokens may be attended to: not at hidden reward-to-go tokens."""
+        positions = torch.arange(length, device=self.network.output.device)
+        D = self.network.config.transition_dim
+        hidden = (positions % D == D - 1) & (not self.network.config.attend_values)
+        return ~hidden
+
+    @torch.inference_mode()
+    def select(self, parents: Int[Tensor, " N"]) -> None:
+        self.rows, S = len(parents), self.appended
+        for layer, grown in enumerate(self.grown):
+            selected = grown.new_empty(2, self.rows, *grown.shape[2:])
+            selected[:, :, :, :S] = grown[:, parents, :, :S]
+            self.grown[layer] = selected
+
+    @torch.inference_mode()
+    def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
+        position = self.context_length + self.appended
+        self.appended += 1
+        x = self.network.embed(tokens[:, None], start=position)
+        x = self.network.run_blocks(x, self._attend)
+        return self.network.logits(x, start=position)[:, 0, : self.network.config.vocabulary]
+
+    def _attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attend to the context, shared by an episode's rows, and to each row's own tokens."""
+        N, H, _, K = q.shape
+        B, L, S = self.episodes, self.context_length, self.appended
+        grown = self.grown[layer]
+        grown[0, :, :, S - 1], grown[1, :, :, S - 1] = k[:, :, 0], v[:, :, 0]
+        keys, values = self.context[layer]
+        per_episode = q.view(B, N // B, H, K).transpose(1, 2)  # (B, H, W, K)
+        on_context = per_episode @ keys.transpose(-2, -1)  # (B, H, W, L)
+        on_context = on_context.transpose(1, 2).reshape(N, H, L)
+        on_grown = (q @ grown[0, :, :, :S].transpose(-2, -1))[:, :, 0]  # (N, H, S)
+        scores = torch.cat([on_context, on_grown], dim=-1) / math.sqrt(K)
+        weights = scores.masked_fill(~self.visible[: L + S], -math.inf).softmax(dim=-1)
+        from_context = weights[:, :, :L].view(B, N // B, H, L).transpose(1, 2) @ values
+        from_context = from_context.transpose(1, 2).reshape(N, H, 1, K)
+        return from_context + weights[:, :, None, L:] @ grown[1, :, :, :S]

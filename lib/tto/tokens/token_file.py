@@ -1,0 +1,151 @@
+"""The token file: one HDF5 file a dataset, one row of D tokens a transition.
+
+Datasets: `tokens` (rows, D) unsigned integers 0..V-1, `episode_starts` (episodes+1,) int64, `edges`
+(D, V+1) float64. Attributes: `format_version`, `observation_dim`, `action_dim`, `vocabulary`,
+`discount`, `discretizer`, `dataset`, `source_digest`, and how rewards were turned into tokens.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from jaxtyping import Integer
+
+from tto.errors import TTOError
+from tto.files import atomic_path
+from tto.tokens.discretizer import Discretizer
+
+FORMAT_VERSION = 1
+_CHUNK_ROWS = 65536
+
+
+@dataclass(frozen=True)
+class TokenAttributes:
+    """What the tokens are tokens of."""
+
+    dataset: str
+    env: str
+    observation_dim: int
+    action_dim: int
+    vocabulary: int
+    discretizer: str
+    discount: float
+    to_go_includes_reward: bool
+    terminal_penalty: float | None
+
+    @property
+    def transition_dim(self) -> int:
+        """D: observation, action, reward and reward-to-go."""
+        return self.observation_dim + self.action_dim + 2
+
+
+@dataclass(frozen=True)
+class TokenFile:
+    """A token file in memory."""
+
+    attributes: TokenAttributes
+    discretizer: Discretizer
+    tokens: Integer[np.ndarray, "rows D"]
+    episode_starts: Integer[np.ndarray, " episodes+1"]
+    source_digest: str
+
+
+def write_token_file(
+    path: str | os.PathLike[str],
+    episodes: Iterable[Integer[np.ndarray, "T D"]],
+    *,
+    attributes: TokenAttributes,
+    discretizer: Discretizer,
+    source_digest: str,
+) -> None:
+    """Write one episode after the other; memory does not grow with the dataset."""
+    with atomic_path(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+        dimension = attributes.transition_dim
+        dtype = np.uint8 if discretizer.vocabulary <= 256 else np.uint16
+        tokens = file.create_dataset(
+            "tokens", (0, dimension), dtype, maxshape=(None, dimension), chunks=(_CHUNK_ROWS, dimension)
+        )
+        starts, buffered = [0], []
+        for episode in episodes:
+            starts.append(starts[-1] + len(episode))
+            buffered.append(episode)
+            if starts[-1] - len(tokens) >= _CHUNK_ROWS:
+                _append(tokens, buffered)
+        _append(tokens, buffered)
+        file["episode_starts"] = np.asarray(starts, dtype=np.int64)
+        file["edges"] = discretizer.edges
+        file.attrs["format_version"] = FORMAT_VERSION
+        file.attrs["source_digest"] = source_digest
+        for name, value in asdict(attributes).items():
+            file.attrs[name] = np.nan if value is None else value
+
+
+def _append(tokens: h5py.Dataset, buffered: list[np.ndarray]) -> None:
+    if buffered:
+        block = np.concatenate(buffered)
+        tokens.resize(len(tokens) + len(block), axis=0)
+        tokens[-len(block) :] = block
+        buffered.clear()
+
+
+def read_token_file(path: str | os.PathLike[str]) -> TokenFile:
+    """Read and check a token file.
+
+    Raises:
+        TTOError: the file is missing, cut off, of another format version, or inconsistent.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise TTOError(f"token file {path}: expected a file, found none; make it with the workflow")
+    try:
+        with h5py.File(path, "r") as file:
+            version = file.attrs.get("format_version")
+            if version != FORMAT_VERSION:
+                raise TTOError(
+                    f"token file {path}: expected format_version {FORMAT_VERSION}, got {version}; "
+                    "make the file again"
+                )
+            arrays = {name: file[name][()] for name in ("tokens", "episode_starts", "edges")}
+            stored = dict(file.attrs)
+    except (OSError, KeyError) as error:
+        raise TTOError(
+            f"token file {path}: expected a complete HDF5 token file, but reading failed "
+            f"({_one_line(error)}); delete it and make it again"
+        ) from error
+    attributes = TokenAttributes(
+        **{name: _plain(stored[name]) for name in TokenAttributes.__dataclass_fields__}
+    )
+    token_file = TokenFile(
+        attributes=attributes,
+        discretizer=Discretizer(attributes.discretizer, arrays["edges"]),  # type: ignore[arg-type]
+        tokens=arrays["tokens"],
+        episode_starts=arrays["episode_starts"],
+        source_digest=str(stored["source_digest"]),
+    )
+    _check(token_file, path)
+    return token_file
+
+
+def _check(file: TokenFile, path: Path) -> None:
+    rows, starts = len(file.tokens), file.episode_starts
+    if file.tokens.shape != (rows, file.attributes.transition_dim):
+        expected = f"(rows, {file.attributes.transition_dim})"
+        raise TTOError(f"token file {path}: expected tokens {expected}, got {file.tokens.shape}")
+    if rows and file.tokens.max() >= file.attributes.vocabulary:
+        raise TTOError(f"token file {path}: expected tokens below {file.attributes.vocabulary}")
+    if len(starts) < 2 or starts[0] != 0 or starts[-1] != rows or (np.diff(starts) <= 0).any():
+        raise TTOError(f"token file {path}: episode_starts do not divide its {rows} rows")
+
+
+def _plain(value: Any) -> Any:
+    """HDF5 attributes as Python values; NaN stands for None."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

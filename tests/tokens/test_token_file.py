@@ -1,0 +1,134 @@
+"""Token files: the contract's layout, streamed tokens equal to whole ones, damaged files refused."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+import pytest
+
+from tto.data.episodes import Episode
+from tto.errors import TTOError
+from tto.tokens.token_file import read_token_file
+from tto.tokens.tokenize import tokenize_dataset, transition_matrix
+
+O, A = 3, 2
+
+
+@dataclass
+class InMemory:
+    """The part of an EpisodeDataset that tokens are made from."""
+
+    episodes: list[Episode]
+    env_id: str = "Hopper-v5"
+    observation_dim: int = O
+    action_dim: int = A
+
+    @property
+    def total_episodes(self) -> int:
+        return len(self.episodes)
+
+    def __iter__(self) -> Iterator[Episode]:
+        return iter(self.episodes)
+
+
+def episode(length: int, seed: int, *, terminated: bool = True) -> Episode:
+    rng = np.random.default_rng(seed)
+    return Episode(
+        observations=rng.normal(size=(length + 1, O)).astype(np.float32),
+        actions=rng.uniform(-1, 1, size=(length, A)).astype(np.float32),
+        rewards=rng.uniform(size=length).astype(np.float32),
+        terminated=terminated,
+        truncated=not terminated,
+    )
+
+
+@pytest.fixture
+def dataset() -> InMemory:
+    return InMemory([episode(length, seed) for seed, length in enumerate((1, 7, 30, 2))])
+
+
+def tokenized(dataset, path, **changes):
+    settings = dict(name="toy-v0", discretizer="uniform", bins=100, discount=0.99) | changes
+    tokenize_dataset(dataset, path, **settings)
+    return read_token_file(path)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "quantile"])
+def test_streamed_tokens_equal_those_of_the_whole(dataset, tmp_path, monkeypatch, kind):
+    whole = tokenized(dataset, tmp_path / "whole.h5", discretizer=kind)
+    monkeypatch.setattr("tto.tokens.tokenize._BLOCK_ROWS", 4)
+    monkeypatch.setattr("tto.tokens.token_file._CHUNK_ROWS", 5)
+    streamed = tokenized(dataset, tmp_path / "streamed.h5", discretizer=kind)
+    np.testing.assert_array_equal(streamed.tokens, whole.tokens)
+    rows = np.concatenate([transition_matrix(e, discount=0.99) for e in dataset])
+    np.testing.assert_array_equal(whole.tokens, whole.discretizer.encode(rows))
+    np.testing.assert_array_equal(whole.episode_starts, [0, 1, 8, 38, 40])
+
+
+def test_layout_is_the_contract(dataset, tmp_path):
+    tokenized(dataset, tmp_path / "t.h5", bins=300)
+    with h5py.File(tmp_path / "t.h5") as file:
+        assert file["tokens"].shape == (40, O + A + 2)
+        assert file["tokens"].dtype == np.uint16
+        assert file["episode_starts"].dtype == np.int64
+        assert file["edges"].shape == (O + A + 2, 301)
+        assert file["edges"].dtype == np.float64
+        expected = {"observation_dim": O, "action_dim": A, "vocabulary": 300, "discount": 0.99}
+        expected |= {"dataset": "toy-v0", "discretizer": "uniform", "format_version": 1}
+        assert {name: file.attrs[name] for name in expected} == expected
+        assert len(file.attrs["source_digest"]) == 64
+
+
+def test_columns_are_observation_action_reward_to_go(dataset, tmp_path):
+    file = tokenized(dataset, tmp_path / "t.h5")
+    decoded = file.discretizer.decode(file.tokens[1:8])
+    second = dataset.episodes[1]
+    to_go = [sum(0.99**k * r for k, r in enumerate(second.rewards[t:])) for t in range(7)]
+    expected = np.column_stack([second.observations[:-1], second.actions, second.rewards, to_go])
+    half = np.diff(file.discretizer.edges).max(axis=1) / 2
+    assert (np.abs(decoded - expected) <= half + 1e-6).all()
+
+
+def test_terminal_penalty_stands_at_true_terminals_only():
+    fallen, cut = episode(4, 0), episode(4, 0, terminated=False)
+    assert transition_matrix(fallen, discount=0.9, terminal_penalty=-100)[-1, -2] == -100
+    np.testing.assert_array_equal(
+        transition_matrix(cut, discount=0.9, terminal_penalty=-100),
+        transition_matrix(cut, discount=0.9),
+    )
+
+
+def test_digest_follows_the_content(dataset, tmp_path):
+    first = tokenized(dataset, tmp_path / "a.h5").source_digest
+    assert tokenized(dataset, tmp_path / "b.h5").source_digest == first
+    dataset.episodes[0].rewards[0] += 1
+    assert tokenized(dataset, tmp_path / "c.h5").source_digest != first
+
+
+def test_nan_reward_leaves_no_file(dataset, tmp_path):
+    dataset.episodes[2].rewards[3] = np.nan
+    with pytest.raises(TTOError, match="finite"):
+        tokenized(dataset, tmp_path / "t.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_files_are_refused(dataset, tmp_path):
+    path = tmp_path / "t.h5"
+    tokenized(dataset, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(TTOError, match="make it again"):
+        read_token_file(path)
+    path.write_bytes(whole)
+    with h5py.File(path, "r+") as file:
+        file.attrs["format_version"] = 99
+    with pytest.raises(TTOError, match="format_version 1, got 99"):
+        read_token_file(path)
+    path.write_bytes(whole)
+    with h5py.File(path, "r+") as file:
+        file["episode_starts"][-1] = 39
+    with pytest.raises(TTOError, match="episode_starts"):
+        read_token_file(path)
+    with pytest.raises(TTOError, match="found none"):
+        read_token_file(tmp_path / "missing.h5")
