@@ -2,7 +2,8 @@
 
 Snakemake's own code trigger looks at the modification time of a script alone. A rule that holds
 `code_digest("scripts/train.py")` among its params reruns when the script or any `tto` module that
-it imports, however far down, changes in meaning. Comments, docstrings and formatting do not count.
+it imports, however far down, changes in meaning. Comments, docstrings and formatting do not count;
+a data file that shares a module's name (`published.csv` beside `published.py`) does.
 """
 
 import ast
@@ -29,6 +30,7 @@ def code_digest(*sources: str | os.PathLike[str]) -> str:
             found.add(path)
             if path.suffix == ".py":
                 waiting += [_module_path(name) for name in imported_modules(path)]
+                waiting += _data_beside(path)
     digest = hashlib.sha256()
     for path in sorted(found, key=_label):
         digest.update(f"{_label(path)} {_meaning(path, path.stat().st_mtime_ns)}\n".encode())
@@ -85,6 +87,13 @@ def _module_path(name: str) -> Path:
 def _source_path(source: str | os.PathLike[str]) -> Path:
     path = Path(source)
     return path.resolve() if path.is_file() else _module_path(str(source))
+
+
+def _data_beside(path: Path) -> list[Path]:
+    """Files that belong to a library module: those beside it that share its name."""
+    if not path.is_relative_to(PACKAGE):
+        return []
+    return [other for other in path.parent.glob(f"{path.stem}.*") if other.suffix != ".py"]
 
 
 def _label(path: Path) -> str:

@@ -69,6 +69,12 @@ def test_other_files_count_by_their_bytes(tmp_path: Path):
     assert code_digest(path) != before
 
 
+def test_a_data_file_counts_with_its_module(package: Path):
+    before = code_digest("tto.model.b")
+    (package / "a.csv").write_text("1,2")
+    assert code_digest("tto.model.b") != before
+
+
 def test_imports_of_all_forms_are_seen(package: Path):
     path = package / "model" / "d.py"
     path.write_text("import numpy, tto.a\nfrom . import b\nfrom ..c import VALUE\n")

@@ -1,11 +1,11 @@
 # The config checked, and what all rules share: paths, the datasets, the stages' code.
 
+import os
 import re
 import sys
 from pathlib import Path
 
 import yaml
-
 
 from tto.config import check_config, planning_settings
 from tto.data.environments import robot_of
@@ -13,6 +13,10 @@ from tto.digest import code_digest
 from tto.errors import TTOError
 
 BASE = Path(workflow.basedir)
+# Jobs find the library even in an environment that it is not installed in (--sdm conda).
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(BASE / "lib"), os.environ.get("PYTHONPATH")])
+)
 
 try:
     check_config(config, yaml.safe_load((BASE / "workflow/schemas/config.schema.yaml").read_text()))

@@ -11,7 +11,7 @@ rule train_actors:
     wildcard_constraints:
         robot="[a-z0-9]+",
     conda:
-        "tto"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -37,7 +37,7 @@ rule collect:
     wildcard_constraints:
         dataset=datasets_from("collect"),
     conda:
-        "tto"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,

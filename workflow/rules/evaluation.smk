@@ -17,7 +17,7 @@ rule collect_rollouts:
     benchmark:
         f"{RESULTS}/benchmarks/collect_rollouts.tsv"
     conda:
-        "tto"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,

@@ -14,7 +14,7 @@ rule train:
         f"{RESULTS}/benchmarks/train/{{dataset}}-seed{{seed}}.tsv"
     priority: 1  # the longest path
     conda:
-        "tto"
+        "../../environment.yml"
     threads: config["training"]["threads"]
     resources:
         mem_mb=8000,
@@ -42,7 +42,7 @@ rule train_behavior_cloning:
     benchmark:
         f"{RESULTS}/benchmarks/train_behavior_cloning/{{dataset}}-seed{{seed}}.tsv"
     conda:
-        "tto"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=4000,

@@ -3,7 +3,8 @@
 
 rule plan:
     input:
-        rules.train.output,
+        weights=rules.train.output.weights,
+        config=rules.train.output.config,
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/tto/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
     log:
@@ -12,7 +13,7 @@ rule plan:
         f"{RESULTS}/benchmarks/plan/{{dataset}}-seed{{seed}}.tsv"
     priority: 1  # the longest path
     conda:
-        "tto"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=8000,
@@ -28,7 +29,8 @@ rule plan:
 
 rule act_behavior_cloning:
     input:
-        rules.train_behavior_cloning.output,
+        weights=rules.train_behavior_cloning.output.weights,
+        config=rules.train_behavior_cloning.output.config,
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/bc/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
     log:
@@ -36,7 +38,7 @@ rule act_behavior_cloning:
     benchmark:
         f"{RESULTS}/benchmarks/act_behavior_cloning/{{dataset}}-seed{{seed}}.tsv"
     conda:
-        "tto"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -1,9 +1,62 @@
 # Rows to the paper's tables and figures, and all of it to one page.
 
 
+rule dataset_statistics:
+    input:
+        f"{RESULTS}/datasets/{{dataset}}",
+    output:
+        f"{RESULTS}/statistics/{{dataset}}.csv",
+    log:
+        f"{RESULTS}/logs/dataset_statistics/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/dataset_statistics/{{dataset}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        source=lambda wildcards: DATASETS[wildcards.dataset]["source"],
+        code=stage_code("dataset_statistics.py"),
+    script:
+        "../scripts/dataset_statistics.py"
+
+
+rule dataset_card:
+    input:
+        dataset=f"{RESULTS}/datasets/{{dataset}}",
+        tokens=f"{RESULTS}/tokens/{{dataset}}.h5",
+    output:
+        png=report(
+            f"{RESULTS}/figures/datasets/{{dataset}}.png",
+            caption="../report/dataset_card.rst",
+            category="Datasets",
+            labels={"dataset": "{dataset}"},
+        ),
+        pdf=f"{RESULTS}/figures/datasets/{{dataset}}.pdf",
+    log:
+        f"{RESULTS}/logs/dataset_card/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/dataset_card/{{dataset}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        source=lambda wildcards: DATASETS[wildcards.dataset]["source"],
+        report=config["report"],
+        code=stage_code("dataset_card.py"),
+    script:
+        "../scripts/dataset_card.py"
+
+
 rule table1:
     input:
-        f"{RESULTS}/rollouts.csv",
+        rollouts=f"{RESULTS}/rollouts.csv",
+        statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=DATASETS),
     output:
         csv=f"{RESULTS}/tables/table1.csv",
         markdown=report(
@@ -18,7 +71,7 @@ rule table1:
     benchmark:
         f"{RESULTS}/benchmarks/table1.tsv"
     conda:
-        "tto"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -45,7 +98,7 @@ rule figure4:
     benchmark:
         f"{RESULTS}/benchmarks/figure4.tsv"
     conda:
-        "tto"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -75,7 +128,7 @@ rule training_curves:
     benchmark:
         f"{RESULTS}/benchmarks/training_curves.tsv"
     conda:
-        "tto"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -93,6 +146,7 @@ rule offline_rl:
         rules.table1.output,
         rules.figure4.output,
         rules.training_curves.output,
+        expand(rules.dataset_card.output, dataset=DATASETS),
 
 
 rule config:
@@ -103,7 +157,7 @@ rule config:
     benchmark:
         f"{RESULTS}/benchmarks/config.tsv"
     conda:
-        "tto"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=500,
@@ -125,7 +179,7 @@ rule report:
     benchmark:
         f"{RESULTS}/benchmarks/report.tsv"
     conda:
-        "tto"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -12,7 +12,7 @@ rule tokenize:
         f"{RESULTS}/benchmarks/tokenize/{{dataset}}.tsv"
     priority: 1  # the longest path
     conda:
-        "tto"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -2,12 +2,14 @@
 
 from tto.evaluation.results import read_results
 from tto.job import job
+from tto.report.dataset_statistics import read_statistics
 from tto.report.table1 import write_table1
 
 with job(snakemake.log[0]):
     write_table1(
-        read_results(snakemake.input[0]),
+        read_results(snakemake.input.rollouts),
         csv=snakemake.output.csv,
         markdown=snakemake.output.markdown,
         latex=snakemake.output.latex,
+        statistics=read_statistics(snakemake.input.statistics),
     )

@@ -110,7 +110,7 @@ def write_dataset(
     dimensions = env_dimensions(env_id)
     count = transitions = 0
     with atomic_path(path) as temporary:
-        folder = temporary / "data"
+        folder = temporary.resolve() / "data"  # Minari joins a relative folder to itself
         folder.mkdir(parents=True)
         storage = _new_storage(folder, env_id)
         with h5py.File(folder / DATA_FILE, "w", track_order=True) as file:
