@@ -1,0 +1,97 @@
+"""What stands in table 1: the paper's rows with published scores, the run's datasets with ours."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tto.report.dataset_statistics import DatasetStatistics
+from tto.report.published import PUBLISHED_METHODS, PaperRow, paper_row, read_published
+from tto.report.summary import Spread, Summary
+
+OUR_METHODS = {"tto": "TTO", "bc": "BC"}
+# Blocks of columns that are never averaged together: models trained on D4RL's data, which compare
+# with the published columns, and models trained on any other data, which do not.
+BLOCKS = ("d4rl", "other")
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row of the paper, a dataset of the run, or both.
+
+    Attributes:
+        paper: the paper's row; None for a dataset that it does not have.
+        published: scores by method.
+        dataset: id of the run's dataset; None if the run has none for this row.
+        ours: results by method.
+        data: statistics of the dataset's own episodes.
+    """
+
+    paper: PaperRow | None = None
+    published: Mapping[str, Spread] = field(default_factory=dict)
+    dataset: str | None = None
+    ours: Mapping[str, Summary] = field(default_factory=dict)
+    data: DatasetStatistics | None = None
+
+    @property
+    def source(self) -> str | None:
+        """Where the dataset's episodes come from."""
+        return next((summary.source for summary in self.ours.values()), None)
+
+    @property
+    def env(self) -> str | None:
+        """The environment of the evaluation."""
+        return next((summary.env for summary in self.ours.values()), None)
+
+    def ours_in(self, block: str, method: str) -> Summary | None:
+        """Our result, if this block of columns is where it belongs."""
+        summary = self.ours.get(method)
+        belongs = summary is not None and summary.on_d4rl == (block == "d4rl")
+        return summary if belongs else None
+
+
+def make_rows(
+    summaries: Iterable[Summary], statistics: Iterable[DatasetStatistics] = ()
+) -> list[TableRow]:
+    """The paper's nine rows in its order, then other datasets of the run.
+
+    A row without a dataset of the run keeps its published scores; one with several datasets (data
+    of two versions, say) is repeated for each of them.
+    """
+    ours: dict[str, dict[str, Summary]] = {}
+    for summary in summaries:
+        ours.setdefault(summary.dataset, {})[summary.method] = summary
+    data = {row.dataset: row for row in statistics}
+    rows = []
+    for paper, published in read_published().items():
+        names = [name for name in ours if paper_row(name) == paper]
+        rows += [TableRow(paper, published, name, ours[name], data.get(name)) for name in names]
+        if not names:
+            rows.append(TableRow(paper, published))
+    others = [name for name in ours if paper_row(name) is None]
+    return rows + [TableRow(None, {}, name, ours[name], data.get(name)) for name in others]
+
+
+def csv_cells(row: TableRow) -> dict[str, object]:
+    """All numbers of a row with all their digits; None where there is none."""
+    cells: dict[str, object] = {
+        "robot": row.paper and row.paper.robot,
+        "kind": row.paper and row.paper.kind,
+    }
+    for method in PUBLISHED_METHODS:
+        cells |= _spread(f"published_{method}", row.published.get(method))
+    cells |= {"dataset": row.dataset, "env": row.env, "source": row.source}
+    for block in BLOCKS:
+        for method in OUR_METHODS:
+            summary, name = row.ours_in(block, method), f"ours_{block}_{method}"
+            cells |= _spread(f"{name}_score", summary and summary.score)
+            cells |= _spread(f"{name}_return", summary and summary.returns)
+            cells |= {
+                f"{name}_seeds": summary and summary.seeds,
+                f"{name}_count": summary and summary.count,
+            }
+    cells["data_return_mean"] = row.data and row.data.return_mean
+    cells["data_score_mean"] = row.data and row.data.score_mean
+    return cells
+
+
+def _spread(name: str, value: Spread | None) -> dict[str, object]:
+    return {f"{name}_mean": value and value.mean, f"{name}_std": value and value.std}
