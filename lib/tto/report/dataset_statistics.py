@@ -58,8 +58,8 @@ def dataset_statistics(dataset: EpisodeDataset, *, name: str, source: str) -> Da
     )
 
 
-def write_statistics(path: str | os.PathLike[str], statistics: Iterable[DatasetStatistics]) -> None:
-    """One CSV row a dataset; numbers keep all their digits, a missing score is an empty cell."""
+def write_statistics(path: str | os.PathLike[str], statistics: DatasetStatistics) -> None:
+    """A CSV file of one row; numbers keep all their digits, a missing score is an empty cell."""
     with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(asdict(statistics).keys())
