@@ -14,8 +14,8 @@ from tto.errors import TTOError
 
 BASE = Path(workflow.basedir)
 # Jobs find the library even in an environment that it is not installed in (--sdm conda).
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(BASE / "lib"), os.environ.get("PYTHONPATH")])
+os.environ.update(
+    PYTHONPATH=os.pathsep.join(filter(None, [str(BASE / "lib"), os.getenv("PYTHONPATH")]))
 )
 
 try:
