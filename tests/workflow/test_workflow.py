@@ -1,0 +1,182 @@
+"""The workflow as its users run it: by Snakemake's command line, in a folder of its own."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests/workflow/tiny.yaml"
+HOPPER = "hopper-medium-replay-v2"
+
+
+def snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake on a copy of the workflow in `folder`; output and errors together in stdout."""
+    for name in (
+        "Snakefile",
+        "config",
+        "profiles",
+        "workflow",
+        "lib",
+        "resources",
+        "environment.yml",
+    ):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", *map(str, arguments)],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+
+
+def planned(output: str) -> dict[str, int]:
+    """Jobs of each rule, from the table that a run and a dry run begin with."""
+    table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", output, re.DOTALL | re.MULTILINE)
+    lines = table[1].splitlines() if table else []
+    return {rule: int(count) for rule, count in map(str.split, lines)}
+
+
+def overlay(folder: Path, content: dict) -> Path:
+    path = folder / "overlay.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_the_demo_is_planned(tmp_path: Path):
+    run = snakemake(tmp_path, "--dry-run")
+    assert run.returncode == 0, run.stdout
+    jobs = planned(run.stdout)
+    assert (jobs["collect"], jobs["tokenize"], jobs["train"], jobs["plan"]) == (1, 1, 2, 2)
+    assert (jobs["table1"], jobs["figure4"], jobs["report"]) == (1, 1, 1)
+
+
+def test_the_paper_is_nine_datasets_of_five_models_of_three_rollouts(tmp_path: Path):
+    run = snakemake(tmp_path, "--dry-run", "--configfile", "config/paper.yaml")
+    assert run.returncode == 0, run.stdout
+    jobs = planned(run.stdout)
+    assert (jobs["tokenize"], jobs["train"], jobs["plan"]) == (9, 45, 45)
+    paths = set(re.findall(r"results/paper/rollouts/[^,\s]+/tto/[^,\s]+\.h5", run.stdout))
+    assert len(paths) == 9 * 5 * 3
+    assert "results/paper/rollouts/walker2d-medium-expert-v2/tto/seed4-rollout2.h5" in paths
+
+
+def test_the_official_settings_are_planned(tmp_path: Path):
+    run = snakemake(tmp_path, "--dry-run", "--configfile", "config/official.yaml")
+    assert run.returncode == 0, run.stdout
+    assert planned(run.stdout)["train"] == 9
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (
+            {"training": {"learning_rat": 1.0}},
+            "Error: config: unknown key 'learning_rat' in training; did you mean 'learning_rate'?",
+        ),
+        ({"rollouts": 0}, "Error: config: rollouts must be at least 1, not 0"),
+    ],
+)
+def test_a_wrong_config_stops_before_anything_runs(tmp_path: Path, content: dict, line: str):
+    run = snakemake(tmp_path, "--configfile", overlay(tmp_path, content))
+    assert run.returncode != 0
+    lines = run.stdout.splitlines()
+    assert lines[-1] == line
+    assert not any("Traceback" in text for text in lines)
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_overlay_takes_a_dataset_out(tmp_path: Path):
+    mine = {
+        "datasets": {
+            HOPPER: None,
+            "mine": {"env": "Hopper-v5", "source": "collect", "kind": "expert"},
+        }
+    }
+    run = snakemake(tmp_path, "--dry-run", "--configfile", overlay(tmp_path, mine))
+    assert run.returncode == 0, run.stdout
+    assert "results/demo/tokens/mine.h5" in run.stdout
+    assert HOPPER not in run.stdout
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the whole workflow ran in its smallest size."""
+    folder = tmp_path_factory.mktemp("tiny")
+    run = snakemake(folder, "--configfile", TINY)
+    assert run.returncode == 0, run.stdout
+    return folder
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished folder, to be spoilt."""
+    shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    return tmp_path / "copy"
+
+
+@pytest.mark.slow
+def test_the_whole_workflow_runs(finished: Path):
+    results = finished / "results/tiny"
+    rows = (results / "rollouts.csv").read_text().splitlines()
+    assert len(rows) == 1 + 2 * 2 * 2  # methods x seeds x rollouts
+    for name in ("tables/table1.csv", "tables/table1.tex", "figures/figure4.pdf", "config.yaml"):
+        assert (results / name).stat().st_size > 0
+    report = (results / "report.html").read_text()
+    assert "figure4.png" in report
+    assert "table1.md" in report
+
+
+@pytest.mark.slow
+def test_a_second_run_has_nothing_to_do(copy: Path):
+    run = snakemake(copy, "--configfile", TINY)
+    assert run.returncode == 0, run.stdout
+    assert "Nothing to be done" in run.stdout
+
+
+@pytest.mark.slow
+def test_a_lost_figure_alone_is_made_again(copy: Path):
+    (copy / "results/tiny/figures/figure4.png").unlink()
+    run = snakemake(copy, "--configfile", TINY, "offline_rl")
+    assert run.returncode == 0, run.stdout
+    assert planned(run.stdout) == {"figure4": 1, "offline_rl": 1}
+
+
+@pytest.mark.slow
+def test_other_planning_settings_rerun_planning_and_what_follows(copy: Path):
+    settings = yaml.safe_load(TINY.read_text())
+    settings["planning"]["beam_width"] = 5
+    run = snakemake(copy, "--dry-run", "--configfile", overlay(copy, settings))
+    assert planned(run.stdout) == {
+        "plan": 2,
+        "collect_rollouts": 1,
+        "table1": 1,
+        "figure4": 1,
+        "config": 1,
+        "report": 1,
+        "all": 1,
+    }
+
+
+@pytest.mark.slow
+def test_a_truncated_dataset_stops_its_jobs_in_one_line(copy: Path):
+    results = copy / "results/tiny"
+    data = next((results / "datasets" / HOPPER).rglob("*.hdf5"))
+    data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+    (results / f"tokens/{HOPPER}.h5").unlink()
+    weights = results / f"models/{HOPPER}/seed0/model.safetensors"
+    before = weights.read_bytes()
+    run = snakemake(copy, "--configfile", TINY)
+    assert run.returncode != 0
+    log = (results / f"logs/tokenize/{HOPPER}.log").read_text()
+    (line,) = (text for text in log.splitlines() if text.startswith("Error: "))
+    assert HOPPER in line
+    assert "Traceback" not in run.stdout
+    assert weights.read_bytes() == before
