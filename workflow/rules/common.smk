@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from tto.config import check_config, planning_settings
+from tto.data.d4rl import d4rl_file
 from tto.data.environments import robot_of
 from tto.digest import code_digest
 from tto.errors import TTOError
@@ -25,6 +26,7 @@ except TTOError as error:
 
 RESULTS = f"results/{config['run']}"
 DATASETS = {name: spec for name, spec in config["datasets"].items() if spec is not None}
+DOWNLOADS = "results/downloads/d4rl"  # shared by all runs
 SEEDS = config["seeds"]
 ROLLOUTS = range(config["rollouts"])
 METHODS = ["tto", "bc"]
@@ -42,9 +44,9 @@ def stage_code(script):
     return code_digest(BASE / "workflow/scripts" / script)
 
 
-def datasets_from(source):
-    """Wildcard constraint: the datasets of one source, or nothing at all."""
-    names = [name for name, spec in DATASETS.items() if spec["source"] == source]
+def datasets_from(*sources):
+    """Wildcard constraint: the datasets of some sources, or nothing at all."""
+    names = [name for name, spec in DATASETS.items() if spec["source"] in sources]
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
@@ -62,6 +64,19 @@ def evaluation_of(wildcards):
 def dataset_option(key, default=None):
     """A param: a key of the dataset's own entry in the config."""
     return lambda wildcards: DATASETS[wildcards.dataset].get(key, default)
+
+
+def dataset_file(wildcards):
+    """The file or folder that a dataset of another source is made of; Minari keeps its own."""
+    spec = DATASETS[wildcards.dataset]
+    if spec["source"] == "d4rl":
+        return f"{DOWNLOADS}/{d4rl_file(wildcards.dataset)}"
+    return spec["path"] if spec["source"] == "file" else []
+
+
+def dataset_location(wildcards):
+    """A param: where the source finds a dataset; for Minari an id, or None for the usual one."""
+    return dataset_file(wildcards) or DATASETS[wildcards.dataset].get("id")
 
 
 def ladder_of(wildcards):

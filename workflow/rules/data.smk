@@ -51,3 +51,51 @@ rule collect:
         code=stage_code("collect.py"),
     script:
         "../scripts/collect.py"
+
+
+rule download_d4rl:
+    output:
+        f"{DOWNLOADS}/{{file}}.hdf5",
+    log:
+        f"{DOWNLOADS}/logs/{{file}}.log",
+    benchmark:
+        f"{DOWNLOADS}/benchmarks/{{file}}.tsv"
+    wildcard_constraints:
+        file="[A-Za-z0-9_-]+",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=240,
+    params:
+        d4rl=config["d4rl"],
+        code=stage_code("download_d4rl.py"),
+    script:
+        "../scripts/download_d4rl.py"
+
+
+rule import_dataset:
+    input:
+        dataset_file,
+    output:
+        directory(f"{RESULTS}/datasets/{{dataset}}"),
+    log:
+        f"{RESULTS}/logs/import_dataset/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/import_dataset/{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset=datasets_from("d4rl", "minari", "file"),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        env=dataset_option("env"),
+        source=dataset_option("source"),
+        location=dataset_location,
+        code=stage_code("import_dataset.py"),
+    script:
+        "../scripts/import_dataset.py"

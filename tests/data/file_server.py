@@ -1,0 +1,92 @@
+"""A web server on this machine that serves files, and misbehaves on demand."""
+
+import contextlib
+import dataclasses
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+
+
+@dataclasses.dataclass
+class Server:
+    """What is served, and what went on.
+
+    Attributes:
+        files: content by path.
+        address: base address, ends in a slash.
+        cut_after: bytes after which the next connections are cut, one entry each.
+        page: answer everything with an HTML page.
+        ranges: whether Range headers are understood.
+        requests: Range header of each request, or None.
+    """
+
+    files: dict[str, bytes]
+    address: str = ""
+    cut_after: list[int] = dataclasses.field(default_factory=list)
+    page: bool = False
+    ranges: bool = True
+    requests: list[str | None] = dataclasses.field(default_factory=list)
+
+
+@contextlib.contextmanager
+def serve(files: dict[str, bytes]) -> Iterator[Server]:
+    """Serve `files` until the block ends."""
+    server = Server(files)
+    http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
+    server.address = f"http://127.0.0.1:{http_server.server_address[1]}/"
+    thread = threading.Thread(target=http_server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        http_server.shutdown()
+        http_server.server_close()
+        thread.join()
+
+
+def _handler(server: Server) -> type[http.server.BaseHTTPRequestHandler]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            wanted = self.headers.get("Range")
+            server.requests.append(wanted)
+            content = server.files.get(self.path.lstrip("/"))
+            if server.page:
+                self._send(200, b"<html>please log in</html>", {"Content-Type": "text/html"})
+            elif content is None:
+                self.send_error(404)
+            else:
+                self._send_file(content, wanted)
+
+        def do_HEAD(self) -> None:
+            self.send_error(405)
+
+        def _send_file(self, content: bytes, wanted: str | None) -> None:
+            etag = f'"{hashlib.md5(content).hexdigest()}"'
+            headers = {"Content-Type": "application/x-hdf5", "ETag": etag}
+            same = self.headers.get("If-Range") in (None, etag)
+            if not (wanted and server.ranges and same):
+                self._send(200, content, headers)
+                return
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            if start >= len(content):
+                self.send_error(416)
+                return
+            last = len(content) - 1
+            headers["Content-Range"] = f"bytes {start}-{last}/{len(content)}"
+            self._send(206, content[start:], headers)
+
+        def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, value in (headers | {"Content-Length": str(len(body))}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            cut = server.cut_after.pop(0) if server.cut_after else len(body)
+            self.wfile.write(body[:cut])
+            self.wfile.flush()
+            self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    return Handler
