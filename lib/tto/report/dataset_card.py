@@ -65,10 +65,10 @@ def draw_dataset_card(
     occupancy = bin_occupancy(file.tokens, file.attributes.vocabulary)
     labels = _dimension_labels(file)
     with paper_style():
-        height = 2.6 + max(2.0, 0.11 * len(labels))
+        height = 2.8 + max(2.0, 0.11 * len(labels))
         figure = Figure(figsize=(PAGE_WIDTH, height))
         figure.suptitle(title, fontsize=11, fontweight="bold", x=0.01, ha="left")
-        grid = figure.add_gridspec(2, 1, height_ratios=[1.3, height - 2.1])
+        grid = figure.add_gridspec(2, 1, height_ratios=[1.5, height - 2.1])
         left, right = grid[0].subgridspec(1, 2).subplots(squeeze=False)[0]
         _histogram(left, returns, "return of an episode", BLUE)
         left.set_ylabel("episodes")
@@ -99,7 +99,7 @@ def _histogram(axis: Axes, values: np.ndarray, label: str, color: str) -> None:
         f"mean {mean:,.0f} ± {np.std(values):,.0f}, {len(values):,} episodes",
         fontsize=8.5,
         loc="right",
-        color="#444444",
+        color=ORANGE,
     )
 
 
@@ -111,7 +111,7 @@ def _heat_map(figure: Figure, axis: Axes, occupancy: np.ndarray, labels: list[st
         shown,
         aspect="auto",
         interpolation="nearest",
-        cmap="viridis_r",
+        cmap="YlGnBu",
         norm=LogNorm(vmin=1e-2, vmax=occupancy.shape[1]),
     )
     axis.grid(False)
@@ -132,4 +132,4 @@ def _end_shares(axis: Axes, occupancy: np.ndarray, clipped: np.ndarray) -> None:
     axis.grid(False, axis="y")
     axis.tick_params(axis="y", length=0)
     axis.set_xlabel("% of values")
-    axis.set_title("in an end bin (grey),\nclipped (orange)", fontsize=8.5, loc="left")
+    axis.set_title("end bins (grey), clipped (orange)", fontsize=8.5, loc="right")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -74,6 +75,8 @@ def _read(path: str | os.PathLike[str]) -> pd.DataFrame:
             f"{path}: expected rows with {', '.join(_REQUIRED)}, got {len(run)} rows without "
             f"{', '.join(missing) or 'a missing column'}; train again"
         )
+    if not np.isfinite(run[["tokens", "seconds", "train_loss"]].to_numpy(dtype=float)).all():
+        raise TTOError(f"{path}: expected finite losses, got NaN or infinite ones; train again")
     return run
 
 

@@ -1,0 +1,33 @@
+"""Rows of rollouts.csv for the tests of tables and figures."""
+
+import numpy as np
+import pandas as pd
+
+from tto.data.environments import normalized_score
+from tto.evaluation.results import COLUMNS
+
+
+def rollout_rows(
+    dataset: str = "hopper-medium-replay-v2",
+    *,
+    returns: dict[str, list[list[float]]],
+    env: str = "Hopper-v5",
+    source: str = "collect",
+) -> pd.DataFrame:
+    """One row for each of `returns[method][seed][rollout]`."""
+    rows = []
+    for method, seeds in returns.items():
+        for seed, rollouts in enumerate(seeds):
+            for rollout, total in enumerate(rollouts):
+                score = normalized_score(env, total)
+                score = np.nan if score is None else score
+                row = (dataset, method, seed, rollout, total, score, 500, True, 30.0, env, source)
+                rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+# 32.545723 is one per cent of hopper's range, -20.272305 its 0: scores 30, 50 and 10, 10.
+HOPPER = {
+    "tto": [[30 * 32.54572305 - 20.272305], [50 * 32.54572305 - 20.272305]],
+    "bc": [[10 * 32.54572305 - 20.272305], [10 * 32.54572305 - 20.272305]],
+}
