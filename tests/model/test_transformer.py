@@ -18,7 +18,9 @@ VARIANTS = {
 
 def small_model(variant: str = "paper", **changes) -> TrajectoryTransformer:
     sizes = dict(observation_dim=3, action_dim=2, vocabulary=11, layers=2, heads=2, width=8)
-    config = ModelConfig(**(sizes | {"block_tokens": 30, "dropout": 0.5} | VARIANTS[variant] | changes))
+    config = ModelConfig(
+        **(sizes | {"block_tokens": 30, "dropout": 0.5} | VARIANTS[variant] | changes)
+    )
     generator = torch.Generator().manual_seed(0)
     network = TrajectoryTransformer(config, generator=generator)
     with torch.no_grad():  # larger weights than GPT's first ones, so that everything matters
@@ -59,16 +61,14 @@ def plain_logits(network: TrajectoryTransformer, tokens: torch.Tensor) -> torch.
             linear(f"blocks.{b}.attention_in", norm(f"blocks.{b}.attention_norm", x)) for x in xs
         ]
         for position in range(len(xs)):
-            seen = [
-                j
-                for j in range(position + 1)
-                if config.attend_values or j % D != D - 1
-            ]
+            seen = [j for j in range(position + 1) if config.attend_values or j % D != D - 1]
             heads = []
             for h in range(H):
                 q = projected[position][h * K : (h + 1) * K]
                 ks = torch.stack([projected[j][(H + h) * K : (H + h + 1) * K] for j in seen])
-                vs = torch.stack([projected[j][(2 * H + h) * K : (2 * H + h + 1) * K] for j in seen])
+                vs = torch.stack(
+                    [projected[j][(2 * H + h) * K : (2 * H + h + 1) * K] for j in seen]
+                )
                 heads.append(torch.softmax(ks @ q / math.sqrt(K), dim=0) @ vs)
             xs[position] = xs[position] + linear(f"blocks.{b}.attention_out", torch.cat(heads))
         for position, x in enumerate(xs):
@@ -89,7 +89,9 @@ def test_logits_equal_the_plain_model(variant, length):
     tokens = random_tokens(network, 2, length)
     logits = network(tokens)
     for row, sequence in enumerate(tokens):
-        torch.testing.assert_close(logits[row], plain_logits(network, sequence), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            logits[row], plain_logits(network, sequence), rtol=1e-4, atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -1,4 +1,4 @@
-"""Token files: the contract's layout, streamed tokens equal to whole ones, damaged files refused."""
+"""Token files: their layout, streamed tokens equal to whole ones, damaged files refused."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ from tto.model.transformer import ModelConfig
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the four kinds of token; the paper has none, the official code weighs actions 5."""
+    """Weights of the four kinds of token; the paper has none, the official code 1, 5, 1, 1."""
 
     observation: float = 1.0
     action: float = 1.0

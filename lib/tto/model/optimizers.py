@@ -1,6 +1,8 @@
 """Optimisers and the learning-rate schedule of the three recipes."""
 
+import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,9 +36,11 @@ class OptimizerConfig:
 
 def make_optimizers(
     model: TrajectoryTransformer, config: OptimizerConfig
-) -> list[torch.optim.Optimizer]:
+) -> Sequence[torch.optim.Optimizer]:
     """The optimisers that together update every parameter of `model` once."""
-    matrices, linear, others = [], [], []
+    matrices: list[nn.Parameter] = []
+    linear: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     block_matrices = {
         id(module.weight) for module in model.blocks.modules() if isinstance(module, nn.Linear)
     }
@@ -48,20 +52,24 @@ def make_optimizers(
         else:
             others.append(parameter)
     rate, decay = config.learning_rate, config.weight_decay
-    fused = dict(lr=rate, betas=tuple(config.betas), fused=True)
+    first, second = config.betas
+    adamw = functools.partial(torch.optim.AdamW, lr=rate, betas=(first, second), fused=True)
     if config.optimizer == "adam":
-        return [torch.optim.Adam(model.parameters(), weight_decay=decay, **fused)]
+        adam = torch.optim.Adam
+        return [
+            adam(model.parameters(), lr=rate, betas=(first, second), weight_decay=decay, fused=True)
+        ]
     if config.optimizer == "adamw":
         groups = [
             {"params": matrices + linear, "weight_decay": decay},
             {"params": others, "weight_decay": 0.0},
         ]
-        return [torch.optim.AdamW(groups, **fused)]
+        return [adamw(groups)]
     return [
         torch.optim.Muon(
             matrices, lr=rate, weight_decay=decay, momentum=0.95, adjust_lr_fn="match_rms_adamw"
         ),
-        torch.optim.AdamW(linear + others, weight_decay=0.0, **fused),
+        adamw(linear + others, weight_decay=0.0),
     ]
 
 

@@ -74,7 +74,9 @@ def save(folder: str | os.PathLike[str], model: TrainedModel, *, extra: dict[str
     """Write model.safetensors (weights and edges) and config.json; `extra` goes into the latter."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: t.detach().cpu().contiguous() for name, t in model.network.state_dict().items()}
+    tensors = {
+        name: t.detach().cpu().contiguous() for name, t in model.network.state_dict().items()
+    }
     tensors[_EDGES] = torch.from_numpy(model.discretizer.edges.astype(np.float64))
     stored = {
         "format_version": FORMAT_VERSION,

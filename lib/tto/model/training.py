@@ -28,7 +28,7 @@ from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.model.windows import Windows, split_windows
 from tto.tokens.token_file import TokenFile, read_token_file
 
-METRICS = (
+METRICS: tuple[str, ...] = (
     "update",
     "tokens",
     "seconds",
@@ -76,8 +76,8 @@ def train(
 ) -> TrainedModel:
     """Train on the tokens at `token_path` and write the model and metrics.csv to `output`.
 
-    Training that was cut off goes on from its last checkpoint under `checkpoints`, in a folder named
-    by the digest of all that determines the result, and ends as it would have without the cut.
+    Training that was cut off goes on from its last checkpoint under `checkpoints`, in a folder
+    named by the digest of all that determines the result, and ends as it would have without.
 
     Args:
         model: fields of `ModelConfig` other than those that the token file gives.
@@ -243,7 +243,9 @@ class _Run:
         chosen = rng.choice(len(self.held_out_windows), size=count, replace=False)
         batches = np.array_split(chosen, math.ceil(count / self.training.batch_size))
         ones = torch.ones_like(self.weights)
-        losses = [self._loss(self.held_out_windows, batch, weights=ones).item() for batch in batches]
+        losses = [
+            self._loss(self.held_out_windows, batch, weights=ones).item() for batch in batches
+        ]
         return float(np.average(losses, weights=[len(batch) for batch in batches]))
 
     def _add_metrics(self) -> None:

@@ -1,8 +1,8 @@
 """The Trajectory Transformer: a GPT decoder over transition tokens (section 3.1, appendix A).
 
-Tokens go in as bin numbers 0..V-1; the offset V*i of equation 1 selects the embedding here. The model
-knows nothing of losses, optimisers, bins' edges or planning. Randomness comes in as a generator:
-without one there is no dropout.
+Tokens go in as bin numbers 0..V-1; the offset V*i of equation 1 selects the embedding here. The
+model knows nothing of losses, optimisers, bins' edges or planning. Randomness comes in as a
+generator: without one there is no dropout.
 
 Letters: B batch, L tokens, D tokens a transition, V bins, C channels, H heads, K head size.
 """
@@ -148,11 +148,11 @@ class TrajectoryTransformer(nn.Module):
             generator: draws the dropout masks; None turns dropout off.
         """
         config = self.config
-        L = tokens.shape[1]
-        if L > config.block_size:
-            raise TTOError(f"model: expected at most {config.block_size} tokens, got {L}")
+        length = tokens.shape[1]
+        if length > config.block_size:
+            raise TTOError(f"model: expected at most {config.block_size} tokens, got {length}")
         attention_dropout = config.dropout if config.dropout_at == "gpt" and generator else 0.0
-        mask = None if config.attend_values else attention_mask(L, config, tokens.device)
+        mask = None if config.attend_values else attention_mask(length, config, tokens.device)
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             if attention_dropout:
@@ -192,7 +192,7 @@ class TrajectoryTransformer(nn.Module):
         B, L, C = x.shape
         if L == 1:
             return F.linear(x, self.output[(start + 1) % D])
-        # position l feeds the head of dimension (l + 1) mod D: lay the heads along whole transitions
+        # position l feeds the head of dimension (l + 1) mod D: lay them along whole transitions
         before, after = start % D, -(start + L) % D
         x = F.pad(x, (0, 0, before, after)).view(B, -1, D, C)
         logits = torch.einsum("btdc,dvc->btdv", x, self.output.roll(-1, dims=0))
@@ -216,7 +216,12 @@ def dropout(x: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
 
 
 def _attend_with_dropout(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p: float, generator: torch.Generator | None
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    p: float,
+    generator: torch.Generator | None,
 ) -> Tensor:
     """Attention that drops its weights, as the official code does; quadratic in memory."""
     L, K = q.shape[-2:]

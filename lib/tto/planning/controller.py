@@ -1,4 +1,4 @@
-"""A receding-horizon controller: plans at each step, acts by the plan's first action (section 3.2)."""
+"""A receding-horizon controller: it plans at each step and takes the first action (section 3.2)."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -46,6 +46,8 @@ class Controller:
         """
         if objective not in ("return", "likelihood"):
             raise TTOError(f"objective: expected return or likelihood, got {objective!r}")
+        if action_decode not in ("best", "mean"):
+            raise TTOError(f"action_decode: expected best or mean, got {action_decode!r}")
         try:
             self.search = SearchConfig(**search)  # type: ignore[arg-type]
         except TypeError as error:
@@ -92,8 +94,8 @@ class Controller:
         chosen = np.arange(len(batch)) if active is None else np.flatnonzero(active)
         if self._history is None:
             self._history = np.empty((len(batch), 0, self.model.config.transition_dim), np.int64)
-        self._observations = batch
         tokens = self.model.discretizer.encode(batch).astype(np.int64)
+        self._observations = batch
         contexts = np.hstack([self._history.reshape(len(batch), -1), tokens])[chosen]
         actions = np.zeros((len(batch), A))
         if len(chosen):
@@ -101,9 +103,7 @@ class Controller:
             actions[chosen] = self._decode(self.plan)
         return actions if np.ndim(observations) > 1 else actions[0]
 
-    def observe(
-        self, actions: Float[np.ndarray, "*B A"], rewards: Float[np.ndarray, "*B"]
-    ) -> None:
+    def observe(self, actions: Float[np.ndarray, "*B A"], rewards: Float[np.ndarray, "*B"]) -> None:
         """Take note of the actions that were taken and the rewards that they brought."""
         if self._observations is None or self._history is None:
             raise TTOError("observe: expected a call of act before it")

@@ -1,8 +1,8 @@
 """The two searches of section 3.2 over any engine.
 
 `likelihood_search` is algorithm 1: token by token, the most probable sequences are kept.
-`return_search` samples whole transitions from the model and keeps the sequences with the highest
-cumulative reward plus reward-to-go. Both plan for a batch of episodes; each is searched as if alone.
+`return_search` samples whole transitions from the model and keeps those with the highest cumulative
+reward plus reward-to-go. Both plan for a batch of episodes, each as if it were alone.
 
 Letters: B episodes, W beams (or candidates) an episode, V bins, D tokens a transition.
 """
@@ -135,7 +135,9 @@ def return_search(
             value = rewards.gather(1, parents) + discount**t * to_go
         else:
             value = total + discount ** (t + 1) * to_go
-        sequences = torch.cat([_gather(sequences, parents), drawn.tokens.view(B, candidates, -1)], -1)
+        sequences = torch.cat(
+            [_gather(sequences, parents), drawn.tokens.view(B, candidates, -1)], -1
+        )
         log_probs = log_probs.gather(1, parents) + drawn.log_probs.view(B, -1)
         W = min(config.beam_width, candidates)
         scores, kept = value.topk(W, dim=1)
@@ -181,9 +183,7 @@ class _TransitionSampler:
             u = uniforms[:, i].flatten()
             if i < self.observation_dim:
                 top, mass = config.observation_top, 1.0
-                chosen = draw_tokens(
-                    logits, u, top=top, mass=mass, temperature=config.temperature
-                )
+                chosen = draw_tokens(logits, u, top=top, mass=mass, temperature=config.temperature)
             elif i < D - 2:
                 top = max(1, math.ceil(config.action_top * V))
                 chosen = draw_tokens(

@@ -37,7 +37,9 @@ class Discretizer:
         if self.edges.ndim != 2 or self.edges.shape[1] < 2:
             raise TTOError(f"bin edges: expected shape (D, V+1), got {self.edges.shape}")
         if not (np.isfinite(self.edges).all() and (np.diff(self.edges) > 0).all()):
-            raise TTOError("bin edges: expected finite, strictly increasing values in each dimension")
+            raise TTOError(
+                "bin edges: expected finite, strictly increasing values in each dimension"
+            )
 
     @property
     def dimensions(self) -> int:
@@ -67,7 +69,9 @@ class Discretizer:
         values = np.asarray(values, dtype=np.float64)
         last = first + values.shape[-1]
         if last > self.dimensions:
-            raise TTOError(f"values to encode: expected up to {self.dimensions} dimensions, got {last}")
+            raise TTOError(
+                f"values to encode: expected up to {self.dimensions} dimensions, got {last}"
+            )
         if not np.isfinite(values).all():
             raise TTOError("values to encode: expected finite numbers, got NaN or infinity")
         edges = self.edges[first:last]

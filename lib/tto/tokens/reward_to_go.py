@@ -15,5 +15,5 @@ def rewards_to_go(
     """
     rewards = np.asarray(rewards, dtype=np.float64)
     # y_t = r_t + discount * y_{t+1}, run from the end as a one-pole filter
-    sums = lfilter([1.0], [1.0, -discount], rewards[::-1])[::-1]
+    sums = np.array(lfilter([1.0], [1.0, -discount], rewards[::-1]))[::-1]
     return sums.copy() if includes_reward else np.append(sums[1:], 0.0)

@@ -67,7 +67,11 @@ def write_token_file(
         dimension = attributes.transition_dim
         dtype = np.uint8 if discretizer.vocabulary <= 256 else np.uint16
         tokens = file.create_dataset(
-            "tokens", (0, dimension), dtype, maxshape=(None, dimension), chunks=(_CHUNK_ROWS, dimension)
+            "tokens",
+            (0, dimension),
+            dtype,
+            maxshape=(None, dimension),
+            chunks=(_CHUNK_ROWS, dimension),
         )
         starts, buffered = [0], []
         for episode in episodes:
@@ -109,7 +113,9 @@ def read_token_file(path: str | os.PathLike[str]) -> TokenFile:
                     f"token file {path}: expected format_version {FORMAT_VERSION}, got {version}; "
                     "make the file again"
                 )
-            arrays = {name: file[name][()] for name in ("tokens", "episode_starts", "edges")}
+            arrays = {
+                name: np.asarray(file[name]) for name in ("tokens", "episode_starts", "edges")
+            }
             stored = dict(file.attrs)
     except (OSError, KeyError) as error:
         raise TTOError(

@@ -59,7 +59,7 @@ def tokenize_dataset(
 
     def digested() -> Iterator[np.ndarray]:
         for rows, _ in blocks(f"{name}: ranges"):
-            digest.update(np.ascontiguousarray(rows))
+            digest.update(rows.tobytes())
             yield rows
 
     fitted = fit(digested(), kind=discretizer, bins=bins)

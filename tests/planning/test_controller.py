@@ -1,0 +1,152 @@
+"""The controller: whole transitions in its context, episodes independent, settings checked."""
+
+import numpy as np
+import pytest
+import torch
+from small_world import random_model
+
+from tto import Controller
+from tto.errors import TTOError
+from tto.planning.engine import CachedEngine, UncachedEngine
+
+SETTINGS = dict(beam_width=3, horizon=2, expansion=2, context=2, action_top=1.0, temperature=3.0)
+
+
+class Recording(CachedEngine):
+    """Keeps the contexts that it was started with."""
+
+    def __init__(self, network) -> None:
+        super().__init__(network)
+        self.contexts: list[torch.Tensor] = []
+
+    def start(self, contexts, *, length):
+        self.contexts.append(contexts)
+        return super().start(contexts, length=length)
+
+
+def run(controller: Controller, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    """Actions over T steps of given observations (T, B, O) and rewards (T, B)."""
+    controller.reset()
+    actions = []
+    for observation, reward in zip(observations, rewards, strict=True):
+        actions.append(controller.act(observation))
+        controller.observe(actions[-1], reward)
+    return np.stack(actions)
+
+
+def episodes(T: int, B: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(T, B, 3)), rng.normal(size=(T, B))
+
+
+@pytest.mark.parametrize("objective", ["return", "likelihood"])
+@pytest.mark.parametrize("variant", ["paper", "official"])
+def test_a_batch_equals_its_episodes_alone(objective, variant):
+    model = random_model(variant)
+    observations, rewards = episodes(5, 3)
+    settings = SETTINGS | {"objective": objective}
+    together = run(Controller(model, seed=[11, 12, 13], **settings), observations, rewards)
+    for b in range(3):
+        alone = Controller(model, seed=[11 + b], **settings)
+        actions = run(alone, observations[:, [b]], rewards[:, [b]])
+        np.testing.assert_allclose(actions[:, 0], together[:, b], atol=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["return", "likelihood"])
+def test_engines_act_alike(objective):
+    model = random_model()
+    observations, rewards = episodes(6, 2)
+    actions = [
+        run(
+            Controller(model, objective=objective, engine=engine(model.network), **SETTINGS),
+            observations,
+            rewards,
+        )
+        for engine in (CachedEngine, UncachedEngine)
+    ]
+    np.testing.assert_allclose(*actions, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("context", "horizon", "kept"), [(2, 2, 2), (9, 2, 4), (5, 6, 0), (0, 1, 0)]
+)
+def test_the_context_is_cropped_to_whole_transitions(context, horizon, kept):
+    model = random_model(transitions=6)
+    engine = Recording(model.network)
+    controller = Controller(model, engine=engine, context=context, horizon=horizon, beam_width=2)
+    observations, rewards = episodes(7, 1)
+    actions = run(controller, observations, rewards)
+    D, O = 7, 3
+    for step, contexts in enumerate(engine.contexts):
+        assert contexts.shape[1] == min(step, kept) * D + O
+    last = engine.contexts[-1][0, :-O].view(kept, D).numpy()
+    done = slice(6 - kept, 6)
+    known = np.hstack([observations[done, 0], actions[done, 0], rewards[done]])
+    np.testing.assert_array_equal(last[:, :-1], model.discretizer.encode(known))
+
+
+def test_one_observation_gives_one_action():
+    model = random_model()
+    controller = Controller(model, **SETTINGS)
+    action = controller.act(np.zeros(3))
+    assert action.shape == (2,)
+    controller.observe(action, 1.0)
+    assert controller.act(np.zeros(3)).shape == (2,)
+
+
+def test_seed_and_step_decide_the_draws():
+    model = random_model()
+    observations, rewards = episodes(4, 2)
+    first, again, other = (
+        run(Controller(model, seed=seed, **SETTINGS), observations, rewards) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_ended_episodes_do_not_disturb_the_others():
+    model = random_model()
+    observations, rewards = episodes(5, 2)
+    both = run(Controller(model, **SETTINGS), observations, rewards)
+    controller = Controller(model, **SETTINGS)
+    for t in range(5):
+        active = np.array([True, t < 2])
+        actions = controller.act(observations[t], active)
+        np.testing.assert_allclose(actions[active], both[t][active], atol=1e-6)
+        controller.observe(actions, rewards[t])
+
+
+def test_mean_decoding_averages_the_kept_first_actions():
+    model = random_model()
+    best, mean = (Controller(model, action_decode=how, **SETTINGS) for how in ("best", "mean"))
+    observation = np.zeros((1, 3))
+    action = best.act(observation), mean.act(observation)
+    plan = mean.plan
+    assert plan is not None
+    first = model.discretizer.decode(plan.tokens[0, :, :2].numpy(), first=3)
+    np.testing.assert_allclose(action[0][0], first[0])
+    np.testing.assert_allclose(action[1][0], first.mean(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"objective": "fame"}, "expected return or likelihood"),
+        ({"horizon": 7}, "at most the 6 transitions"),
+        ({"beam_with": 3}, "beam_with"),
+        ({"action_decode": "median"}, "expected best or mean"),
+    ],
+)
+def test_wrong_settings_are_errors(settings, message):
+    with pytest.raises(TTOError, match=message):
+        Controller(random_model(), **settings)
+
+
+def test_wrong_observations_are_errors():
+    controller = Controller(random_model(), **SETTINGS)
+    with pytest.raises(TTOError, match="3 values"):
+        controller.act(np.zeros(4))
+    with pytest.raises(TTOError, match="finite"):
+        controller.act(np.array([0.0, np.nan, 0.0]))
+    with pytest.raises(TTOError, match="expected a call of act"):
+        controller.observe(np.zeros(2), 0.0)

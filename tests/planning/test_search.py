@@ -1,0 +1,196 @@
+"""Searches: brute force on small worlds, cached = uncached, batched = one at a time."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from small_world import VARIANTS, random_contexts, random_model
+
+from tto.errors import TTOError
+from tto.planning.engine import CachedEngine, UncachedEngine
+from tto.planning.search import SearchConfig, draw_tokens, likelihood_search, return_search
+
+ENGINES = [UncachedEngine, CachedEngine]
+
+
+def sequence_log_prob(model, context: torch.Tensor, planned: list[int]) -> float:
+    """Sum of the planned tokens' log-probabilities, from the whole sequence at once."""
+    sequence = torch.cat([context, torch.tensor(planned, dtype=torch.long)])
+    with torch.no_grad():
+        log_probs = model.network(sequence[None])[0].log_softmax(dim=-1)
+    first = len(context) - 1
+    return sum(float(log_probs[first + i, token]) for i, token in enumerate(planned))
+
+
+def search_by_return(model, contexts, engine, *, seed=0, **settings):
+    config = SearchConfig(**(dict(beam_width=4, horizon=3, expansion=3, action_top=1.0) | settings))
+    D, candidates = model.config.transition_dim, config.beam_width * config.expansion
+    generator = torch.Generator().manual_seed(seed)
+    uniforms = torch.rand(len(contexts), config.horizon, D, candidates, generator=generator)
+    return return_search(
+        engine(model.network),
+        contexts,
+        config=config,
+        observation_dim=model.config.observation_dim,
+        centers=torch.as_tensor(model.discretizer.centers, dtype=torch.float32),
+        discount=0.9,
+        to_go_includes_reward=model.tokens.to_go_includes_reward,
+        uniforms=uniforms,
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("seed", range(5))
+def test_likelihood_search_is_brute_force_on_a_world_of_three_tokens(engine, seed):
+    model = random_model(vocabulary=3, seed=seed)
+    context = random_contexts(model, 1, past=1, seed=seed)
+    plan = likelihood_search(engine(model.network), context, tokens=4, beam_width=3**4)
+    every = {
+        sequence: sequence_log_prob(model, context[0], list(sequence))
+        for sequence in itertools.product(range(3), repeat=4)
+    }
+    ranked = sorted(every, key=every.__getitem__, reverse=True)
+    assert tuple(plan.tokens[0, 0].tolist()) == ranked[0]
+    found = [tuple(row) for row in plan.tokens[0].tolist()]
+    assert sorted(found) == sorted(every)
+    np.testing.assert_allclose(plan.scores[0], [every[row] for row in found], atol=1e-5)
+
+
+def test_a_narrow_beam_is_algorithm_1_by_hand():
+    model = random_model(vocabulary=5, seed=3)
+    context = random_contexts(model, 1, past=0)
+    beams = [((), 0.0)]
+    for _ in range(6):
+        grown = [
+            ((*tokens, v), sequence_log_prob(model, context[0], [*tokens, v]))
+            for tokens, _ in beams
+            for v in range(5)
+        ]
+        beams = sorted(grown, key=lambda beam: beam[1], reverse=True)[:3]
+    plan = likelihood_search(CachedEngine(model.network), context, tokens=6, beam_width=3)
+    assert [tuple(row) for row in plan.tokens[0].tolist()] == [tokens for tokens, _ in beams]
+    np.testing.assert_allclose(plan.scores[0], [score for _, score in beams], atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("past", [0, 2])
+def test_cached_equals_uncached(variant, past):
+    model = random_model(variant)
+    contexts = random_contexts(model, 3, past=past)
+    for search in (
+        lambda engine: search_by_return(model, contexts, engine),
+        lambda engine: likelihood_search(engine(model.network), contexts, tokens=17, beam_width=5),
+    ):
+        slow, fast = search(UncachedEngine), search(CachedEngine)
+        torch.testing.assert_close(fast.tokens, slow.tokens)
+        torch.testing.assert_close(fast.log_probs, slow.log_probs, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(fast.scores, slow.scores, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_cached_step_equals_the_uncached_one(variant):
+    model = random_model(variant)
+    engines = [engine(model.network) for engine in ENGINES]
+    contexts = random_contexts(model, 2, past=1)
+    logits = [engine.start(contexts, length=20) for engine in engines]
+    generator = torch.Generator().manual_seed(0)
+    rows = 2
+    for step in range(20):
+        torch.testing.assert_close(*[x.log_softmax(-1) for x in logits], atol=1e-5, rtol=1e-5)
+        if step % 3 == 0:  # branch, each row within its episode
+            width = rows // 2
+            parents = torch.randint(width, (2, 4), generator=generator)
+            parents = (parents + torch.tensor([[0], [width]])).flatten()
+            rows = len(parents)
+            for engine in engines:
+                engine.select(parents)
+        tokens = torch.randint(7, (rows,), generator=generator)
+        logits = [engine.append(tokens) for engine in engines]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_batched_equals_one_at_a_time(variant):
+    model = random_model(variant)
+    contexts = random_contexts(model, 3, past=1)
+    together = likelihood_search(CachedEngine(model.network), contexts, tokens=9, beam_width=4)
+    for b in range(3):
+        alone = likelihood_search(
+            CachedEngine(model.network), contexts[b : b + 1], tokens=9, beam_width=4
+        )
+        torch.testing.assert_close(together.tokens[b], alone.tokens[0])
+        torch.testing.assert_close(together.scores[b], alone.scores[0])
+
+
+def test_return_search_takes_the_best_of_all_its_candidates():
+    model = random_model()
+    context = random_contexts(model, 1, past=1)
+    plan = search_by_return(model, context, UncachedEngine, beam_width=40, horizon=1, expansion=1)
+    centers, O = model.discretizer.centers, model.config.observation_dim
+    for tokens, score in zip(plan.tokens[0].tolist(), plan.scores[0], strict=True):
+        sequence = torch.cat([context[0], torch.tensor(tokens)])
+        with torch.no_grad():
+            probabilities = model.network(sequence[None])[0, -2].softmax(dim=-1)
+        assert float(score) == pytest.approx(float(probabilities.numpy() @ centers[-1]), abs=1e-5)
+    assert (plan.scores[0].diff() <= 0).all()
+    assert len({tuple(row[: 5 - O]) for row in plan.tokens[0].tolist()}) > 1
+
+
+@pytest.mark.parametrize("includes_reward", [True, False])
+def test_a_plan_counts_rewards_once(includes_reward):
+    """Rewards of the transitions before the last, then the reward-to-go: r_t is counted once."""
+    model = random_model()
+    context = random_contexts(model, 1, past=0)
+    engine, D, O = UncachedEngine(model.network), 7, 3
+    centers = torch.as_tensor(model.discretizer.centers, dtype=torch.float32)
+    plan = return_search(
+        engine,
+        context,
+        config=SearchConfig(beam_width=1, horizon=3, expansion=1, value="mode"),
+        observation_dim=O,
+        centers=centers,
+        discount=0.5,
+        to_go_includes_reward=includes_reward,
+        uniforms=torch.rand(1, 3, D, 1, generator=torch.Generator().manual_seed(0)),
+    )
+    steps = torch.cat([torch.zeros(O, dtype=torch.long), plan.tokens[0, 0]]).view(3, D)
+    rewards, to_go = centers[D - 2][steps[:, -2]], centers[D - 1][steps[:, -1]]
+    if includes_reward:
+        expected = rewards[0] + 0.5 * rewards[1] + 0.25 * to_go[2]
+    else:
+        expected = rewards[0] + 0.5 * rewards[1] + 0.25 * rewards[2] + 0.125 * to_go[2]
+    torch.testing.assert_close(plan.scores[0, 0], expected)
+
+
+def test_drawn_tokens_follow_the_distribution():
+    logits = torch.tensor([0.5, 0.2, 0.3]).log().expand(100_000, 3)
+    uniforms = torch.rand(100_000, generator=torch.Generator().manual_seed(0))
+
+    def shares(**settings) -> np.ndarray:
+        settings = dict(top=3, mass=1.0, temperature=1.0) | settings
+        drawn = draw_tokens(logits, uniforms, **settings)
+        return np.bincount(drawn.numpy(), minlength=3) / len(drawn)
+
+    np.testing.assert_allclose(shares(), [0.5, 0.2, 0.3], atol=0.01)
+    np.testing.assert_allclose(shares(top=2), [0.625, 0, 0.375], atol=0.01)
+    np.testing.assert_allclose(shares(mass=0.6), [0.625, 0, 0.375], atol=0.01)
+    np.testing.assert_allclose(shares(mass=0.4), [1, 0, 0])
+    np.testing.assert_allclose(shares(top=1), [1, 0, 0])
+    cooler = np.array([0.25, 0.04, 0.09]) / 0.38
+    np.testing.assert_allclose(shares(temperature=0.5), cooler, atol=0.01)
+
+
+def test_a_plan_longer_than_the_block_is_refused():
+    model = random_model(transitions=4)
+    contexts = random_contexts(model, 1, past=3)
+    for engine in ENGINES:
+        with pytest.raises(TTOError, match="within 28 tokens"):
+            likelihood_search(engine(model.network), contexts, tokens=5, beam_width=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("beam_width", 0), ("horizon", 0), ("action_top", 0.0), ("action_mass", 2)]
+)
+def test_settings_out_of_range_are_errors(name, value):
+    with pytest.raises(TTOError, match=f"planning.{name}"):
+        SearchConfig(**{name: value})
