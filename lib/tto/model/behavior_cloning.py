@@ -51,7 +51,7 @@ class BehaviorCloningConfig:
     hidden: tuple[int, ...] = (256, 256)
     updates: int = 5000
     batch_size: int = 256
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-4
     weight_decay: float = 0.0
     held_out_fraction: float = 0.1
     evaluate_every: int = 250

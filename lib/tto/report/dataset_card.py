@@ -15,6 +15,7 @@ from tto.tokens.token_file import TokenFile
 from tto.tokens.tokenize import transition_matrix
 
 _BINS = 40
+_EMPTY = "#C4C4C4"
 
 
 def bin_occupancy(
@@ -104,7 +105,7 @@ def _histogram(axis: Axes, values: np.ndarray, label: str, color: str) -> None:
 
 
 def _heat_map(figure: Figure, axis: Axes, occupancy: np.ndarray, labels: list[str]) -> None:
-    """Occupancy relative to equal use of all bins; empty bins are white."""
+    """Occupancy relative to equal use of all bins; empty bins are grey."""
     relative = occupancy * occupancy.shape[1]
     shown = np.where(relative > 0, relative, np.nan)
     image = axis.imshow(
@@ -115,12 +116,13 @@ def _heat_map(figure: Figure, axis: Axes, occupancy: np.ndarray, labels: list[st
         norm=LogNorm(vmin=1e-2, vmax=occupancy.shape[1]),
     )
     axis.grid(False)
+    axis.set_facecolor(_EMPTY)
     step = 1 if len(labels) <= 30 else int(np.ceil(len(labels) / 30))
     ticks = sorted({*range(0, len(labels), step), len(labels) - 2, len(labels) - 1})
     axis.set_yticks(ticks, [labels[tick] for tick in ticks], fontsize=7)
     axis.tick_params(axis="y", length=0)
     axis.set_xlabel("bin")
-    axis.set_title("occupancy of bins (1: equal use; white: empty)", fontsize=8.5, loc="left")
+    axis.set_title("occupancy of bins (1: equal use; grey: empty)", fontsize=8.5, loc="left")
     figure.colorbar(image, ax=axis, pad=0.015, aspect=35)
 
 

@@ -22,6 +22,7 @@ _HELD_OUT: dict[str, Any] = {
     "markerfacecolor": "white",
     "markeredgewidth": 0.8,
 }
+_MARKERS = 10  # on a line at most, so that five seeds stay readable
 _TOKENS = ((1e9, "billions"), (1e6, "millions"), (1.0, ""))
 _SECONDS = ((3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
@@ -57,9 +58,8 @@ def draw_training_curves(
             _draw(right, part, "seconds", _SECONDS, colors)
             left.set_title(dataset, loc="left")
             left.set_ylabel("loss (nats a token)")
-        for axis, label in zip(grid[-1], ("tokens seen", "training time"), strict=True):
-            unit = axis.get_xlabel()
-            axis.set_xlabel(f"{label} ({unit})" if unit else label)
+        for column, label in zip(grid.T, ("tokens seen", "training time"), strict=True):
+            _label_column(column, label)
         _draw_legend(figure, colors)
         save_figure(figure, paths, dpi=dpi)
 
@@ -98,10 +98,19 @@ def _draw(
             held_out[column] / unit,
             held_out["held_out_loss"],
             color=color,
+            markevery=-(-len(held_out) // _MARKERS) or 1,
             **_HELD_OUT,
         )
     axis.set_xlim(left=0)
     axis.set_xlabel(unit_name)
+
+
+def _label_column(column: Sequence[Axes], label: str) -> None:
+    """The full label below the last panel; others repeat their unit only where it differs."""
+    unit = column[-1].get_xlabel()
+    for axis in column[:-1]:
+        axis.set_xlabel("" if axis.get_xlabel() == unit else axis.get_xlabel())
+    column[-1].set_xlabel(f"{label} ({unit})" if unit else label)
 
 
 def _draw_legend(figure: Figure, colors: Mapping[int, str]) -> None:
