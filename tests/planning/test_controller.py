@@ -128,11 +128,17 @@ def test_mean_decoding_averages_the_kept_first_actions():
     np.testing.assert_allclose(action[1][0], first.mean(axis=0))
 
 
+def test_a_block_of_one_transition_plans_one():
+    model = random_model(transitions=1)
+    assert Controller(model, horizon=1, beam_width=2).act(np.zeros(3)).shape == (2,)
+    with pytest.raises(TTOError, match="expected 1 with a model whose block holds one"):
+        Controller(model, horizon=2)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"objective": "fame"}, "expected return or likelihood"),
-        ({"horizon": 7}, "at most the 6 transitions"),
         ({"beam_with": 3}, "beam_with"),
         ({"action_decode": "median"}, "expected best or mean"),
     ],

@@ -9,9 +9,18 @@ from small_world import VARIANTS, random_contexts, random_model
 
 from tto.errors import TTOError
 from tto.planning.engine import CachedEngine, UncachedEngine
-from tto.planning.search import SearchConfig, draw_tokens, likelihood_search, return_search
+from tto.planning.search import (
+    SearchConfig,
+    Window,
+    draw_tokens,
+    likelihood_search,
+    return_search,
+)
 
 ENGINES = [UncachedEngine, CachedEngine]
+
+
+WIDE = Window(transition_dim=7, transitions=6)
 
 
 def sequence_log_prob(model, context: torch.Tensor, planned: list[int]) -> float:
@@ -23,7 +32,7 @@ def sequence_log_prob(model, context: torch.Tensor, planned: list[int]) -> float
     return sum(float(log_probs[first + i, token]) for i, token in enumerate(planned))
 
 
-def search_by_return(model, contexts, engine, *, seed=0, **settings):
+def search_by_return(model, contexts, engine, *, seed=0, window=WIDE, **settings):
     config = SearchConfig(**(dict(beam_width=4, horizon=3, expansion=3, action_top=1.0) | settings))
     D, candidates = model.config.transition_dim, config.beam_width * config.expansion
     generator = torch.Generator().manual_seed(seed)
@@ -36,6 +45,7 @@ def search_by_return(model, contexts, engine, *, seed=0, **settings):
         centers=torch.as_tensor(model.discretizer.centers, dtype=torch.float32),
         discount=0.9,
         to_go_includes_reward=model.tokens.to_go_includes_reward,
+        window=window,
         uniforms=uniforms,
     )
 
@@ -45,7 +55,7 @@ def search_by_return(model, contexts, engine, *, seed=0, **settings):
 def test_likelihood_search_is_brute_force_on_a_world_of_three_tokens(engine, seed):
     model = random_model(vocabulary=3, seed=seed)
     context = random_contexts(model, 1, past=1, seed=seed)
-    plan = likelihood_search(engine(model.network), context, tokens=4, beam_width=3**4)
+    plan = likelihood_search(engine(model.network), context, tokens=4, beam_width=3**4, window=WIDE)
     every = {
         sequence: sequence_log_prob(model, context[0], list(sequence))
         for sequence in itertools.product(range(3), repeat=4)
@@ -68,7 +78,9 @@ def test_a_narrow_beam_is_algorithm_1_by_hand():
             for v in range(5)
         ]
         beams = sorted(grown, key=lambda beam: beam[1], reverse=True)[:3]
-    plan = likelihood_search(CachedEngine(model.network), context, tokens=6, beam_width=3)
+    plan = likelihood_search(
+        CachedEngine(model.network), context, tokens=6, beam_width=3, window=WIDE
+    )
     assert [tuple(row) for row in plan.tokens[0].tolist()] == [tokens for tokens, _ in beams]
     np.testing.assert_allclose(plan.scores[0], [score for _, score in beams], atol=1e-5)
 
@@ -80,12 +92,46 @@ def test_cached_equals_uncached(variant, past):
     contexts = random_contexts(model, 3, past=past)
     for search in (
         lambda engine: search_by_return(model, contexts, engine),
-        lambda engine: likelihood_search(engine(model.network), contexts, tokens=17, beam_width=5),
+        lambda engine: likelihood_search(
+            engine(model.network), contexts, tokens=17, beam_width=5, window=WIDE
+        ),
     ):
         slow, fast = search(UncachedEngine), search(CachedEngine)
         torch.testing.assert_close(fast.tokens, slow.tokens)
         torch.testing.assert_close(fast.log_probs, slow.log_probs, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(fast.scores, slow.scores, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("past", [0, 1, 3])
+def test_a_long_plan_slides_and_engines_still_agree(variant, past):
+    """Six planned transitions through a block of four, against the log-probabilities seen there."""
+    model = random_model(variant, transitions=4)
+    window = Window(transition_dim=7, transitions=4)
+    contexts = random_contexts(model, 2, past=past)
+    for search in (
+        lambda engine: search_by_return(model, contexts, engine, horizon=6, window=window),
+        lambda engine: likelihood_search(
+            engine(model.network), contexts, tokens=5 * 7 + 2, beam_width=4, window=window
+        ),
+    ):
+        slow, fast = search(UncachedEngine), search(CachedEngine)
+        torch.testing.assert_close(fast.tokens, slow.tokens)
+        torch.testing.assert_close(fast.log_probs, slow.log_probs, atol=1e-5, rtol=1e-5)
+        for b in range(2):
+            expected = windowed_log_prob(model, contexts[b], fast.tokens[b, 0].tolist(), blocks=4)
+            assert float(fast.log_probs[b, 0]) == pytest.approx(expected, abs=1e-4)
+
+
+def windowed_log_prob(model, context: torch.Tensor, planned: list[int], *, blocks: int) -> float:
+    """As `sequence_log_prob`, each token given the last whole transitions that leave it room."""
+    sequence, total = torch.cat([context, torch.tensor(planned)]), 0.0
+    for position in range(len(context), len(sequence)):
+        first = max(0, position // 7 - (blocks - 1)) * 7
+        with torch.no_grad():
+            logits = model.network(sequence[None, first:position])[0, -1]
+        total += float(logits.log_softmax(dim=-1)[sequence[position]])
+    return total
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -113,10 +159,12 @@ def test_every_cached_step_equals_the_uncached_one(variant):
 def test_batched_equals_one_at_a_time(variant):
     model = random_model(variant)
     contexts = random_contexts(model, 3, past=1)
-    together = likelihood_search(CachedEngine(model.network), contexts, tokens=9, beam_width=4)
+    together = likelihood_search(
+        CachedEngine(model.network), contexts, tokens=9, beam_width=4, window=WIDE
+    )
     for b in range(3):
         alone = likelihood_search(
-            CachedEngine(model.network), contexts[b : b + 1], tokens=9, beam_width=4
+            CachedEngine(model.network), contexts[b : b + 1], tokens=9, beam_width=4, window=WIDE
         )
         torch.testing.assert_close(together.tokens[b], alone.tokens[0])
         torch.testing.assert_close(together.scores[b], alone.scores[0])
@@ -151,6 +199,7 @@ def test_a_plan_counts_rewards_once(includes_reward):
         centers=centers,
         discount=0.5,
         to_go_includes_reward=includes_reward,
+        window=WIDE,
         uniforms=torch.rand(1, 3, D, 1, generator=torch.Generator().manual_seed(0)),
     )
     steps = torch.cat([torch.zeros(O, dtype=torch.long), plan.tokens[0, 0]]).view(3, D)
@@ -180,12 +229,26 @@ def test_drawn_tokens_follow_the_distribution():
     np.testing.assert_allclose(shares(temperature=0.5), cooler, atol=0.01)
 
 
-def test_a_plan_longer_than_the_block_is_refused():
+def test_an_engine_refuses_more_than_the_block():
     model = random_model(transitions=4)
     contexts = random_contexts(model, 1, past=3)
     for engine in ENGINES:
         with pytest.raises(TTOError, match="within 28 tokens"):
-            likelihood_search(engine(model.network), contexts, tokens=5, beam_width=2)
+            engine(model.network).start(contexts, length=5)
+
+
+def test_rows_may_leave_their_order():
+    """Contexts are no longer shared when rows of different contexts are mixed."""
+    model = random_model()
+    engines = [engine(model.network) for engine in ENGINES]
+    contexts = random_contexts(model, 3, past=1)
+    for engine in engines:
+        engine.start(contexts, length=10)
+    for parents in ([0, 0, 2, 1], [3, 3, 1, 0, 2], [4, 0]):
+        for engine in engines:
+            engine.select(torch.tensor(parents))
+        tokens = torch.arange(len(parents)) % 7
+        torch.testing.assert_close(*[e.append(tokens) for e in engines], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ class ModelConfig:
         position: "learned", a vector a position (GPT), or "factored", the sum of a vector for the
             dimension and one for the time step.
         block_tokens: the longest input; whole transitions of it are used, floor(block_tokens / D).
+        max_transitions: of a block, whatever D is (the official code's 10), or None.
     """
 
     observation_dim: int
@@ -52,6 +53,7 @@ class ModelConfig:
     attend_values: bool = True
     position: Literal["learned", "factored"] = "learned"
     block_tokens: int = 512
+    max_transitions: int | None = None
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -72,7 +74,8 @@ class ModelConfig:
     @property
     def block_transitions(self) -> int:
         """Transitions that fit into the block."""
-        return self.block_tokens // self.transition_dim
+        fitting = self.block_tokens // self.transition_dim
+        return fitting if self.max_transitions is None else min(fitting, self.max_transitions)
 
     @property
     def block_size(self) -> int:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Integer
 from tto.errors import TTOError
 from tto.model.trained import TrainedModel
 from tto.planning.engine import CachedEngine, Engine
-from tto.planning.search import Plan, SearchConfig, likelihood_search, return_search
+from tto.planning.search import Plan, SearchConfig, Window, likelihood_search, return_search
 
 Objective = Literal["return", "likelihood"]
 
@@ -34,7 +34,8 @@ class Controller:
         Args:
             objective: "return" plans for the highest return (offline reinforcement learning),
                 "likelihood" for the most probable trajectory (imitation).
-            context: past transitions fed to the model, fewer where the block is short.
+            context: past transitions fed to the model, fewer where context and horizon together
+                exceed the block. A horizon beyond the block is planned through a sliding window.
             action_decode: "best" acts as the best sequence does, "mean" takes the mean first action
                 of the sequences that the search ends with.
             seed: of the draws; episode i of a batch uses [seed, i], or the i-th of a sequence.
@@ -42,7 +43,7 @@ class Controller:
             search: fields of `SearchConfig` (beam_width, horizon, ...).
 
         Raises:
-            TTOError: an unknown setting, or a horizon that the block cannot hold.
+            TTOError: an unknown setting or value.
         """
         if objective not in ("return", "likelihood"):
             raise TTOError(f"objective: expected return or likelihood, got {objective!r}")
@@ -54,13 +55,14 @@ class Controller:
             known = ", ".join(SearchConfig.__dataclass_fields__)
             raise TTOError(f"planning: {error}; known settings are {known}") from error
         block = model.config.block_transitions
-        if self.search.horizon > block:
+        if block == 1 and self.search.horizon > 1:
             raise TTOError(
-                f"planning.horizon: expected at most the {block} transitions of the model's block, "
-                f"got {self.search.horizon}"
+                f"planning.horizon: expected 1 with a model whose block holds one transition, "
+                f"got {self.search.horizon}; raise model.block_tokens and train again"
             )
         self.model, self.objective, self.action_decode = model, objective, action_decode
-        self.context = min(context, block - self.search.horizon)
+        self.context = max(0, min(context, block - self.search.horizon))
+        self.window = Window(model.config.transition_dim, block)
         self.seed, self.engine = seed, engine or CachedEngine(model.network)
         self._centers = torch.as_tensor(
             model.discretizer.centers, dtype=torch.float32, device=model.network.output.device
@@ -149,7 +151,11 @@ class Controller:
             # up to the last planned action: with a horizon of one, exactly behaviour cloning
             tokens = (search.horizon - 1) * D + self.model.tokens.action_dim
             return likelihood_search(
-                self.engine, contexts, tokens=tokens, beam_width=search.beam_width
+                self.engine,
+                contexts,
+                tokens=tokens,
+                beam_width=search.beam_width,
+                window=self.window,
             )
         shape = (search.horizon, D, search.beam_width * search.expansion)
         uniforms = np.stack([self._rng(i).random(shape, dtype=np.float32) for i in episodes])
@@ -161,6 +167,7 @@ class Controller:
             centers=self._centers,
             discount=self.model.tokens.discount,
             to_go_includes_reward=self.model.tokens.to_go_includes_reward,
+            window=self.window,
             uniforms=torch.from_numpy(uniforms).to(self._centers.device),
         )
 

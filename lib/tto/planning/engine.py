@@ -1,8 +1,8 @@
 """Engines: what a search asks of a model. Sequences grow one token at a time and branch.
 
 An engine knows nothing of actions, rewards or scores. `start` takes one context for each of B
-episodes; from then on it holds rows, B * W of them, those of an episode side by side. All engines
-give the same logits; they differ in what they recompute.
+episodes; from then on it holds N rows, each a continuation of one of them. All engines give equal
+logits; they differ in what they recompute.
 
 Letters: B episodes, N rows, L context tokens, S tokens since, V bins, H heads, K head size.
 """
@@ -29,7 +29,7 @@ class Engine(Protocol):
         ...
 
     def select(self, parents: Int[Tensor, " N"]) -> None:
-        """Replace the rows by copies of the numbered ones; a row stays within its episode."""
+        """Replace the rows by copies of the numbered ones."""
         ...
 
     def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
@@ -71,7 +71,10 @@ class UncachedEngine:
 
 
 class CachedEngine:
-    """Keeps keys and values: those of a context once for all its rows, later ones for each row."""
+    """Keeps keys and values: those of a context once for all its rows, later ones for each row.
+
+    Contexts are shared where each has equally many rows, side by side, as searches lay them out.
+    """
 
     def __init__(self, network: TrajectoryTransformer) -> None:
         self.network = network
@@ -80,7 +83,8 @@ class CachedEngine:
     def start(self, contexts: Int[Tensor, "B L"], *, length: int) -> Float[Tensor, "B V"]:
         check_length(self.network, contexts.shape[1], length)
         config, (B, L) = self.network.config, contexts.shape
-        self.context_length, self.episodes, self.appended, self.rows = L, B, 0, B
+        self.context_length, self.appended = L, 0
+        self.owners = torch.arange(B, device=contexts.device)  # of each row: its context
         self.visible = self._visible_positions(L + length)
         self.context: list[tuple[Tensor, Tensor]] = []
         mask = torch.ones(L, L, dtype=torch.bool, device=contexts.device).tril()
@@ -107,9 +111,15 @@ class CachedEngine:
 
     @torch.inference_mode()
     def select(self, parents: Int[Tensor, " N"]) -> None:
-        self.rows, S = len(parents), self.appended
+        N, S, B = len(parents), self.appended, len(self.context[0][0])
+        self.owners = self.owners[parents]
+        if not torch.equal(self.owners, torch.arange(N, device=parents.device) * B // N):
+            self.context = [
+                (keys[self.owners], values[self.owners]) for keys, values in self.context
+            ]
+            self.owners = torch.arange(N, device=parents.device)
         for layer, grown in enumerate(self.grown):
-            selected = grown.new_empty(2, self.rows, *grown.shape[2:])
+            selected = grown.new_empty(2, N, *grown.shape[2:])
             selected[:, :, :, :S] = grown[:, parents, :, :S]
             self.grown[layer] = selected
 
@@ -122,12 +132,11 @@ class CachedEngine:
         return self.network.logits(x, start=position)[:, 0, : self.network.config.vocabulary]
 
     def _attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend to the context, shared by an episode's rows, and to each row's own tokens."""
-        N, H, _, K = q.shape
-        B, L, S = self.episodes, self.context_length, self.appended
+        """Attend to the context, shared by its rows, and to each row's own tokens."""
+        (N, H, _, K), (keys, values) = q.shape, self.context[layer]
+        B, L, S = len(keys), self.context_length, self.appended
         grown = self.grown[layer]
         grown[0, :, :, S - 1], grown[1, :, :, S - 1] = k[:, :, 0], v[:, :, 0]
-        keys, values = self.context[layer]
         per_episode = q.view(B, N // B, H, K).transpose(1, 2)  # (B, H, W, K)
         on_context = per_episode @ keys.transpose(-2, -1)  # (B, H, W, L)
         on_context = on_context.transpose(1, 2).reshape(N, H, L)

@@ -68,16 +68,47 @@ class Plan:
     log_probs: Float[Tensor, "B W"]
 
 
+@dataclass(frozen=True)
+class Window:
+    """What of a long sequence the model sees: whole transitions, as many as its block holds.
+
+    Before a transition that would not fit, the oldest one leaves; the block is never exceeded.
+    """
+
+    transition_dim: int
+    transitions: int
+
+    @property
+    def kept(self) -> int:
+        """Tokens that stay when a transition leaves."""
+        return (self.transitions - 1) * self.transition_dim
+
+    def is_full(self, tokens: int) -> bool:
+        """Whether a sequence of `tokens` tokens ends where the next transition does not fit."""
+        D = self.transition_dim
+        return tokens % D == 0 and tokens // D >= self.transitions
+
+    def room(self, contexts: Int[Tensor, "B L"], tokens: int) -> int:
+        """How many of `tokens` tokens can be appended to `contexts` before the window is full."""
+        return min(tokens, self.transitions * self.transition_dim - contexts.shape[1])
+
+
 def likelihood_search(
-    engine: Engine, contexts: Int[Tensor, "B L"], *, tokens: int, beam_width: int
+    engine: Engine,
+    contexts: Int[Tensor, "B L"],
+    *,
+    tokens: int,
+    beam_width: int,
+    window: Window,
 ) -> Plan:
     """Algorithm 1: the `beam_width` most probable continuations of `tokens` tokens.
 
     Args:
         contexts: past transitions and the current observation.
+        window: what of a long plan the model sees.
     """
     B = len(contexts)
-    log_probs = engine.start(contexts, length=tokens).log_softmax(dim=-1)
+    log_probs = engine.start(contexts, length=window.room(contexts, tokens)).log_softmax(dim=-1)
     V = log_probs.shape[-1]
     scores = log_probs.new_zeros(B, 1)
     sequences = contexts.new_empty(B, 1, 0)
@@ -88,8 +119,9 @@ def likelihood_search(
         parents, chosen = best // V, best % V
         sequences = torch.cat([_gather(sequences, parents), chosen[:, :, None]], dim=-1)
         if step + 1 < tokens:
-            engine.select(_rows(parents, W))
-            log_probs = engine.append(chosen.flatten()).log_softmax(dim=-1)
+            left = tokens - step - 1
+            log_probs = _advance(engine, contexts, sequences, _rows(parents, W), left, window)
+            log_probs = log_probs.log_softmax(dim=-1)
     return Plan(sequences, scores, scores)
 
 
@@ -102,6 +134,7 @@ def return_search(
     centers: Float[Tensor, "D V"],
     discount: float,
     to_go_includes_reward: bool,
+    window: Window,
     uniforms: Float[Tensor, "B horizon D candidates"],
 ) -> Plan:
     """Sequences of `config.horizon` transitions with the highest estimated return.
@@ -117,7 +150,7 @@ def return_search(
     """
     D = len(centers)
     length = config.horizon * D - observation_dim
-    logits = engine.start(contexts, length=length)
+    logits = engine.start(contexts, length=window.room(contexts, length))
     B, W = len(contexts), 1
     sampler = _TransitionSampler(engine, config, observation_dim, centers)
     sequences = contexts.new_empty(B, 1, 0)
@@ -144,9 +177,8 @@ def return_search(
         sequences, log_probs = _gather(sequences, kept), log_probs.gather(1, kept)
         rewards = total.gather(1, kept)
         if t + 1 < config.horizon:
-            kept_rows = _rows(kept, candidates)
-            engine.select(kept_rows)
-            logits = engine.append(drawn.tokens[kept_rows, -1])
+            left = (config.horizon - t - 1) * D
+            logits = _advance(engine, contexts, sequences, _rows(kept, candidates), left, window)
     return Plan(sequences, scores, log_probs)
 
 
@@ -228,6 +260,27 @@ def draw_tokens(
     target = uniforms[:, None].to(cumulative.dtype) * cumulative[:, -1:]
     place = torch.searchsorted(cumulative, target, right=True).clamp(max=order.shape[-1] - 1)
     return order.gather(1, place)[:, 0]
+
+
+def _advance(
+    engine: Engine,
+    contexts: Int[Tensor, "B L"],
+    sequences: Int[Tensor, "B W S"],
+    parents: Int[Tensor, " B*W"],
+    left: int,
+    window: Window,
+) -> Float[Tensor, "B*W V"]:
+    """Logits after the last token of `sequences`, whose earlier ones the engine's `parents` hold.
+
+    Where the next transition would not fit, the engine starts anew on what the window keeps.
+    """
+    whole = contexts.shape[1] + sequences.shape[2]
+    if not window.is_full(whole):
+        engine.select(parents)
+        return engine.append(sequences[:, :, -1].flatten())
+    past = contexts[:, None].expand(-1, sequences.shape[1], -1)
+    kept = torch.cat([past, sequences], dim=-1).flatten(0, 1)[:, -window.kept :]
+    return engine.start(kept, length=window.room(kept, left))
 
 
 def _gather(values: Tensor, index: Int[Tensor, "B W"]) -> Tensor:
