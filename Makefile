@@ -27,7 +27,7 @@ lint: .venv/test.stamp
 
 lock: .venv/test.stamp
 	$(PIP_INSTALL) pip-tools
-	$(BIN)/python -m piptools compile --quiet --strip-extras --extra workflow --extra test \
+	$(BIN)/python -m piptools compile --quiet --strip-extras --all-extras \
 	  --upgrade-package torch==2.13.0 --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --no-emit-options --no-header --annotation-style line \
 	  --output-file .venv/requirements.lock pyproject.toml

@@ -39,11 +39,18 @@ def describe(error: ValidationError) -> str:
     return f"config: {where} must be {_expectation(error)}, not {error.instance!r}{_hint(error)}"
 
 
+def sorted_keys(value: Any) -> Any:
+    """`value` with the keys of all mappings in it in alphabetical order."""
+    if isinstance(value, Mapping):
+        return {key: sorted_keys(value[key]) for key in sorted(value)}
+    return [sorted_keys(item) for item in value] if isinstance(value, list) else value
+
+
 def planning_settings(config: Mapping[str, Any], dataset: str) -> dict[str, Any]:
     """The planning settings for `dataset`: the general ones with its overrides on top."""
     planning = dict(config["planning"])
     overrides = planning.pop("overrides")
-    return planning | overrides.get(dataset, {})
+    return sorted_keys(planning | overrides.get(dataset, {}))
 
 
 def _urgency(error: ValidationError) -> tuple[bool, list[str]]:
@@ -90,7 +97,8 @@ def _expectation(error: ValidationError) -> str:
         case "exclusiveMaximum":
             return f"below {value}"
         case "pattern":
-            return "letters, digits and _ . - only"
+            schema: Any = error.schema
+            return str(schema["description"])
         case "minItems" | "minProperties":
             return f"at least {value} long"
         case "uniqueItems":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tto.config import check_config, planning_settings
+from tto.config import check_config, planning_settings, sorted_keys
 from tto.data.d4rl import d4rl_file
 from tto.data.environments import robot_of
 from tto.digest import code_digest
@@ -23,6 +23,8 @@ try:
     check_config(config, yaml.safe_load((BASE / "workflow/schemas/config.schema.yaml").read_text()))
 except TTOError as error:
     sys.exit(f"Error: {error}")
+# Snakemake compares params as text, so their order must not depend on that of an overlay's keys.
+config.update(sorted_keys(config))
 
 RESULTS = f"results/{config['run']}"
 DATASETS = {name: spec for name, spec in config["datasets"].items() if spec is not None}
