@@ -1,4 +1,5 @@
 import copy
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,11 @@ def test_planning_overrides_apply_to_their_dataset_only():
     assert planning_settings(config, name)["horizon"] == 7
     assert planning_settings(config, "other")["horizon"] == 5
     assert "overrides" not in planning_settings(config, name)
+
+
+def test_the_conda_environment_names_what_the_library_needs():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())
+    (listed,) = (entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict))
+    assert set(project["dependencies"]) <= set(listed)
+    assert set(listed) <= {*project["dependencies"], *project["optional-dependencies"]["workflow"]}
