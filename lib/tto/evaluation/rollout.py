@@ -7,7 +7,7 @@ with a batch of actions. `tto.evaluation.rollout_file` stores the records.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import gymnasium
 import numpy as np
@@ -18,6 +18,7 @@ from tto.data.environments import make_env
 from tto.errors import TTOError
 
 
+@runtime_checkable
 class Policy(Protocol):
     """What `evaluate` needs: actions for a batch of episodes that run in step."""
 

@@ -30,8 +30,8 @@ class LossWeights:
 
 
 def next_token_losses(
-    logits: Float[Tensor, "B L-1 V"], tokens: Int[Tensor, "B L"]
-) -> Float[Tensor, "B L-1"]:
+    logits: Float[Tensor, "B predicted V"], tokens: Int[Tensor, "B L"]
+) -> Float[Tensor, "B predicted"]:
     """Negative log-likelihood, in nats, of tokens 1..L-1."""
     return F.cross_entropy(
         logits.flatten(0, 1).float(), tokens[:, 1:].flatten(), reduction="none"
@@ -39,7 +39,7 @@ def next_token_losses(
 
 
 def weighted_mean(
-    losses: Float[Tensor, "B L-1"], real: Bool[Tensor, "B L"], weights: Float[Tensor, " D"]
+    losses: Float[Tensor, "B predicted"], real: Bool[Tensor, "B L"], weights: Float[Tensor, " D"]
 ) -> Float[Tensor, ""]:
     """Mean over the real tokens of their weighted losses."""
     L = real.shape[1]

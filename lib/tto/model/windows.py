@@ -43,7 +43,7 @@ class Windows:
 
 def split_windows(
     tokens: Integer[np.ndarray, "rows D"],
-    episode_starts: Integer[np.ndarray, " episodes+1"],
+    episode_starts: Integer[np.ndarray, " starts"],
     *,
     transitions: int,
     held_out_fraction: float,

@@ -158,7 +158,7 @@ class Controller:
                 window=self.window,
             )
         shape = (search.horizon, D, search.beam_width * search.expansion)
-        uniforms = np.stack([self._rng(i).random(shape, dtype=np.float32) for i in episodes])
+        uniforms = np.stack([self._rng(int(i)).random(shape, dtype=np.float32) for i in episodes])
         return return_search(
             self.engine,
             contexts,

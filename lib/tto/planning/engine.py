@@ -8,7 +8,7 @@ Letters: B episodes, N rows, L context tokens, S tokens since, V bins, H heads, 
 """
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -18,6 +18,7 @@ from tto.errors import TTOError
 from tto.model.transformer import TrajectoryTransformer
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Logits of growing, branching sequences."""
 

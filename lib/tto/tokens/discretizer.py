@@ -29,7 +29,7 @@ class Discretizer:
     """
 
     kind: Kind
-    edges: Float[np.ndarray, "D V+1"]
+    edges: Float[np.ndarray, "D edges"]
 
     def __post_init__(self) -> None:
         if self.kind not in ("uniform", "quantile"):

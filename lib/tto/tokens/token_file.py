@@ -50,7 +50,7 @@ class TokenFile:
     attributes: TokenAttributes
     discretizer: Discretizer
     tokens: Integer[np.ndarray, "rows D"]
-    episode_starts: Integer[np.ndarray, " episodes+1"]
+    episode_starts: Integer[np.ndarray, " starts"]
     source_digest: str
 
 

@@ -1,0 +1,16 @@
+"""Shapes in the signatures of the numerical modules are checked while tests run."""
+
+from jaxtyping import install_import_hook
+
+install_import_hook(
+    [
+        "tto.tokens.reward_to_go",
+        "tto.model.transformer",
+        "tto.model.loss",
+        "tto.model.windows",
+        "tto.model.trained",
+        "tto.planning.engine",
+        "tto.planning.search",
+    ],
+    "beartype.beartype",
+)
