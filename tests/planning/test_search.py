@@ -252,7 +252,8 @@ def test_rows_may_leave_their_order():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("beam_width", 0), ("horizon", 0), ("action_top", 0.0), ("action_mass", 2.0)]
+    ("name", "value"),
+    [("beam_width", 0), ("horizon", 0), ("action_top", 0.0), ("action_mass", 2.0)],
 )
 def test_settings_out_of_range_are_errors(name, value):
     with pytest.raises(TTOError, match=f"planning.{name}"):
