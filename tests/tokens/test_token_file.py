@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tto.data.episodes import Episode
+from tto.data.masking import mask_episodes
 from tto.errors import TTOError
 from tto.tokens.token_file import read_token_file
 from tto.tokens.tokenize import tokenize_dataset, transition_matrix
@@ -88,6 +89,23 @@ def test_columns_are_observation_action_reward_to_go(dataset, tmp_path):
     expected = np.column_stack([second.observations[:-1], second.actions, second.rewards, to_go])
     half = np.diff(file.discretizer.edges).max(axis=1) / 2
     assert (np.abs(decoded - expected) <= half + 1e-6).all()
+
+
+def test_hidden_dimensions_have_a_token_of_their_own(dataset, tmp_path):
+    plain = tokenized(dataset, tmp_path / "plain.h5", bins=256)
+    hidden = list(mask_episodes(dataset, probability=0.5, seed=0))
+    masked = tokenized(InMemory(hidden), tmp_path / "masked.h5", bins=256)
+    assert masked.attributes.mask_token
+    assert not plain.attributes.mask_token
+    assert masked.tokens.dtype == np.uint16  # 256 bins and the mask
+    seen = np.concatenate([e.observed[:-1] for e in hidden])
+    expected = plain.tokens.astype(int)
+    expected[:, :O][~seen] = 256
+    np.testing.assert_array_equal(masked.tokens, expected)
+    assert 0.3 < (masked.tokens[:, :O] == 256).mean() < 0.7
+    assert masked.source_digest != plain.source_digest
+    with pytest.raises(TTOError, match="all episodes masked or none"):
+        tokenized(InMemory([hidden[0], dataset.episodes[1]]), tmp_path / "both.h5")
 
 
 def test_terminal_penalty_stands_at_true_terminals_only():

@@ -18,7 +18,7 @@ import h5py
 import minari
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from minari.dataset.minari_storage import METADATA_FILE_NAME, MinariStorage
 
 from tto.data.environments import env_dimensions, env_spec, make_env
@@ -39,6 +39,8 @@ class Episode:
         terminated: the last transition reached a terminal state.
         truncated: the episode ended for another reason (the time limit).
         qpos, qvel: float64 `(T+1, ...)`, the simulator's state, or None.
+        observed: bool `(T+1, O)`, False where an observation is hidden from a model (section 4.1's
+            partially observed humanoid); None where all is seen. The hidden values stay in place.
     """
 
     observations: Float[np.ndarray, "T+1 O"]
@@ -48,6 +50,7 @@ class Episode:
     truncated: bool
     qpos: Float[np.ndarray, "T+1 nq"] | None = None
     qvel: Float[np.ndarray, "T+1 nv"] | None = None
+    observed: Bool[np.ndarray, "T+1 O"] | None = None
 
     def __len__(self) -> int:
         """Transitions."""
@@ -69,6 +72,8 @@ def check_episode(episode: Episode, *, source: str, dimensions: tuple[int, int])
     }
     if length == 0:
         raise TTOError(f"{source}: the episode has no transition; leave it out")
+    if episode.observed is not None:
+        expected["observed"] = expected["observations"]
     for field, shape in expected.items():
         got = getattr(episode, field).shape
         if got != shape:
@@ -170,6 +175,8 @@ def _write_episode(group: h5py.Group, episode: Episode, index: int) -> None:
         state = getattr(episode, name)
         if state is not None:
             group[f"infos/{name}"] = np.asarray(state, dtype=np.float64)
+    if episode.observed is not None:
+        group["infos/observed"] = np.asarray(episode.observed, dtype=np.bool_)
 
 
 def _write_metadata(folder: Path, **fields: object) -> None:
@@ -246,6 +253,8 @@ class EpisodeDataset:
                 for name in ("qpos", "qvel")
                 if self.states and f"episode_{index}/infos/{name}" in file
             }
+            if f"episode_{index}/infos/observed" in file:
+                states["observed"] = _array(file, index, "infos/observed", np.bool_)
             episode = Episode(
                 observations=_array(file, index, "observations", np.float32),
                 actions=_array(file, index, "actions", np.float32),

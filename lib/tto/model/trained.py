@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -16,7 +16,7 @@ from tto.errors import TTOError
 from tto.files import atomic_path
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.tokens.discretizer import Discretizer
-from tto.tokens.token_file import TokenAttributes
+from tto.tokens.token_file import TokenAttributes, mask_tokens
 
 FORMAT_VERSION = 1
 _EDGES = "discretizer.edges"
@@ -40,8 +40,13 @@ class TrainedModel:
         actions: Float[np.ndarray, "T A"],
         rewards: Float[np.ndarray, " T"],
         rewards_to_go: Float[np.ndarray, " T"],
+        *,
+        observed: Bool[np.ndarray, "T O"] | None = None,
     ) -> Integer[np.ndarray, "T D"]:
         """Tokens (bin numbers 0..V-1) of T transitions.
+
+        Args:
+            observed: False where a dimension is hidden; there the mask token V stands.
 
         Raises:
             TTOError: shapes that do not fit the model, NaN or infinite values.
@@ -55,7 +60,8 @@ class TrainedModel:
                 f"encode: expected T rows of {expected} values (observation, action, reward, "
                 f"reward-to-go), got shapes {[column.shape for column in columns]}"
             )
-        return self.discretizer.encode(np.hstack(columns))
+        tokens = self.discretizer.encode(np.hstack(columns))
+        return tokens if observed is None else mask_tokens(tokens, observed, self.tokens.vocabulary)
 
     @torch.inference_mode()
     def log_probs(self, tokens: Integer[np.ndarray, "T D"]) -> Float[np.ndarray, "T*D V"]:

@@ -90,7 +90,7 @@ def train(
     config = ModelConfig(
         observation_dim=file.attributes.observation_dim,
         action_dim=file.attributes.action_dim,
-        vocabulary=file.attributes.vocabulary,
+        vocabulary=file.attributes.token_count,
         **model,
     )
     identity = {

@@ -49,6 +49,11 @@ class Controller:
             raise TTOError(f"objective: expected return or likelihood, got {objective!r}")
         if action_decode not in ("best", "mean"):
             raise TTOError(f"action_decode: expected best or mean, got {action_decode!r}")
+        if model.tokens.mask_token:
+            raise TTOError(
+                f"planning: expected a model of fully observed data, got one of the masked dataset "
+                f"{model.tokens.dataset}, which predicts but does not plan"
+            )
         try:
             self.search = SearchConfig(**search)  # type: ignore[arg-type]
         except TypeError as error:

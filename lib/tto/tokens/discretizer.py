@@ -82,8 +82,7 @@ class Discretizer:
             bins = np.empty(values.shape)
             for k in range(values.shape[-1]):
                 bins[..., k] = np.searchsorted(edges[k], values[..., k], side="right") - 1
-        dtype = np.uint8 if self.vocabulary <= 256 else np.uint16
-        return np.clip(bins, 0, self.vocabulary - 1).astype(dtype)
+        return np.clip(bins, 0, self.vocabulary - 1).astype(token_dtype(self.vocabulary))
 
     def decode(
         self, tokens: Integer[np.ndarray, "... K"], *, first: int = 0
@@ -98,6 +97,11 @@ class Discretizer:
             raise TTOError(f"tokens to decode: expected 0..{self.vocabulary - 1}, got others")
         columns = np.arange(first, first + tokens.shape[-1])
         return self.centers[columns, tokens]
+
+
+def token_dtype(vocabulary: int) -> type[np.unsignedinteger]:
+    """The smallest type that holds tokens 0..vocabulary-1."""
+    return np.uint8 if vocabulary <= 256 else np.uint16
 
 
 def fit(blocks: Iterable[Float[np.ndarray, "rows D"]], *, kind: Kind, bins: int) -> Discretizer:

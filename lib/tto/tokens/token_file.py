@@ -1,8 +1,9 @@
 """The token file: one HDF5 file a dataset, one row of D tokens a transition.
 
-Datasets: `tokens` (rows, D) unsigned integers 0..V-1, `episode_starts` (episodes+1,) int64, `edges`
-(D, V+1) float64. Attributes: `format_version`, `observation_dim`, `action_dim`, `vocabulary`,
-`discount`, `discretizer`, `dataset`, `source_digest`, and how rewards were turned into tokens.
+Datasets: `tokens` (rows, D) unsigned integers 0..V-1 (V for a hidden dimension of masked data),
+`episode_starts` (episodes+1,) int64, `edges` (D, V+1) float64. Attributes: `format_version`,
+`observation_dim`, `action_dim`, `vocabulary` (V), `discount`, `discretizer`, `dataset`,
+`source_digest`, `mask_token`, and how rewards were turned into tokens.
 """
 
 import os
@@ -13,11 +14,11 @@ from typing import Any
 
 import h5py
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Bool, Integer
 
 from tto.errors import TTOError
 from tto.files import atomic_path
-from tto.tokens.discretizer import Discretizer
+from tto.tokens.discretizer import Discretizer, token_dtype
 
 FORMAT_VERSION = 1
 _CHUNK_ROWS = 65536
@@ -36,11 +37,17 @@ class TokenAttributes:
     discount: float
     to_go_includes_reward: bool
     terminal_penalty: float | None
+    mask_token: bool = False
 
     @property
     def transition_dim(self) -> int:
         """D: observation, action, reward and reward-to-go."""
         return self.observation_dim + self.action_dim + 2
+
+    @property
+    def token_count(self) -> int:
+        """Different tokens of a dimension: V bins and, in masked data, the mask token V."""
+        return self.vocabulary + self.mask_token
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,15 @@ class TokenFile:
     source_digest: str
 
 
+def mask_tokens(
+    tokens: Integer[np.ndarray, "T D"], observed: Bool[np.ndarray, "T O"], vocabulary: int
+) -> Integer[np.ndarray, "T D"]:
+    """Put the mask token, number V, where a dimension of the observation is hidden."""
+    tokens = tokens.astype(token_dtype(vocabulary + 1))
+    tokens[:, : observed.shape[1]][~observed] = vocabulary
+    return tokens
+
+
 def write_token_file(
     path: str | os.PathLike[str],
     episodes: Iterable[Integer[np.ndarray, "T D"]],
@@ -65,11 +81,10 @@ def write_token_file(
     """Write one episode after the other; memory does not grow with the dataset."""
     with atomic_path(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
         dimension = attributes.transition_dim
-        dtype = np.uint8 if discretizer.vocabulary <= 256 else np.uint16
         tokens = file.create_dataset(
             "tokens",
             (0, dimension),
-            dtype,
+            token_dtype(attributes.token_count),
             maxshape=(None, dimension),
             chunks=(_CHUNK_ROWS, dimension),
         )
@@ -116,21 +131,21 @@ def read_token_file(path: str | os.PathLike[str]) -> TokenFile:
             arrays = {
                 name: np.asarray(file[name]) for name in ("tokens", "episode_starts", "edges")
             }
-            stored = dict(file.attrs)
+            digest = str(file.attrs["source_digest"])
+            attributes = TokenAttributes(
+                **{name: _plain(file.attrs[name]) for name in TokenAttributes.__dataclass_fields__}
+            )
     except (OSError, KeyError) as error:
         raise TTOError(
             f"token file {path}: expected a complete HDF5 token file, but reading failed "
             f"({_one_line(error)}); delete it and make it again"
         ) from error
-    attributes = TokenAttributes(
-        **{name: _plain(stored[name]) for name in TokenAttributes.__dataclass_fields__}
-    )
     token_file = TokenFile(
         attributes=attributes,
         discretizer=Discretizer(attributes.discretizer, arrays["edges"]),  # type: ignore[arg-type]
         tokens=arrays["tokens"],
         episode_starts=arrays["episode_starts"],
-        source_digest=str(stored["source_digest"]),
+        source_digest=digest,
     )
     _check(token_file, path)
     return token_file
@@ -141,8 +156,8 @@ def _check(file: TokenFile, path: Path) -> None:
     if file.tokens.shape != (rows, file.attributes.transition_dim):
         expected = f"(rows, {file.attributes.transition_dim})"
         raise TTOError(f"token file {path}: expected tokens {expected}, got {file.tokens.shape}")
-    if rows and file.tokens.max() >= file.attributes.vocabulary:
-        raise TTOError(f"token file {path}: expected tokens below {file.attributes.vocabulary}")
+    if rows and file.tokens.max() >= file.attributes.token_count:
+        raise TTOError(f"token file {path}: expected tokens below {file.attributes.token_count}")
     if len(starts) < 2 or starts[0] != 0 or starts[-1] != rows or (np.diff(starts) <= 0).any():
         raise TTOError(f"token file {path}: episode_starts do not divide its {rows} rows")
 

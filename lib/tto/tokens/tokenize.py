@@ -10,9 +10,10 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from tto.data.episodes import Episode, EpisodeDataset
+from tto.errors import TTOError
 from tto.tokens.discretizer import fit
 from tto.tokens.reward_to_go import rewards_to_go
-from tto.tokens.token_file import TokenAttributes, write_token_file
+from tto.tokens.token_file import TokenAttributes, mask_tokens, write_token_file
 
 # Episodes are joined to blocks of about this many rows, so that short ones cost no more than long.
 _BLOCK_ROWS = 8192
@@ -31,13 +32,15 @@ def tokenize_dataset(
 ) -> None:
     """Fit the bins to `dataset` and write its tokens to `path` (section 3.1).
 
+    Hidden dimensions of observations become the mask token V, one above the bins.
+
     Args:
         terminal_penalty: the reward that stands in place of the last one of a terminated episode
             (the official code's -100), or None. Not for uniform bins: the one outlier would push
             all other rewards into a single bin.
 
     Raises:
-        TTOError: the dataset is empty or not finite.
+        TTOError: the dataset is empty or not finite, or only some of its episodes are masked.
     """
     settings = {
         "discount": discount,
@@ -45,28 +48,44 @@ def tokenize_dataset(
         "terminal_penalty": terminal_penalty,
     }
     digest = hashlib.sha256()
+    masked: set[bool] = set()
 
-    def blocks(title: str) -> Iterator[tuple[np.ndarray, list[int]]]:
+    def blocks(title: str) -> Iterator[list[Episode]]:
         progress = tqdm(dataset, desc=title, total=dataset.total_episodes, unit="ep", disable=None)
-        held: list[np.ndarray] = []
+        held: list[Episode] = []
         for episode in progress:
-            held.append(transition_matrix(episode, **settings))
+            held.append(episode)
             if sum(map(len, held)) >= _BLOCK_ROWS:
-                yield np.concatenate(held), [len(rows) for rows in held]
+                yield held
                 held = []
         if held:
-            yield np.concatenate(held), [len(rows) for rows in held]
+            yield held
 
     def digested() -> Iterator[np.ndarray]:
-        for rows, _ in blocks(f"{name}: ranges"):
+        for episodes in blocks(f"{name}: ranges"):
+            rows = np.concatenate([transition_matrix(e, **settings) for e in episodes])
             digest.update(rows.tobytes())
+            for episode in episodes:
+                masked.add(episode.observed is not None)
+                if episode.observed is not None:
+                    digest.update(episode.observed.tobytes())
             yield rows
 
     fitted = fit(digested(), kind=discretizer, bins=bins)
+    if len(masked) > 1:
+        raise TTOError(f"dataset {name}: expected all episodes masked or none, got both")
 
     def encoded() -> Iterator[np.ndarray]:
-        for rows, lengths in blocks(f"{name}: tokens"):
-            yield from np.split(fitted.encode(rows), np.cumsum(lengths)[:-1])
+        for episodes in blocks(f"{name}: tokens"):
+            tokens = fitted.encode(
+                np.concatenate([transition_matrix(e, **settings) for e in episodes])
+            )
+            for episode in episodes:
+                own, tokens = tokens[: len(episode)], tokens[len(episode) :]
+                if episode.observed is None:
+                    yield own
+                else:
+                    yield mask_tokens(own, episode.observed[: len(own)], bins)
 
     write_token_file(
         path,
@@ -78,6 +97,7 @@ def tokenize_dataset(
             action_dim=dataset.action_dim,
             vocabulary=bins,
             discretizer=discretizer,
+            mask_token=masked == {True},
             **settings,
         ),
         discretizer=fitted,
