@@ -5,10 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from episode_samples import HOPPER, make_episode
+from hypothesis import settings
 
 from tto.data.actors import Actor
 from tto.data.episodes import Episode, write_dataset
 from tto.data.ladder import Rung, write_ladder
+
+settings.register_profile("data", deadline=None)  # a busy machine is no failure
+settings.load_profile("data")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from tto.config import check_config, planning_settings, sorted_keys
+from tto.data.collect import uses_ladder
 from tto.data.d4rl import d4rl_file
 from tto.data.environments import robot_of
 from tto.digest import code_digest
@@ -82,6 +83,10 @@ def dataset_location(wildcards):
 
 
 def ladder_of(wildcards):
-    """The behaviour policies that a collected dataset needs."""
-    robot = robot_of(DATASETS[wildcards.dataset]["env"])
-    return f"{config['collect']['actors']}/{robot}/ladder.csv"
+    """The behaviour policies that a collected dataset needs; a user's agent, or none."""
+    spec = DATASETS[wildcards.dataset]
+    if "agent" in spec:
+        return spec["agent"]["path"]
+    if not uses_ladder(wildcards.dataset, spec.get("kind")):
+        return []
+    return f"{config['collect']['actors']}/{robot_of(spec['env'])}/ladder.csv"

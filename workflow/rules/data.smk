@@ -45,6 +45,9 @@ rule collect:
     params:
         env=dataset_option("env"),
         kind=dataset_option("kind"),
+        agent=dataset_option("agent"),
+        mask=dataset_option("mask"),
+        actors=config["collect"]["actors"],
         transitions=dataset_option("transitions", config["collect"]["transitions"]),
         seed=config["collect"]["seed"],
         noise=config["collect"]["noise"],

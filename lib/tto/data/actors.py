@@ -82,6 +82,17 @@ class Actor:
         return (low + 0.5 * (action + 1) * (high - low)).astype(np.float32)
 
 
+def perturbed(actor: Actor, share: float, generator: np.random.Generator) -> Actor:
+    """A poorer actor: each weight moves by `share` of its layer's standard deviation."""
+
+    def move(layer: Layer) -> Layer:
+        weight, bias = layer
+        noise = generator.standard_normal(weight.shape, dtype=np.float32)
+        return weight + np.float32(share) * weight.std() * noise, bias
+
+    return dataclasses.replace(actor, hidden=tuple(map(move, actor.hidden)), mean=move(actor.mean))
+
+
 def save_actor(path: str | os.PathLike[str], actor: Actor) -> None:
     """Write an actor's arrays as `.npz`."""
     arrays: dict[str, np.ndarray] = {

@@ -2,12 +2,13 @@
 
 - `expert`: the best actor; `medium`: the one nearest to 0.4 of its return;
 - `medium-replay`: equal numbers of transitions from each actor up to medium, in training order;
-- `medium-expert`: half medium, half expert; `random`: uniform actions.
+- `medium-expert`: half medium, half expert; `random`: uniform actions;
+- `goal`: in the four-rooms world, a scripted agent that reaches goals (section 4.2).
 """
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import gymnasium
@@ -16,10 +17,13 @@ import numpy as np
 from tto.data.actors import Actor, BehaviorPolicy
 from tto.data.environments import action_bounds, make_env, robot_of
 from tto.data.episodes import Episode
+from tto.data.four_rooms import FOUR_ROOMS, FourRooms, GoalReacher
 from tto.data.ladder import Ladder, Rung, read_ladder
+from tto.data.sb3_agent import SB3Agent, load_sb3_agent
 from tto.errors import TTOError
 
-KINDS = ("random", "medium", "medium-replay", "medium-expert", "expert")
+LADDER_KINDS = ("medium", "medium-replay", "medium-expert", "expert")
+KINDS = (*LADDER_KINDS, "random", "goal")
 
 
 class UniformPolicy:
@@ -54,6 +58,14 @@ def dataset_kind(dataset: str, kind: str | None = None) -> str:
     return found
 
 
+def uses_ladder(dataset: str, kind: str | None = None) -> bool:
+    """Whether a dataset is collected by a ladder of actors; not for unknown kinds, either."""
+    try:
+        return dataset_kind(dataset, kind) in LADDER_KINDS
+    except TTOError:
+        return False
+
+
 def collect(
     env_id: str,
     kind: str,
@@ -62,6 +74,7 @@ def collect(
     seed: int,
     noise: float,
     actors: str | os.PathLike[str],
+    agent: Mapping[str, str] | None = None,
 ) -> Iterator[Episode]:
     """Collect complete episodes until they hold at least `transitions` transitions.
 
@@ -74,13 +87,17 @@ def collect(
         noise: standard deviation of Gaussian noise on the actions of deterministic actors, as a
             share of half the action range; stochastic actors draw their own.
         actors: folder with a ladder for each robot.
+        agent: `path` and `algorithm` of a Stable-Baselines3 agent that acts in place of the ladder.
 
     Raises:
         TTOError: there is no ladder for the robot, or an actor does not fit the environment.
     """
     env = make_env(env_id)
     try:
-        policies = _policies(env, kind, Path(actors) / robot_of(env_id))
+        if agent is not None:
+            policies = [_fitting_agent(env, agent)]
+        else:
+            policies = _policies(env, kind, Path(actors) / robot_of(env_id))
         total = 0
         for place, policy in enumerate(policies):
             target = transitions * (place + 1) / len(policies)
@@ -159,8 +176,24 @@ def measure(
 def _policies(env: gymnasium.Env, kind: str, folder: Path) -> Sequence[BehaviorPolicy]:
     if kind == "random":
         return [UniformPolicy(env)]
+    if kind == "goal":
+        if not isinstance(env.unwrapped, FourRooms):
+            raise TTOError(f"kind goal is for the env {FOUR_ROOMS} alone, not {env.unwrapped}")
+        return [GoalReacher(env)]
     ladder = read_ladder(folder)
     return [_fitting_actor(env, ladder, rung) for rung in _rungs(ladder, kind)]
+
+
+def _fitting_agent(env: gymnasium.Env, agent: Mapping[str, str]) -> SB3Agent:
+    loaded = load_sb3_agent(agent["path"], agent["algorithm"])
+    expected = env.observation_space.shape, env.action_space.shape
+    got = tuple(space.shape for space in loaded.spaces)
+    if expected != got:
+        raise TTOError(
+            f"{agent['path']}: the agent maps {got[0]} to {got[1]}, the environment needs "
+            f"{expected[0]} to {expected[1]}; name the agent's own environment"
+        )
+    return loaded
 
 
 def _rungs(ladder: Ladder, kind: str) -> Sequence[Rung]:

@@ -3,7 +3,8 @@
 Besides Gymnasium's own ids this module registers
 
 - `tto/Humanoid-v5`: `Humanoid-v5` with the 45-dimensional observation `qpos[2:], qvel` (the other
-  303 dimensions are partly constant and reach |2400|).
+  303 dimensions are partly constant and reach |2400|);
+- `tto/FourRooms-v0`: the continuous four-rooms world of section 4.2.
 """
 
 import functools
@@ -16,6 +17,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from jaxtyping import Float
 
+from tto.data import four_rooms  # noqa: F401 (registers its environment)
 from tto.errors import TTOError
 
 HUMANOID = "tto/Humanoid-v5"

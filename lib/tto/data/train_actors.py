@@ -10,7 +10,9 @@ from tqdm import tqdm
 from tto.data.actors import load_actor
 from tto.data.ars import ARSConfig, train_ars
 from tto.data.collect import measure
+from tto.data.environments import HUMANOID
 from tto.data.ladder import Ladder, Rung, choose_rungs, read_ladder, write_ladder
+from tto.data.sac import SACConfig, train_sac
 from tto.errors import TTOError
 
 SCREENING_EPISODES = 20
@@ -22,22 +24,35 @@ class Recipe:
 
     Attributes:
         env_id: environment.
-        settings: of the method (ARSConfig).
+        settings: of the method.
         steps: environment steps of training, for each seed.
         checkpoint_steps: between two checkpoints.
         seeds: one training each; the ladder is chosen from all of them.
     """
 
     env_id: str
-    settings: ARSConfig
+    settings: ARSConfig | SACConfig
     steps: int
     checkpoint_steps: int
     seeds: tuple[int, ...]
 
 
-# Searched with the noise that the episodes are collected with: the policies then stand it.
+# ARS searches with the noise that the episodes are collected with: its policies then stand it.
 RECIPES: dict[str, Recipe] = {
     "hopper": Recipe("Hopper-v5", ARSConfig(action_noise=0.1), 1_500_000, 10_000, (0,)),
+    "halfcheetah": Recipe(
+        "HalfCheetah-v5", SACConfig(final_learning_rate=6.5e-4), 300_000, 5_000, (0,)
+    ),
+    "walker2d": Recipe(
+        "Walker2d-v5",
+        SACConfig(learning_rate=7e-4, final_learning_rate=3e-4),
+        600_000,
+        5_000,
+        (0,),
+    ),
+    "humanoid": Recipe(
+        HUMANOID, SACConfig(hidden=(128, 128), learning_rate=7e-4), 1_000_000, 10_000, (0,)
+    ),
 }
 
 
@@ -70,17 +85,30 @@ def train_actors(
         raise TTOError(f"robot {robot!r} has no training recipe; known are {', '.join(RECIPES)}")
     files = []
     for seed in recipe.seeds:
-        files += train_ars(
-            recipe.env_id,
-            Path(checkpoints) / robot / f"seed{seed}",
-            config=recipe.settings,
-            seed=seed,
-            steps=steps or recipe.steps,
-            checkpoint_steps=recipe.checkpoint_steps,
-        )
+        state = Path(checkpoints) / robot / f"seed{seed}"
+        files += _train(recipe, state, seed=seed, steps=steps or recipe.steps)
     return build_ladder(
-        recipe.env_id, files, folder, method="ars", noise=noise, rungs=rungs, episodes=episodes
+        recipe.env_id,
+        files,
+        folder,
+        method="ars" if isinstance(recipe.settings, ARSConfig) else "sac",
+        noise=noise,
+        rungs=rungs,
+        episodes=episodes,
     )
+
+
+def _train(recipe: Recipe, state: Path, *, seed: int, steps: int) -> list[Path]:
+    every = recipe.checkpoint_steps
+    match recipe.settings:
+        case ARSConfig() as config:
+            return train_ars(
+                recipe.env_id, state, config=config, seed=seed, steps=steps, checkpoint_steps=every
+            )
+        case SACConfig() as config:
+            return train_sac(
+                recipe.env_id, state, config=config, seed=seed, steps=steps, checkpoint_steps=every
+            )
 
 
 def build_ladder(

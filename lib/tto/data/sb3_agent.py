@@ -1,0 +1,73 @@
+"""Any Stable-Baselines3 agent of a user's as a behaviour policy.
+
+An agent's zip holds pickled Python objects: loading it runs what its author put there. Name only
+files that you trust.
+"""
+
+import importlib
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tto.errors import TTOError
+
+LOGGER = logging.getLogger(__name__)
+LIBRARIES = ("stable_baselines3", "sb3_contrib", "sbx")
+
+
+class SB3Agent:
+    """An agent that acts by its mean action; the collector adds the noise, so a seed repeats it."""
+
+    stochastic = False
+
+    def __init__(self, agent: Any) -> None:
+        """Wrap a loaded agent."""
+        self.agent = agent
+
+    @property
+    def spaces(self) -> tuple[Any, Any]:
+        """Observation and action space that the agent was made for."""
+        return self.agent.observation_space, self.agent.action_space
+
+    def act(self, observation: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """The mean action for one observation."""
+        action, _ = self.agent.predict(observation, deterministic=True)
+        return np.asarray(action, dtype=np.float32)
+
+
+def load_sb3_agent(path: str | os.PathLike[str], algorithm: str) -> SB3Agent:
+    """Load a zip that `agent.save(path)` of an algorithm wrote. This trusts the file.
+
+    Args:
+        path: the zip.
+        algorithm: the class that wrote it (`SAC`, `PPO`, `TQC`, ...), looked for in
+            stable_baselines3, sb3_contrib and sbx.
+
+    Raises:
+        TTOError: the file is missing or cannot be loaded, or no library has the algorithm.
+    """
+    if not Path(path).is_file():
+        raise TTOError(f"{path}: no such file; agent: path names a Stable-Baselines3 zip")
+    LOGGER.warning("%s: loading an agent runs code from that file; it must be trusted", path)
+    for library in LIBRARIES:
+        try:
+            loader = getattr(importlib.import_module(library), algorithm, None)
+        except ImportError:
+            continue
+        if loader is None:
+            continue
+        try:
+            return SB3Agent(loader.load(path))
+        except Exception as error:  # whatever unpickling a foreign file raises
+            reason = " ".join(str(error).split())
+            raise TTOError(
+                f"{path}: {library}.{algorithm} cannot load it ({reason}); name the algorithm "
+                "that wrote it"
+            ) from error
+    raise TTOError(
+        f"agent: no installed library among {', '.join(LIBRARIES)} has the algorithm "
+        f"{algorithm!r}; install the one that wrote {path}"
+    )
