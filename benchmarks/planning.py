@@ -10,6 +10,7 @@ import argparse
 import platform
 import statistics
 import time
+from typing import Any
 
 import torch
 
@@ -55,7 +56,7 @@ def plan_seconds(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Time one plan step.")
     parser.add_argument("--threads", type=int, default=1)
     torch.set_num_threads(parser.parse_args().threads)
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}")
@@ -71,7 +72,9 @@ def main() -> None:
             block_tokens=(past + horizon) * (observation_dim + action_dim + 2),
         )
         network = TrajectoryTransformer(config, generator=torch.Generator().manual_seed(0))
-        settings = dict(sizes=(observation_dim, action_dim), beam=beam, steps=horizon, past=past)
+        settings: dict[str, Any] = dict(
+            sizes=(observation_dim, action_dim), beam=beam, steps=horizon, past=past
+        )
         uncached = plan_seconds(UncachedEngine(network), **settings)
         cached = plan_seconds(CachedEngine(network), **settings)
         print(f"{name:24s} {uncached:10.3f} {cached:10.3f} {uncached / cached:7.1f}")
