@@ -44,7 +44,7 @@ def load_sb3_agent(path: str | os.PathLike[str], algorithm: str) -> SB3Agent:
     Args:
         path: the zip.
         algorithm: the class that wrote it (`SAC`, `PPO`, `TQC`, ...), looked for in
-            stable_baselines3, sb3_contrib and sbx.
+            stable_baselines3, sb3_contrib and sbx; the first that can load the file does.
 
     Raises:
         TTOError: the file is missing or cannot be loaded, or no library has the algorithm.
@@ -52,6 +52,7 @@ def load_sb3_agent(path: str | os.PathLike[str], algorithm: str) -> SB3Agent:
     if not Path(path).is_file():
         raise TTOError(f"{path}: no such file; agent: path names a Stable-Baselines3 zip")
     LOGGER.warning("%s: loading an agent runs code from that file; it must be trusted", path)
+    reasons = []
     for library in LIBRARIES:
         try:
             loader = getattr(importlib.import_module(library), algorithm, None)
@@ -62,11 +63,12 @@ def load_sb3_agent(path: str | os.PathLike[str], algorithm: str) -> SB3Agent:
         try:
             return SB3Agent(loader.load(path))
         except Exception as error:  # whatever unpickling a foreign file raises
-            reason = " ".join(str(error).split())
-            raise TTOError(
-                f"{path}: {library}.{algorithm} cannot load it ({reason}); name the algorithm "
-                "that wrote it"
-            ) from error
+            reasons.append(f"{library}: {' '.join(str(error).split())}")
+    if reasons:
+        raise TTOError(
+            f"{path}: {algorithm} cannot load it ({'; '.join(reasons)}); name the algorithm that "
+            "wrote it"
+        )
     raise TTOError(
         f"agent: no installed library among {', '.join(LIBRARIES)} has the algorithm "
         f"{algorithm!r}; install the one that wrote {path}"
