@@ -1,6 +1,8 @@
 import csv
+import re
 import shutil
 import subprocess
+from html import escape
 
 import pandas as pd
 import pytest
@@ -15,7 +17,8 @@ STATISTICS = DatasetStatistics(
 
 
 def write(folder, results, statistics=()):
-    paths = {"csv": folder / "t.csv", "markdown": folder / "t.md", "latex": folder / "t.tex"}
+    endings = {"csv": "csv", "markdown": "md", "html": "html", "latex": "tex"}
+    paths = {name: folder / f"t.{ending}" for name, ending in endings.items()}
     write_table1(results, **paths, statistics=statistics)
     with open(paths["csv"], newline="") as file:
         rows = list(csv.DictReader(file))
@@ -50,6 +53,16 @@ def test_one_collected_dataset(tmp_path):
     assert "collected on this machine" in markdown
     assert "mean score of the episodes" in markdown
     assert r"mixed$\dagger$ & 11.8 & 99.4 $\pm$ 12.6" in latex
+
+
+def test_the_page_shows_what_the_markdown_says(tmp_path):
+    _, markdown, _ = write(tmp_path, rollout_rows(returns=HOPPER), [STATISTICS])
+    page = (tmp_path / "t.html").read_text()
+    lines = [line for line in markdown.splitlines() if line.startswith("| ")]
+    shown = re.findall(r"<t[hd]>(.*?)</t[hd]>", page)
+    stated = [cell.strip() for line in lines for cell in line.strip("|").split("|")]
+    assert shown == [escape(cell) for cell in stated]
+    assert "collected on this machine" in page
 
 
 def test_d4rl_and_other_data_stand_in_their_own_columns(tmp_path):

@@ -59,11 +59,12 @@ rule table1:
         statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=DATASETS),
     output:
         csv=f"{RESULTS}/tables/table1.csv",
-        markdown=report(
-            f"{RESULTS}/tables/table1.md",
+        markdown=f"{RESULTS}/tables/table1.md",
+        html=report(
+            f"{RESULTS}/tables/table1.html",
             caption="../report/table1.rst",
             category="Offline reinforcement learning",
-            labels={"result": "Table 1", "format": "Markdown"},
+            labels={"result": "Table 1", "format": "table"},
         ),
         latex=f"{RESULTS}/tables/table1.tex",
     log:

@@ -10,6 +10,7 @@ with job(snakemake.log[0]):
         read_results(snakemake.input.rollouts),
         csv=snakemake.output.csv,
         markdown=snakemake.output.markdown,
+        html=snakemake.output.html,
         latex=snakemake.output.latex,
         statistics=read_statistics(snakemake.input.statistics),
     )

@@ -1,8 +1,9 @@
-"""Table 1 of the paper (appendix E): the published scores and ours, as CSV, Markdown and LaTeX."""
+"""Table 1 of the paper (appendix E), published scores and ours: CSV, Markdown, HTML and LaTeX."""
 
 import csv as csv_format
 import os
 from collections.abc import Iterable, Sequence
+from html import escape
 
 import pandas as pd
 
@@ -12,16 +13,31 @@ from tto.report.summary import summarize
 from tto.report.table1_columns import Column, make_columns, make_notes
 from tto.report.table1_rows import csv_cells, make_rows
 
+_HTML_HEAD = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Table 1</title>
+<style>
+  body { font: 15px/1.5 system-ui, sans-serif; margin: 1.5em; max-width: 75em; }
+  table { border-collapse: collapse; margin-bottom: 1em; }
+  th, td { padding: 0.25em 0.8em; text-align: right; white-space: nowrap; }
+  th { border-top: 2px solid; border-bottom: 1px solid; }
+  tr:last-child td { border-bottom: 2px solid; }
+  th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
+</style>
+"""
+
 
 def write_table1(
     results: pd.DataFrame,
     *,
     csv: str | os.PathLike[str],
     markdown: str | os.PathLike[str],
+    html: str | os.PathLike[str],
     latex: str | os.PathLike[str],
     statistics: Iterable[DatasetStatistics] = (),
 ) -> None:
-    """Write the table in three formats.
+    """Write the table in four formats.
 
     Args:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
@@ -36,6 +52,8 @@ def write_table1(
         writer.writerows(cells)
     with atomic_path(markdown) as path:
         path.write_text(markdown_table(columns, notes), encoding="utf-8")
+    with atomic_path(html) as path:
+        path.write_text(html_table(columns, notes), encoding="utf-8")
     with atomic_path(latex) as path:
         path.write_text(latex_table(columns, notes), encoding="utf-8")
 
@@ -61,6 +79,14 @@ def markdown_table(columns: Sequence[Column], notes: Sequence[str]) -> str:
     rows = zip(*(column.cells for column in columns), strict=True)
     lines = [line(titles), "|" + "|".join(rules) + "|", *map(line, rows)]
     return "\n".join(lines) + "\n\n" + "\n\n".join(notes) + "\n"
+
+
+def html_table(columns: Sequence[Column], notes: Sequence[str]) -> str:
+    """A page with the table and its notes, as the report shows it."""
+    table = pd.DataFrame({column.full_title: column.cells for column in columns})
+    paragraphs = "".join(f"<p>{escape(note)}</p>\n" for note in notes)
+    body = table.to_html(index=False, border=0, justify="right")
+    return f"{_HTML_HEAD}{body}\n{paragraphs}</html>\n"
 
 
 def latex_table(columns: Sequence[Column], notes: Sequence[str]) -> str:
