@@ -3,9 +3,9 @@
     python benchmarks/tokens.py
 
 Writes a dataset of 1 M transitions (hopper's shape, episodes of 1000) to a temporary folder, then
-tokenises it from the file once and ten times over, each in a process of its own, so that peak memory
-is that of the stream alone. The plain twin encodes the same blocks in memory with one `numpy.digitize`
-a dimension; the encoder's ratio is to that.
+tokenises it from the file once and ten times over, each in a process of its own, so that peak
+memory is that of the stream alone. The plain twin encodes the same block in memory with one
+`numpy.digitize` a dimension; the encoder's ratio is to that.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from tto.data.episodes import Episode, EpisodeDataset, open_dataset, write_dataset
-from tto.tokens.discretizer import fit
+from tto.tokens.discretizer import Kind, fit
 from tto.tokens.tokenize import tokenize_dataset
 
 O, A, LENGTH = 11, 3, 1000
@@ -56,7 +56,7 @@ class Repeated(EpisodeDataset):
         return open_dataset(self.path).__iter__()
 
 
-def measure(path: Path, times: int, kind: str) -> dict[str, float]:
+def measure(path: Path, times: int, kind: Kind) -> dict[str, float]:
     """CPU seconds and peak memory (MB) of tokenising `times` times the dataset at `path`."""
     once = open_dataset(path)
     dataset = Repeated(
@@ -96,7 +96,8 @@ def main() -> None:
     parser.add_argument("--measure", nargs=3, metavar=("PATH", "TIMES", "KIND"))
     arguments = parser.parse_args()
     if arguments.measure:
-        path, times, kind = arguments.measure
+        path, times, name = arguments.measure
+        kind: Kind = "quantile" if name == "quantile" else "uniform"
         print(json.dumps(measure(Path(path), int(times), kind)))
         return
     print(f"{platform.processor() or platform.machine()}, numpy {np.__version__}")
@@ -111,13 +112,13 @@ def main() -> None:
             path, random_episodes(1000), env_id="Hopper-v5", algorithm="none", description="random"
         )
         print("from file to file:   transitions   M tokens/s   peak MB")
-        for kind in ("uniform", "quantile"):
+        for name in ("uniform", "quantile"):
             for times in (1, 10):
-                command = [sys.executable, __file__, "--measure", str(path), str(times), kind]
+                command = [sys.executable, __file__, "--measure", str(path), str(times), name]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
                 row = json.loads(done.stdout)
                 rate = row["tokens_per_second"] / 1e6
-                print(f"  {kind:17s} {times:9d} M {rate:12.1f} {row['peak_mb']:9.0f}")
+                print(f"  {name:17s} {times:9d} M {rate:12.1f} {row['peak_mb']:9.0f}")
 
 
 if __name__ == "__main__":
