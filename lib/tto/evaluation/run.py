@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
-from tto.evaluation.rollout_file import write_rollout
+from tto.evaluation.rollout_file import write_rollouts
 
 
 def evaluate_run(
@@ -30,14 +30,13 @@ def evaluate_run(
     rollouts = evaluate(
         policy, env_id, seeds=seeds, max_steps=max_steps, description=f"{dataset}: {method} {seed}"
     )
-    for number, (path, rollout) in enumerate(zip(paths, rollouts, strict=True)):
-        attributes = {
-            "dataset": dataset,
-            "method": method,
-            "seed": seed,
-            "rollout": number,
-            "env_id": env_id,
-            "source": source,
-            "evaluation_seed": seeds[number],
-        }
-        write_rollout(path, rollout, attributes=attributes)
+    write_rollouts(
+        paths,
+        rollouts,
+        seeds=seeds,
+        dataset=dataset,
+        source=source,
+        env_id=env_id,
+        method=method,
+        seed=seed,
+    )

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tto.errors import TTOError
-from tto.model.transformer import TrajectoryTransformer
+from tto.model.transformer import TrajectoryTransformer, attention_mask
 
 
 @runtime_checkable
@@ -86,10 +86,9 @@ class CachedEngine:
         config, (B, L) = self.network.config, contexts.shape
         self.context_length, self.appended = L, 0
         self.owners = torch.arange(B, device=contexts.device)  # of each row: its context
-        self.visible = self._visible_positions(L + length)
+        self.visible = attention_mask(L + length, config, contexts.device)[-1]
         self.context: list[tuple[Tensor, Tensor]] = []
-        mask = torch.ones(L, L, dtype=torch.bool, device=contexts.device).tril()
-        mask &= self.visible[:L]
+        mask = attention_mask(L, config, contexts.device)
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             self.context.append((k, v))
@@ -102,13 +101,6 @@ class CachedEngine:
             for _ in range(config.layers)
         ]
         return self.network.logits(x[:, -1:], start=L - 1)[:, 0, : config.vocabulary]
-
-    def _visible_positions(self, length: int) -> Tensor:
-        """(length,) True where tokens may be attended to: not at hidden reward-to-go tokens."""
-        positions = torch.arange(length, device=self.network.output.device)
-        D = self.network.config.transition_dim
-        hidden = (positions % D == D - 1) & (not self.network.config.attend_values)
-        return ~hidden
 
     @torch.inference_mode()
     def select(self, parents: Int[Tensor, " N"]) -> None:
