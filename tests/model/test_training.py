@@ -18,7 +18,7 @@ from tto.model.optimizers import OptimizerConfig, learning_rate, make_optimizers
 from tto.model.training import METRICS, TrainingConfig, train
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.tokens.discretizer import Discretizer
-from tto.tokens.token_file import TokenAttributes, write_token_file
+from tto.tokens.token_file import TokenAttributes, TokenBlock, write_token_file
 
 SIZES = dict(layers=1, heads=2, width=8, block_tokens=15)
 
@@ -26,8 +26,12 @@ SIZES = dict(layers=1, heads=2, width=8, block_tokens=15)
 @pytest.fixture
 def token_path(tmp_path):
     """Six episodes of a cycle through 4 bins, one of them shorter than a window."""
-    episodes = [
-        (np.arange(length)[:, None] + np.arange(5) + start).astype(np.uint8) % 4
+    blocks = [
+        TokenBlock(
+            (np.arange(length)[:, None] + np.arange(5) + start).astype(np.uint8) % 4,
+            [length],
+            [start % 2 == 0],
+        )
         for start, length in enumerate((20, 2, 15, 30, 12, 9))
     ]
     attributes = TokenAttributes("toy-v0", "Toy-v0", 2, 1, 4, "uniform", 0.99, True, None)
@@ -35,7 +39,7 @@ def token_path(tmp_path):
     path = tmp_path / "toy-v0.h5"
     write_token_file(
         path,
-        episodes,
+        blocks,
         attributes=attributes,
         discretizer=Discretizer("uniform", edges),
         source_digest="0" * 64,

@@ -58,13 +58,15 @@ def tokenized(dataset, path, **changes):
 @pytest.mark.parametrize("kind", ["uniform", "quantile"])
 def test_streamed_tokens_equal_those_of_the_whole(dataset, tmp_path, monkeypatch, kind):
     whole = tokenized(dataset, tmp_path / "whole.h5", discretizer=kind)
-    monkeypatch.setattr("tto.tokens.tokenize._BLOCK_ROWS", 4)
+    monkeypatch.setattr("tto.tokens.spool._BLOCK_ROWS", 4)
     monkeypatch.setattr("tto.tokens.token_file._CHUNK_ROWS", 5)
     streamed = tokenized(dataset, tmp_path / "streamed.h5", discretizer=kind)
     np.testing.assert_array_equal(streamed.tokens, whole.tokens)
     rows = np.concatenate([transition_matrix(e, discount=0.99) for e in dataset])
     np.testing.assert_array_equal(whole.tokens, whole.discretizer.encode(rows))
-    np.testing.assert_array_equal(whole.episode_starts, [0, 1, 8, 38, 40])
+    for file in (whole, streamed):
+        np.testing.assert_array_equal(file.episode_starts, [0, 1, 8, 38, 40])
+        np.testing.assert_array_equal(file.terminated, [e.terminated for e in dataset])
 
 
 def test_layout_is_the_contract(dataset, tmp_path):

@@ -178,23 +178,29 @@ class EpisodeDataset:
         with _open_hdf5(self.data_file) as file:
             return self._read(file, index)
 
+    @property
+    def _extra(self) -> dict[str, type[np.generic]]:
+        """What an episode's `infos` may hold that is read."""
+        states: dict[str, type[np.generic]] = {"qpos": np.float64, "qvel": np.float64}
+        return {"observed": np.bool_, **(states if self.states else {})}
+
     def _read(self, file: h5py.File, index: int) -> Episode:
         source = f"{self.path.name}, episode {index}"
         try:
-            states = {
-                name: _array(file, index, f"infos/{name}", np.float64)
-                for name in ("qpos", "qvel")
-                if self.states and f"episode_{index}/infos/{name}" in file
+            group = h5py.h5g.open(file.id, f"episode_{index}".encode())
+            infos = h5py.h5g.open(group, b"infos") if group.links.exists(b"infos") else None
+            extra = {
+                name: _array(infos, name, dtype)
+                for name, dtype in self._extra.items()
+                if infos is not None and infos.links.exists(name.encode())
             }
-            if f"episode_{index}/infos/observed" in file:
-                states["observed"] = _array(file, index, "infos/observed", np.bool_)
             episode = Episode(
-                observations=_array(file, index, "observations", np.float32),
-                actions=_array(file, index, "actions", np.float32),
-                rewards=_array(file, index, "rewards", np.float32),
-                terminated=bool(_array(file, index, "terminations", np.bool_).any()),
-                truncated=bool(_array(file, index, "truncations", np.bool_).any()),
-                **states,
+                observations=_array(group, "observations", np.float32),
+                actions=_array(group, "actions", np.float32),
+                rewards=_array(group, "rewards", np.float32),
+                terminated=bool(_array(group, "terminations", np.bool_).any()),
+                truncated=bool(_array(group, "truncations", np.bool_).any()),
+                **extra,
             )
         except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
             reason = " ".join(str(error).split())
@@ -236,9 +242,9 @@ def open_dataset(path: str | os.PathLike[str], *, states: bool = False) -> Episo
     return dataset
 
 
-def _array(file: h5py.File, index: int, name: str, dtype: type[np.generic]) -> np.ndarray:
+def _array(group: h5py.h5g.GroupID, name: str, dtype: type[np.generic]) -> np.ndarray:
     # h5py's convenient access costs several times the reading of a short episode
-    data = h5py.h5d.open(file.id, f"episode_{index}/{name}".encode())
+    data = h5py.h5d.open(group, name.encode())
     values = np.empty(data.shape, dtype)
     data.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
     return values

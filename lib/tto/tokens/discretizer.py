@@ -132,7 +132,7 @@ def fit(blocks: Iterable[Float[np.ndarray, "rows D"]], *, kind: Kind, bins: int)
     low, high = _widened(low.astype(np.float64), high.astype(np.float64))
     if kind == "uniform":
         return Discretizer(kind, np.linspace(low, high, bins + 1, axis=1))
-    rows = sample.rows()
+    rows = sample.rows().astype(np.float64)
     edges = [_quantile_edges(rows[:, i], low[i], high[i], bins) for i in range(len(low))]
     return Discretizer(kind, np.stack(edges))
 

@@ -1,13 +1,14 @@
 """The token file: one HDF5 file a dataset, one row of D tokens a transition.
 
 Datasets: `tokens` (rows, D) unsigned integers 0..V-1 (V for a hidden dimension of masked data),
-`episode_starts` (episodes+1,) int64, `edges` (D, V+1) float64. Attributes: `format_version`,
-`observation_dim`, `action_dim`, `vocabulary` (V), `discount`, `discretizer`, `dataset`,
-`source_digest`, `mask_token`, and how rewards were turned into tokens.
+`episode_starts` (episodes+1,) int64, `terminated` (episodes,) bool (false where it was cut off by a
+time limit), `edges` (D, V+1) float64. Attributes: `format_version`, `observation_dim`,
+`action_dim`, `vocabulary` (V), `discount`, `discretizer`, `dataset`, `source_digest`, `mask_token`,
+and how rewards were turned into tokens.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tto.tokens.discretizer import Discretizer, token_dtype
 
 FORMAT_VERSION = 1
 _CHUNK_ROWS = 65536
+_ARRAYS = ("tokens", "episode_starts", "terminated", "edges")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class TokenFile:
     discretizer: Discretizer
     tokens: Integer[np.ndarray, "rows D"]
     episode_starts: Integer[np.ndarray, " starts"]
+    terminated: Bool[np.ndarray, " episodes"]
     source_digest: str
 
 
@@ -70,15 +73,24 @@ def mask_tokens(
     return tokens
 
 
+@dataclass(frozen=True)
+class TokenBlock:
+    """Tokens of some episodes, one below the other, and of each its length and how it ended."""
+
+    tokens: Integer[np.ndarray, "rows D"]
+    lengths: Sequence[int]
+    terminated: Sequence[bool]
+
+
 def write_token_file(
     path: str | os.PathLike[str],
-    episodes: Iterable[Integer[np.ndarray, "T D"]],
+    blocks: Iterable[TokenBlock],
     *,
     attributes: TokenAttributes,
     discretizer: Discretizer,
     source_digest: str,
 ) -> None:
-    """Write one episode after the other; memory does not grow with the dataset."""
+    """Write one block after the other; memory does not grow with the dataset."""
     with atomic_path(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
         dimension = attributes.transition_dim
         tokens = file.create_dataset(
@@ -88,27 +100,20 @@ def write_token_file(
             maxshape=(None, dimension),
             chunks=(_CHUNK_ROWS, dimension),
         )
-        starts, buffered = [0], []
-        for episode in episodes:
-            starts.append(starts[-1] + len(episode))
-            buffered.append(episode)
-            if starts[-1] - len(tokens) >= _CHUNK_ROWS:
-                _append(tokens, buffered)
-        _append(tokens, buffered)
-        file["episode_starts"] = np.asarray(starts, dtype=np.int64)
+        lengths: list[int] = []
+        terminated: list[bool] = []
+        for block in blocks:
+            lengths += block.lengths
+            terminated += block.terminated
+            tokens.resize(len(tokens) + len(block.tokens), axis=0)
+            tokens[-len(block.tokens) :] = block.tokens
+        file["episode_starts"] = np.append(0, np.cumsum(lengths, dtype=np.int64))
+        file["terminated"] = np.asarray(terminated, dtype=np.bool_)
         file["edges"] = discretizer.edges
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["source_digest"] = source_digest
         for name, value in asdict(attributes).items():
             file.attrs[name] = np.nan if value is None else value
-
-
-def _append(tokens: h5py.Dataset, buffered: list[np.ndarray]) -> None:
-    if buffered:
-        block = np.concatenate(buffered)
-        tokens.resize(len(tokens) + len(block), axis=0)
-        tokens[-len(block) :] = block
-        buffered.clear()
 
 
 def read_token_file(path: str | os.PathLike[str]) -> TokenFile:
@@ -128,9 +133,7 @@ def read_token_file(path: str | os.PathLike[str]) -> TokenFile:
                     f"token file {path}: expected format_version {FORMAT_VERSION}, got {version}; "
                     "make the file again"
                 )
-            arrays = {
-                name: np.asarray(file[name]) for name in ("tokens", "episode_starts", "edges")
-            }
+            arrays = {name: np.asarray(file[name]) for name in _ARRAYS}
             digest = str(file.attrs["source_digest"])
             attributes = TokenAttributes(
                 **{name: _plain(file.attrs[name]) for name in TokenAttributes.__dataclass_fields__}
@@ -145,6 +148,7 @@ def read_token_file(path: str | os.PathLike[str]) -> TokenFile:
         discretizer=Discretizer(attributes.discretizer, arrays["edges"]),  # type: ignore[arg-type]
         tokens=arrays["tokens"],
         episode_starts=arrays["episode_starts"],
+        terminated=arrays["terminated"],
         source_digest=digest,
     )
     _check(token_file, path)
@@ -160,6 +164,8 @@ def _check(file: TokenFile, path: Path) -> None:
         raise TTOError(f"token file {path}: expected tokens below {file.attributes.token_count}")
     if len(starts) < 2 or starts[0] != 0 or starts[-1] != rows or (np.diff(starts) <= 0).any():
         raise TTOError(f"token file {path}: episode_starts do not divide its {rows} rows")
+    if file.terminated.shape != (len(starts) - 1,):
+        raise TTOError(f"token file {path}: expected terminated for {len(starts) - 1} episodes")
 
 
 def _plain(value: Any) -> Any:

@@ -1,9 +1,11 @@
-"""A dataset of episodes to a token file, in two streamed passes."""
+"""A dataset of episodes to a token file, in constant memory."""
 
-import hashlib
+import functools
 import os
-from collections.abc import Iterator
-from typing import Literal
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -11,12 +13,10 @@ from tqdm import tqdm
 
 from tto.data.episodes import Episode, EpisodeDataset
 from tto.errors import TTOError
-from tto.tokens.discretizer import fit
+from tto.tokens.discretizer import Discretizer, fit
 from tto.tokens.reward_to_go import rewards_to_go
-from tto.tokens.token_file import TokenAttributes, mask_tokens, write_token_file
-
-# Episodes are joined to blocks of about this many rows, so that short ones cost no more than long.
-_BLOCK_ROWS = 8192
+from tto.tokens.spool import Block, Spool
+from tto.tokens.token_file import TokenAttributes, TokenBlock, mask_tokens, write_token_file
 
 
 def tokenize_dataset(
@@ -42,67 +42,44 @@ def tokenize_dataset(
     Raises:
         TTOError: the dataset is empty or not finite, or only some of its episodes are masked.
     """
-    settings = {
+    settings: dict[str, Any] = {
         "discount": discount,
         "to_go_includes_reward": to_go_includes_reward,
         "terminal_penalty": terminal_penalty,
     }
-    digest = hashlib.sha256()
-    masked: set[bool] = set()
-
-    def blocks(title: str) -> Iterator[list[Episode]]:
-        progress = tqdm(dataset, desc=title, total=dataset.total_episodes, unit="ep", disable=None)
-        held: list[Episode] = []
-        for episode in progress:
-            held.append(episode)
-            if sum(map(len, held)) >= _BLOCK_ROWS:
-                yield held
-                held = []
-        if held:
-            yield held
-
-    def digested() -> Iterator[np.ndarray]:
-        for episodes in blocks(f"{name}: ranges"):
-            rows = np.concatenate([transition_matrix(e, **settings) for e in episodes])
-            digest.update(rows.tobytes())
-            for episode in episodes:
-                masked.add(episode.observed is not None)
-                if episode.observed is not None:
-                    digest.update(episode.observed.tobytes())
-            yield rows
-
-    fitted = fit(digested(), kind=discretizer, bins=bins)
-    if len(masked) > 1:
-        raise TTOError(f"dataset {name}: expected all episodes masked or none, got both")
-
-    def encoded() -> Iterator[np.ndarray]:
-        for episodes in blocks(f"{name}: tokens"):
-            tokens = fitted.encode(
-                np.concatenate([transition_matrix(e, **settings) for e in episodes])
-            )
-            for episode in episodes:
-                own, tokens = tokens[: len(episode)], tokens[len(episode) :]
-                if episode.observed is None:
-                    yield own
-                else:
-                    yield mask_tokens(own, episode.observed[: len(own)], bins)
-
-    write_token_file(
-        path,
-        encoded(),
-        attributes=TokenAttributes(
+    matrix = functools.partial(transition_matrix, **settings)
+    with tempfile.TemporaryFile(dir=Path(path).parent) as file:
+        spool = Spool(file)
+        episodes = tqdm(dataset, desc=f"{name}: tokens", unit="ep", disable=None)
+        try:
+            fitted = fit(spool.fill(episodes, matrix), kind=discretizer, bins=bins)
+        except TTOError as error:
+            raise TTOError(f"dataset {name}: {error}") from error
+        attributes = TokenAttributes(
             dataset=name,
             env=dataset.env_id,
             observation_dim=dataset.observation_dim,
             action_dim=dataset.action_dim,
             vocabulary=bins,
             discretizer=discretizer,
-            mask_token=masked == {True},
+            mask_token=bool(spool.masked),
             **settings,
-        ),
-        discretizer=fitted,
-        source_digest=digest.hexdigest(),
-    )
+        )
+        write_token_file(
+            path,
+            _encoded(spool.blocks(), fitted),
+            attributes=attributes,
+            discretizer=fitted,
+            source_digest=spool.digest.hexdigest(),
+        )
+
+
+def _encoded(blocks: Iterable[Block], discretizer: Discretizer) -> Iterator[TokenBlock]:
+    for block in blocks:
+        tokens = discretizer.encode(block.rows)
+        if block.observed is not None:
+            tokens = mask_tokens(tokens, block.observed, discretizer.vocabulary)
+        yield TokenBlock(tokens, block.lengths, block.terminated)
 
 
 def transition_matrix(
@@ -112,10 +89,11 @@ def transition_matrix(
     to_go_includes_reward: bool = True,
     terminal_penalty: float | None = None,
 ) -> Float[np.ndarray, "T D"]:
-    """One row a transition: observation, action, reward, reward-to-go."""
+    """One row a transition: observation, action, reward, reward-to-go; float32, as is the data."""
     rewards = np.array(episode.rewards, dtype=np.float64)
     if terminal_penalty is not None and episode.terminated:
         rewards[-1] = terminal_penalty
     to_go = rewards_to_go(rewards, discount=discount, includes_reward=to_go_includes_reward)
     observations = episode.observations[: len(rewards)]
-    return np.column_stack([observations, episode.actions, rewards, to_go]).astype(np.float64)
+    columns = [observations, episode.actions, rewards[:, None], to_go[:, None]]
+    return np.concatenate(columns, axis=1, dtype=np.float32, casting="same_kind")
