@@ -11,7 +11,7 @@ import pytest
 from minari.data_collector import EpisodeBuffer
 
 from tto.data.episodes import Episode, open_dataset
-from tto.data.sources import default_minari_id, fetch_minari, read_file, read_minari
+from tto.data.sources import fetch_minari, minari_ids, read_file, read_minari, read_source
 from tto.errors import TTOError
 
 
@@ -112,14 +112,29 @@ def test_no_network_is_said_within_seconds(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("dataset", "expected"),
     [
-        ("hopper-medium-v2", "mujoco/hopper/medium-v0"),
-        ("walker2d-expert-v2", "mujoco/walker2d/expert-v0"),
+        ("hopper-medium-v2", ["mujoco/hopper/medium-v0"]),
+        ("walker2d-expert-v2", ["mujoco/walker2d/expert-v0"]),
+        ("hopper-medium-expert-v2", ["mujoco/hopper/medium-v0", "mujoco/hopper/expert-v0"]),
     ],
 )
-def test_remote_dataset_of_the_same_kind(dataset: str, expected: str):
-    assert default_minari_id(dataset) == expected
+def test_remote_datasets_of_the_same_kind(
+    dataset: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    assert minari_ids(dataset) == expected
 
 
-def test_minari_has_no_replay():
-    with pytest.raises(TTOError, match="holds no such kind"):
-        default_minari_id("hopper-medium-replay-v2")
+def test_a_local_dataset_of_that_name_comes_first(
+    dataset: Path, episodes: list[Episode], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(dataset.parent))
+    assert minari_ids("hopper-test-v0") == ["hopper-test-v0"]
+    twice = list(read_source("minari", ["hopper-test-v0"] * 2, env_id="Hopper-v5"))
+    for one, two in zip(episodes * 2, twice, strict=True):
+        assert_same(one, two)
+
+
+def test_minari_has_no_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    with pytest.raises(TTOError, match="a kind that its server holds"):
+        minari_ids("hopper-medium-replay-v2")

@@ -64,6 +64,11 @@ def test_occupancy_by_hand():
     np.testing.assert_array_equal(bin_occupancy(tokens, 3), expected)
 
 
+def test_hidden_values_do_not_count():
+    tokens = np.array([[0, 3], [3, 3], [1, 3]])
+    np.testing.assert_array_equal(bin_occupancy(tokens, 3), [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
+
+
 def test_clipped_share(tmp_path):
     narrow = hopper(tmp_path)
     file = tokens_of(narrow, tmp_path / "toy.h5")

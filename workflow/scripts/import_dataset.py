@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tto.data.episodes import write_dataset
-from tto.data.sources import default_minari_id, read_source
+from tto.data.sources import minari_ids, read_source
 from tto.job import job
 
 if TYPE_CHECKING:
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 with job(snakemake.log[0]):
     params = snakemake.params
-    location = params.location or default_minari_id(snakemake.wildcards.dataset)
+    location = params.location or minari_ids(snakemake.wildcards.dataset)
+    named = location if isinstance(location, str) else " and ".join(location)
     write_dataset(
         snakemake.output[0],
         read_source(params.source, location, env_id=params.env),
         env_id=params.env,
-        algorithm=f"as in {location}",
-        description=f"imported from {params.source}: {location}",
+        algorithm=f"as in {named}",
+        description=f"imported from {params.source}: {named}",
     )

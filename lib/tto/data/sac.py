@@ -56,7 +56,7 @@ def train_sac(
     steps: int,
     checkpoint_steps: int,
 ) -> list[Path]:
-    """Train for `steps` environment steps; write an actor every `checkpoint_steps`.
+    """Train for `steps` environment steps; write an actor every `checkpoint_steps` once it learns.
 
     A training that was interrupted goes on from its last state, replay buffer included; the episode
     under way is lost, so the result is not that of an uninterrupted one.
@@ -78,7 +78,8 @@ def train_sac(
             agent.lr_schedule = lambda _remaining, rate=rate: rate
             agent.learn(checkpoint_steps, reset_num_timesteps=False)
             progress.update(agent.num_timesteps - before)
-            save_actor(folder / f"actor-{agent.num_timesteps:09d}.npz", actor_of(agent))
+            if agent.num_timesteps > config.learning_starts:  # before, it is the initial one
+                save_actor(folder / f"actor-{agent.num_timesteps:09d}.npz", actor_of(agent))
             if agent.num_timesteps // STATE_STEPS > before // STATE_STEPS:
                 _save(agent, folder / "state")
     env.close()

@@ -1,5 +1,6 @@
 """Datasets from elsewhere: D4RL's files, Minari's (remote or local), a user's own."""
 
+import itertools
 import logging
 import os
 import re
@@ -22,23 +23,25 @@ LOGGER = logging.getLogger(__name__)
 REMOTE_TIMEOUT = 5.0  # seconds
 
 
-def read_source(source: str, location: str, *, env_id: str) -> Iterator[Episode]:
+def read_source(source: str, location: str | list[str], *, env_id: str) -> Iterator[Episode]:
     """Episodes of one source.
 
     Args:
-        source: `d4rl` or `file` (`location` is a path), or `minari` (`location` is Minari's id).
+        source: `d4rl` or `file` (`location` is a path), or `minari` (`location` is Minari's id, or
+            several that are read one after the other).
         location: where the dataset is.
         env_id: environment that the episodes come from.
 
     Raises:
         TTOError: it is not there, or not what the source promises.
     """
-    if source == "d4rl":
-        return read_d4rl(location, env_id=env_id)
-    if source == "file":
-        return read_file(location, env_id=env_id)
+    locations = [location] if isinstance(location, str) else location
     if source == "minari":
-        return read_minari(fetch_minari(location))
+        folders = [fetch_minari(dataset_id) for dataset_id in locations]
+        return itertools.chain.from_iterable(map(read_minari, folders))
+    if source in ("d4rl", "file"):
+        read = read_d4rl if source == "d4rl" else read_file
+        return itertools.chain.from_iterable(read(path, env_id=env_id) for path in locations)
     raise TTOError(f"source {source!r} is unknown; expected d4rl, minari or file")
 
 
@@ -106,21 +109,25 @@ def read_minari(folder: str | os.PathLike[str]) -> Iterator[Episode]:
         ) from error
 
 
-def default_minari_id(dataset: str) -> str:
-    """The remote dataset that stands nearest to one of D4RL's ids.
+def minari_ids(dataset: str) -> list[str]:
+    """What `source: minari` reads for one of D4RL's ids where the config states no id of its own.
 
-    `hopper-medium-v2` -> `mujoco/hopper/medium-v0`.
+    A dataset of that very name in the local store; else the remote ones that stand nearest:
+    `hopper-medium-v2` -> `mujoco/hopper/medium-v0`, and for medium-expert both of its halves.
 
     Raises:
-        TTOError: Minari has no dataset of that kind.
+        TTOError: there is none such.
     """
-    match = re.fullmatch(r"([a-z0-9]+)-(medium|expert)(-v\d+)?", dataset)
+    if (get_dataset_path(dataset) / "data" / METADATA_FILE_NAME).exists():
+        return [dataset]
+    match = re.fullmatch(r"([a-z0-9]+)-(medium|expert|medium-expert)(-v\d+)?", dataset)
     if match is None:
         raise TTOError(
-            f"dataset {dataset!r}: Minari holds no such kind, only medium and expert; state an id "
-            "(key id), or use source: d4rl or collect"
+            f"dataset {dataset!r}: expected a dataset of that name in Minari's local store, or a "
+            "kind that its server holds (medium, expert and both); state another id (key id), or "
+            "use source: d4rl or collect"
         )
-    return f"mujoco/{match[1]}/{match[2]}-v0"
+    return [f"mujoco/{match[1]}/{kind}-v0" for kind in match[2].split("-")]
 
 
 def fetch_minari(dataset_id: str, *, timeout: float = REMOTE_TIMEOUT) -> Path:

@@ -46,7 +46,7 @@ RECIPES: dict[str, Recipe] = {
     "walker2d": Recipe(
         "Walker2d-v5",
         SACConfig(learning_rate=7e-4, final_learning_rate=3e-4),
-        600_000,
+        900_000,
         5_000,
         (0,),
     ),

@@ -21,9 +21,13 @@ _EMPTY = "#C4C4C4"
 def bin_occupancy(
     tokens: Integer[np.ndarray, "rows D"], vocabulary: int
 ) -> Float[np.ndarray, "D V"]:
-    """Share of each dimension's values in each of its bins; rows sum to 1."""
-    counts = [np.bincount(column, minlength=vocabulary) for column in tokens.T]
-    return np.stack(counts) / len(tokens)
+    """Share of each dimension's values in each of its bins; rows sum to 1.
+
+    Tokens above the bins, which stand for hidden values, do not count.
+    """
+    counts = [np.bincount(column, minlength=vocabulary)[:vocabulary] for column in tokens.T]
+    seen = np.stack(counts).astype(np.float64)
+    return seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
 
 
 def clipped_share(dataset: EpisodeDataset, file: TokenFile) -> Float[np.ndarray, " D"]:
