@@ -15,8 +15,10 @@ from typing import Any
 import torch
 
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
-from tto.planning.engine import CachedEngine, Engine, UncachedEngine
+from tto.planning.cached import CachedEngine
+from tto.planning.engine import Engine
 from tto.planning.search import SearchConfig, Window, return_search
+from tto.planning.uncached import UncachedEngine
 
 # name, observation and action dimensions, width, beam width, horizon, context
 SETTINGS = [

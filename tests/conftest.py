@@ -9,8 +9,12 @@ install_import_hook(
         "tto.model.loss",
         "tto.model.windows",
         "tto.model.trained",
+        "tto.planning.cached",
+        "tto.planning.draw",
         "tto.planning.engine",
+        "tto.planning.native",
         "tto.planning.search",
+        "tto.planning.uncached",
     ],
     "beartype.beartype",
 )

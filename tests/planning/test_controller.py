@@ -7,7 +7,9 @@ from small_world import random_model
 
 from tto import Controller
 from tto.errors import TTOError
-from tto.planning.engine import CachedEngine, UncachedEngine
+from tto.planning.cached import CachedEngine
+from tto.planning.native import NativeEngine
+from tto.planning.uncached import UncachedEngine
 
 SETTINGS = dict(beam_width=3, horizon=2, expansion=2, context=2, action_top=1.0, temperature=3.0)
 
@@ -62,9 +64,10 @@ def test_engines_act_alike(objective):
             observations,
             rewards,
         )
-        for engine in (CachedEngine, UncachedEngine)
+        for engine in (UncachedEngine, CachedEngine, NativeEngine)
     ]
-    np.testing.assert_allclose(*actions, atol=1e-6)
+    np.testing.assert_allclose(actions[0], actions[1], atol=1e-6)
+    np.testing.assert_allclose(actions[0], actions[2], atol=1e-6)
 
 
 @pytest.mark.parametrize(

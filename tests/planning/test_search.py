@@ -8,16 +8,19 @@ import torch
 from small_world import VARIANTS, random_contexts, random_model
 
 from tto.errors import TTOError
-from tto.planning.engine import CachedEngine, UncachedEngine
+from tto.planning.cached import CachedEngine
+from tto.planning.draw import draw_tokens
+from tto.planning.native import NativeEngine
 from tto.planning.search import (
     SearchConfig,
     Window,
-    draw_tokens,
     likelihood_search,
     return_search,
 )
+from tto.planning.uncached import UncachedEngine
 
-ENGINES = [UncachedEngine, CachedEngine]
+ENGINES = [UncachedEngine, CachedEngine, NativeEngine]
+FAST = ENGINES[1:]
 
 
 WIDE = Window(transition_dim=7, transitions=6)
@@ -85,9 +88,10 @@ def test_a_narrow_beam_is_algorithm_1_by_hand():
     np.testing.assert_allclose(plan.scores[0], [score for _, score in beams], atol=1e-5)
 
 
+@pytest.mark.parametrize("fast_engine", FAST)
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("past", [0, 2])
-def test_cached_equals_uncached(variant, past):
+def test_fast_equals_uncached(variant, past, fast_engine):
     model = random_model(variant)
     contexts = random_contexts(model, 3, past=past)
     for search in (
@@ -96,15 +100,16 @@ def test_cached_equals_uncached(variant, past):
             engine(model.network), contexts, tokens=17, beam_width=5, window=WIDE
         ),
     ):
-        slow, fast = search(UncachedEngine), search(CachedEngine)
+        slow, fast = search(UncachedEngine), search(fast_engine)
         torch.testing.assert_close(fast.tokens, slow.tokens)
         torch.testing.assert_close(fast.log_probs, slow.log_probs, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(fast.scores, slow.scores, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("fast_engine", FAST)
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("past", [0, 1, 3])
-def test_a_long_plan_slides_and_engines_still_agree(variant, past):
+def test_a_long_plan_slides_and_engines_still_agree(variant, past, fast_engine):
     """Six planned transitions through a block of four, against the log-probabilities seen there."""
     model = random_model(variant, transitions=4)
     window = Window(transition_dim=7, transitions=4)
@@ -115,7 +120,7 @@ def test_a_long_plan_slides_and_engines_still_agree(variant, past):
             engine(model.network), contexts, tokens=5 * 7 + 2, beam_width=4, window=window
         ),
     ):
-        slow, fast = search(UncachedEngine), search(CachedEngine)
+        slow, fast = search(UncachedEngine), search(fast_engine)
         torch.testing.assert_close(fast.tokens, slow.tokens)
         torch.testing.assert_close(fast.log_probs, slow.log_probs, atol=1e-5, rtol=1e-5)
         for b in range(2):
@@ -135,7 +140,7 @@ def windowed_log_prob(model, context: torch.Tensor, planned: list[int], *, block
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_cached_step_equals_the_uncached_one(variant):
+def test_every_step_equals_the_uncached_one(variant):
     model = random_model(variant)
     engines = [engine(model.network) for engine in ENGINES]
     contexts = random_contexts(model, 2, past=1)
@@ -143,7 +148,9 @@ def test_every_cached_step_equals_the_uncached_one(variant):
     generator = torch.Generator().manual_seed(0)
     rows = 2
     for step in range(20):
-        torch.testing.assert_close(*[x.log_softmax(-1) for x in logits], atol=1e-5, rtol=1e-5)
+        slow, *fast = (x.log_softmax(-1) for x in logits)
+        for log_probs in fast:
+            torch.testing.assert_close(log_probs, slow, atol=1e-5, rtol=1e-5)
         if step % 3 == 0:  # branch, each row within its episode
             width = rows // 2
             parents = torch.randint(width, (2, 4), generator=generator)
@@ -248,7 +255,9 @@ def test_rows_may_leave_their_order():
         for engine in engines:
             engine.select(torch.tensor(parents))
         tokens = torch.arange(len(parents)) % 7
-        torch.testing.assert_close(*[e.append(tokens) for e in engines], atol=1e-4, rtol=1e-4)
+        slow, *fast = (engine.append(tokens) for engine in engines)
+        for logits in fast:
+            torch.testing.assert_close(logits, slow, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float, Integer
 
 from tto.errors import TTOError
 from tto.model.trained import TrainedModel
-from tto.planning.engine import CachedEngine, Engine
+from tto.planning.engine import Engine
+from tto.planning.fastest import fastest_engine
 from tto.planning.search import Plan, SearchConfig, Window, likelihood_search, return_search
 
 Objective = Literal["return", "likelihood"]
@@ -39,7 +40,7 @@ class Controller:
             action_decode: "best" acts as the best sequence does, "mean" takes the mean first action
                 of the sequences that the search ends with.
             seed: of the draws; episode i of a batch uses [seed, i], or the i-th of a sequence.
-            engine: what computes logits; the cached one by default.
+            engine: what computes logits; the fastest one by default.
             search: fields of `SearchConfig` (beam_width, horizon, ...).
 
         Raises:
@@ -68,7 +69,7 @@ class Controller:
         self.model, self.objective, self.action_decode = model, objective, action_decode
         self.context = max(0, min(context, block - self.search.horizon))
         self.window = Window(model.config.transition_dim, block)
-        self.seed, self.engine = seed, engine or CachedEngine(model.network)
+        self.seed, self.engine = seed, engine or fastest_engine(model.network)
         self._centers = torch.as_tensor(
             model.discretizer.centers, dtype=torch.float32, device=model.network.output.device
         )

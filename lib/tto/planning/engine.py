@@ -1,13 +1,13 @@
-"""Engines: what a search asks of a model. Sequences grow one token at a time and branch.
+"""What a search asks of a model: logits of sequences that grow by tokens and branch.
 
 An engine knows nothing of actions, rewards or scores. `start` takes one context for each of B
 episodes; from then on it holds N rows, each a continuation of one of them. All engines give equal
-logits; they differ in what they recompute.
+logits and draws; they differ in what they recompute.
 
-Letters: B episodes, N rows, L context tokens, S tokens since, V bins, H heads, K head size.
+Letters: B episodes, N rows, L context tokens, S drawn tokens, V bins.
 """
 
-import math
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -15,12 +15,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tto.errors import TTOError
-from tto.model.transformer import TrajectoryTransformer, attention_mask
+from tto.model.transformer import TrajectoryTransformer
+from tto.planning.draw import Drawn, Rule, draw_token
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """Logits of growing, branching sequences."""
+    """Logits of growing, branching sequences, and tokens drawn from them."""
 
     def start(self, contexts: Int[Tensor, "B L"], *, length: int) -> Float[Tensor, "B V"]:
         """Begin one row for each context and return the logits of its next token.
@@ -37,6 +38,31 @@ class Engine(Protocol):
         """Append one token to each row and return the logits of the next."""
         ...
 
+    def draw(self, rules: Sequence[Rule], uniforms: Float[Tensor, "N S"]) -> Drawn:
+        """Draw one token after another for each row, by one rule each; append all but the last."""
+        ...
+
+
+class StepwiseDraws:
+    """`draw` for engines that hand out logits: a token at a time.
+
+    The engine keeps the logits of its rows' next tokens in `logits`.
+    """
+
+    logits: Float[Tensor, "N V"]
+
+    def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def draw(self, rules: Sequence[Rule], uniforms: Float[Tensor, "N S"]) -> Drawn:
+        drawn = []
+        for i, rule in enumerate(rules):
+            drawn.append(draw_token(self.logits, uniforms[:, i], rule))
+            if i + 1 < len(rules):
+                self.append(drawn[-1][0])
+        return Drawn(*(torch.stack(column, dim=1) for column in zip(*drawn, strict=True)))
+
 
 def check_length(network: TrajectoryTransformer, context: int, length: int) -> None:
     """Raise TTOError unless `context` + `length` tokens fit into the model's block."""
@@ -45,97 +71,3 @@ def check_length(network: TrajectoryTransformer, context: int, length: int) -> N
             f"planning: expected context and plan within {network.config.block_size} tokens, "
             f"got {context} and {length}; shorten planning.context or planning.horizon"
         )
-
-
-class UncachedEngine:
-    """The plain engine: runs the model on whole sequences for each token."""
-
-    def __init__(self, network: TrajectoryTransformer) -> None:
-        self.network = network
-
-    @torch.inference_mode()
-    def start(self, contexts: Int[Tensor, "B L"], *, length: int) -> Float[Tensor, "B V"]:
-        check_length(self.network, contexts.shape[1], length)
-        self.sequences = contexts
-        return self._logits()
-
-    def select(self, parents: Int[Tensor, " N"]) -> None:
-        self.sequences = self.sequences[parents]
-
-    @torch.inference_mode()
-    def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
-        self.sequences = torch.cat([self.sequences, tokens[:, None]], dim=1)
-        return self._logits()
-
-    def _logits(self) -> Float[Tensor, "N V"]:
-        return self.network(self.sequences)[:, -1, : self.network.config.vocabulary]
-
-
-class CachedEngine:
-    """Keeps keys and values: those of a context once for all its rows, later ones for each row.
-
-    Contexts are shared where each has equally many rows, side by side, as searches lay them out.
-    """
-
-    def __init__(self, network: TrajectoryTransformer) -> None:
-        self.network = network
-
-    @torch.inference_mode()
-    def start(self, contexts: Int[Tensor, "B L"], *, length: int) -> Float[Tensor, "B V"]:
-        check_length(self.network, contexts.shape[1], length)
-        config, (B, L) = self.network.config, contexts.shape
-        self.context_length, self.appended = L, 0
-        self.owners = torch.arange(B, device=contexts.device)  # of each row: its context
-        self.visible = attention_mask(L + length, config, contexts.device)[-1]
-        self.context: list[tuple[Tensor, Tensor]] = []
-        mask = attention_mask(L, config, contexts.device)
-
-        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            self.context.append((k, v))
-            return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-
-        x = self.network.run_blocks(self.network.embed(contexts), attend)
-        K = config.width // config.heads
-        self.grown = [
-            torch.empty(2, B, config.heads, length, K, dtype=x.dtype, device=x.device)
-            for _ in range(config.layers)
-        ]
-        return self.network.logits(x[:, -1:], start=L - 1)[:, 0, : config.vocabulary]
-
-    @torch.inference_mode()
-    def select(self, parents: Int[Tensor, " N"]) -> None:
-        N, S, B = len(parents), self.appended, len(self.context[0][0])
-        self.owners = self.owners[parents]
-        if not torch.equal(self.owners, torch.arange(N, device=parents.device) * B // N):
-            self.context = [
-                (keys[self.owners], values[self.owners]) for keys, values in self.context
-            ]
-            self.owners = torch.arange(N, device=parents.device)
-        for layer, grown in enumerate(self.grown):
-            selected = grown.new_empty(2, N, *grown.shape[2:])
-            selected[:, :, :, :S] = grown[:, parents, :, :S]
-            self.grown[layer] = selected
-
-    @torch.inference_mode()
-    def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
-        position = self.context_length + self.appended
-        self.appended += 1
-        x = self.network.embed(tokens[:, None], start=position)
-        x = self.network.run_blocks(x, self._attend)
-        return self.network.logits(x, start=position)[:, 0, : self.network.config.vocabulary]
-
-    def _attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend to the context, shared by its rows, and to each row's own tokens."""
-        (N, H, _, K), (keys, values) = q.shape, self.context[layer]
-        B, L, S = len(keys), self.context_length, self.appended
-        grown = self.grown[layer]
-        grown[0, :, :, S - 1], grown[1, :, :, S - 1] = k[:, :, 0], v[:, :, 0]
-        per_episode = q.view(B, N // B, H, K).transpose(1, 2)  # (B, H, W, K)
-        on_context = per_episode @ keys.transpose(-2, -1)  # (B, H, W, L)
-        on_context = on_context.transpose(1, 2).reshape(N, H, L)
-        on_grown = (q @ grown[0, :, :, :S].transpose(-2, -1))[:, :, 0]  # (N, H, S)
-        scores = torch.cat([on_context, on_grown], dim=-1) / math.sqrt(K)
-        weights = scores.masked_fill(~self.visible[: L + S], -math.inf).softmax(dim=-1)
-        from_context = weights[:, :, :L].view(B, N // B, H, L).transpose(1, 2) @ values
-        from_context = from_context.transpose(1, 2).reshape(N, H, 1, K)
-        return from_context + weights[:, :, None, L:] @ grown[1, :, :, :S]

@@ -1,8 +1,9 @@
 """The two searches of section 3.2 over any engine.
 
 `likelihood_search` is algorithm 1: token by token, the most probable sequences are kept.
-`return_search` samples whole transitions from the model and keeps those with the highest cumulative
-reward plus reward-to-go. Both plan for a batch of episodes, each as if it were alone.
+`return_search` samples actions, reward and reward-to-go, keeps the sequences with the highest
+cumulative reward plus reward-to-go and completes those by the next observation. Both plan for a
+batch of episodes, each as if it were alone.
 
 Letters: B episodes, W beams (or candidates) an episode, V bins, D tokens a transition.
 """
@@ -16,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tto.errors import TTOError
+from tto.planning.draw import Drawn, Rule
 from tto.planning.engine import Engine
 
 
@@ -145,24 +147,28 @@ def return_search(
 
     Args:
         centers: value of each bin of each dimension.
-        uniforms: in [0, 1); one for each token that may be drawn, candidates = beam_width *
-            expansion. They are the only randomness.
+        uniforms: in [0, 1), the only randomness; one for each token that may be drawn, candidates =
+            beam_width * expansion. Observations are drawn once for each kept sequence, by the first
+            beam_width of theirs.
     """
-    D = len(centers)
+    D, candidates = len(centers), config.beam_width * config.expansion
     length = config.horizon * D - observation_dim
     logits = engine.start(contexts, length=window.room(contexts, length))
-    B, W = len(contexts), 1
-    sampler = _TransitionSampler(engine, config, observation_dim, centers)
+    rules = _rules(config, observation_dim, centers)
+    (B, W), O = (len(contexts), 1), observation_dim
     sequences = contexts.new_empty(B, 1, 0)
     scores = log_probs = rewards = logits.new_zeros(B, 1)
     for t in range(config.horizon):
-        candidates = config.beam_width * config.expansion
+        if t:  # the observation is drawn before the sequences branch: all copies share it
+            drawn = engine.draw(rules[:O], _by_row(uniforms[:, t, :O, :W]))
+            engine.append(drawn.tokens[:, -1])
+            sequences = torch.cat([sequences, drawn.tokens.view(B, W, -1)], dim=-1)
+            log_probs = log_probs + drawn.log_probs.sum(dim=1).view(B, -1)
         copies = torch.arange(candidates, device=contexts.device) * W // candidates
         parents = copies.expand(B, -1)
-        rows = _rows(parents, W)
-        engine.select(rows)
-        drawn = sampler.draw(logits[rows], uniforms[:, t], first=0 if t else observation_dim)
-        reward, to_go = drawn.reward.view(B, -1), drawn.to_go.view(B, -1)
+        engine.select(_rows(parents, W))
+        drawn = engine.draw(rules[O:], _by_row(uniforms[:, t, O:]))
+        reward, to_go = (estimate.view(B, -1) for estimate in _estimates(drawn, config, centers))
         total = rewards.gather(1, parents) + discount**t * reward
         if to_go_includes_reward:
             value = rewards.gather(1, parents) + discount**t * to_go
@@ -171,95 +177,34 @@ def return_search(
         sequences = torch.cat(
             [_gather(sequences, parents), drawn.tokens.view(B, candidates, -1)], -1
         )
-        log_probs = log_probs.gather(1, parents) + drawn.log_probs.view(B, -1)
-        W = min(config.beam_width, candidates)
+        log_probs = log_probs.gather(1, parents) + drawn.log_probs.sum(dim=1).view(B, -1)
+        W = config.beam_width
         scores, kept = value.topk(W, dim=1)
         sequences, log_probs = _gather(sequences, kept), log_probs.gather(1, kept)
         rewards = total.gather(1, kept)
         if t + 1 < config.horizon:
             left = (config.horizon - t - 1) * D
-            logits = _advance(engine, contexts, sequences, _rows(kept, candidates), left, window)
+            _advance(engine, contexts, sequences, _rows(kept, candidates), left, window)
     return Plan(sequences, scores, log_probs)
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    tokens: Int[Tensor, "N L"]
-    log_probs: Float[Tensor, " N"]
-    reward: Float[Tensor, " N"]
-    to_go: Float[Tensor, " N"]
+def _rules(config: SearchConfig, observation_dim: int, centers: Float[Tensor, "D V"]) -> list[Rule]:
+    """How each dimension of a transition is drawn."""
+    D, V = centers.shape
+    observation = Rule(config.observation_top, temperature=config.temperature)
+    action = Rule(max(1, math.ceil(config.action_top * V)), config.action_mass, config.temperature)
+    top = V if config.value == "sample" else 1
+    values = [Rule(top, centers=centers[i]) for i in (D - 2, D - 1)]
+    return [observation] * observation_dim + [action] * (D - 2 - observation_dim) + values
 
 
-class _TransitionSampler:
-    """Draws the rest of a transition, token by token, for each row of an engine."""
-
-    def __init__(
-        self, engine: Engine, config: SearchConfig, observation_dim: int, centers: Tensor
-    ) -> None:
-        self.engine, self.config, self.centers = engine, config, centers
-        self.observation_dim = observation_dim
-
-    def draw(
-        self,
-        logits: Float[Tensor, "N V"],
-        uniforms: Float[Tensor, "B D candidates"],
-        *,
-        first: int,
-    ) -> _Drawn:
-        """Draw dimensions first..D-1; the last token, the reward-to-go, is not yet appended."""
-        D, V = self.centers.shape
-        config = self.config
-        tokens, log_probs = [], logits.new_zeros(len(logits))
-        estimates = []
-        for i in range(first, D):
-            u = uniforms[:, i].flatten()
-            if i < self.observation_dim:
-                top, mass = config.observation_top, 1.0
-                chosen = draw_tokens(logits, u, top=top, mass=mass, temperature=config.temperature)
-            elif i < D - 2:
-                top = max(1, math.ceil(config.action_top * V))
-                chosen = draw_tokens(
-                    logits, u, top=top, mass=config.action_mass, temperature=config.temperature
-                )
-            else:
-                top = V if config.value == "sample" else 1
-                chosen = draw_tokens(logits, u, top=top, mass=1.0, temperature=1.0)
-                if config.value == "expectation":
-                    estimates.append(logits.softmax(dim=-1) @ self.centers[i])
-                else:
-                    estimates.append(self.centers[i][chosen])
-            tokens.append(chosen)
-            log_probs = log_probs + logits.log_softmax(-1).gather(1, chosen[:, None])[:, 0]
-            if i < D - 1:
-                logits = self.engine.append(chosen)
-        return _Drawn(torch.stack(tokens, dim=1), log_probs, *estimates)
-
-
-def draw_tokens(
-    logits: Float[Tensor, "N V"],
-    uniforms: Float[Tensor, " N"],
-    *,
-    top: int,
-    mass: float,
-    temperature: float,
-) -> Int[Tensor, " N"]:
-    """Draw one token a row from its most probable bins, by inverting their cumulative sum.
-
-    Args:
-        top: bins kept, the most probable.
-        mass: of those, the fewest whose probability reaches this are kept (the nucleus).
-    """
-    if top == 1:
-        return logits.argmax(dim=-1)
-    values, order = logits.topk(min(top, logits.shape[-1]), dim=-1)
-    probabilities = (values / temperature).softmax(dim=-1)
-    cumulative = probabilities.cumsum(dim=-1)
-    if mass < 1:
-        probabilities = probabilities.masked_fill(cumulative - probabilities >= mass, 0.0)
-        cumulative = probabilities.cumsum(dim=-1)
-    target = uniforms[:, None].to(cumulative.dtype) * cumulative[:, -1:]
-    place = torch.searchsorted(cumulative, target, right=True).clamp(max=order.shape[-1] - 1)
-    return order.gather(1, place)[:, 0]
+def _estimates(
+    drawn: Drawn, config: SearchConfig, centers: Float[Tensor, "D V"]
+) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
+    """Reward and reward-to-go, which are the last two tokens drawn."""
+    if config.value == "expectation":
+        return drawn.expected[:, -2], drawn.expected[:, -1]
+    return centers[-2][drawn.tokens[:, -2]], centers[-1][drawn.tokens[:, -1]]
 
 
 def _advance(
@@ -292,3 +237,7 @@ def _rows(index: Int[Tensor, "B W"], width: int) -> Int[Tensor, " B*W"]:
     """Engine rows of beams numbered within their episode, `width` rows an episode."""
     first = torch.arange(len(index), device=index.device)[:, None] * width
     return (first + index).flatten()
+
+
+def _by_row(uniforms: Float[Tensor, "B S W"]) -> Float[Tensor, "B*W S"]:
+    return uniforms.transpose(1, 2).flatten(0, 1)

@@ -1,0 +1,81 @@
+"""Drawing a token from logits: greedily, or from the most probable bins and of those the nucleus.
+
+Letters: N rows, S tokens, V bins.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one token is drawn.
+
+    Attributes:
+        top: bins kept, the most probable; 1 is greedy.
+        mass: of those, the fewest whose probability reaches this are kept (the nucleus).
+        temperature: divides the logits of a token that is drawn from several bins.
+        centers: `[V]` values of the bins, where their expectation is wanted.
+    """
+
+    top: int
+    mass: float = 1.0
+    temperature: float = 1.0
+    centers: Float[Tensor, " V"] | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Tokens drawn one after another.
+
+    Attributes:
+        log_probs: of each token under the model, whatever the rule.
+        expected: values under the model, 0 where the rule has no centers.
+    """
+
+    tokens: Int[Tensor, "N S"]
+    log_probs: Float[Tensor, "N S"]
+    expected: Float[Tensor, "N S"]
+
+
+def draw_token(
+    logits: Float[Tensor, "N V"], uniforms: Float[Tensor, " N"], rule: Rule
+) -> tuple[Int[Tensor, " N"], Float[Tensor, " N"], Float[Tensor, " N"]]:
+    """One token a row, its log-probability and the expected value."""
+    tokens = draw_tokens(
+        logits, uniforms, top=rule.top, mass=rule.mass, temperature=rule.temperature
+    )
+    log_probs = logits.log_softmax(dim=-1)
+    chosen = log_probs.gather(1, tokens[:, None])[:, 0]
+    expected = torch.zeros_like(chosen) if rule.centers is None else log_probs.exp() @ rule.centers
+    return tokens, chosen, expected
+
+
+def draw_tokens(
+    logits: Float[Tensor, "N V"],
+    uniforms: Float[Tensor, " N"],
+    *,
+    top: int,
+    mass: float,
+    temperature: float,
+) -> Int[Tensor, " N"]:
+    """Draw one token a row from its most probable bins, by inverting their cumulative sum.
+
+    Args:
+        top: bins kept, the most probable.
+        mass: of those, the fewest whose probability reaches this are kept (the nucleus).
+    """
+    if top == 1:
+        return logits.argmax(dim=-1)
+    values, order = logits.topk(min(top, logits.shape[-1]), dim=-1)
+    probabilities = (values / temperature).softmax(dim=-1)
+    cumulative = probabilities.cumsum(dim=-1)
+    if mass < 1:
+        probabilities = probabilities.masked_fill(cumulative - probabilities >= mass, 0.0)
+        cumulative = probabilities.cumsum(dim=-1)
+    target = uniforms[:, None].to(cumulative.dtype) * cumulative[:, -1:]
+    place = torch.searchsorted(cumulative, target, right=True).clamp(max=order.shape[-1] - 1)
+    return order.gather(1, place)[:, 0]

@@ -1,0 +1,206 @@
+// Attention of a few rows to the pages of their sequences. Rows that share pages attend to them
+// together, so that keys and values are loaded once; where the tree parts them, each half goes on.
+//
+// Of a page, each layer and head has the keys as (head_pad / STEP, PAGE) units and then the values
+// as (PAGE / STEP, head_pad) units.
+#pragma once
+
+#include "model.h"
+#include "sequences.h"
+
+namespace tto {
+
+template <class T>
+class Attention {
+   public:
+    explicit Attention(const Model<T>& model)
+        : model_(model),
+          stride_(padded(model.block, PAGE)),
+          scores_(size_t(GROUP) * stride_),
+          weights_(size_t(GROUP) * stride_),
+          total_(size_t(GROUP) * model.head_pad),
+          hidden_(stride_) {
+        for (int p = 0; p < stride_; ++p)
+            hidden_[p] = p % model.transition_dim == model.transition_dim - 1 ? -1 : 0;
+    }
+
+    static size_t page_units(const Model<T>& model) {
+        return size_t(model.layers) * model.heads * 2 * half(model);
+    }
+
+    // Write the key and value of one token, each (heads, head_pad), into its page.
+    static void keep(const Model<T>& model, unit* page, int layer, int slot, const float* key,
+                     const float* value) {
+        for (int head = 0; head < model.heads; ++head, key += model.head_pad,
+                 value += model.head_pad) {
+            unit* keys = page + size_t(layer * model.heads + head) * 2 * half(model);
+            T* k = reinterpret_cast<T*>(keys + slot);
+            T* v = reinterpret_cast<T*>(keys + half(model)) +
+                   slot / STEP<T> * model.head_pad * STEP<T> + slot % STEP<T>;
+            for (int i = 0; i < model.head_pad; ++i) {
+                convert(key[i], k + i / STEP<T> * PAGE * STEP<T> + i % STEP<T>);
+                convert(value[i], v + i * STEP<T>);
+            }
+        }
+    }
+
+    // `queries` and `out` are (rows, heads, head_pad); all rows stand in pages of one level.
+    void attend(Sequences& sequences, const Row* rows, int n, int layer, const T* queries, T* out) {
+        for (int first = 0; first < n; first += GROUP) {
+            int group = std::min(GROUP, n - first);
+            plan(sequences, rows + first, group);
+            size_t offset = size_t(first) * model_.attended;
+            for (int head = 0; head < model_.heads; ++head)
+                attend_head(rows + first, group, size_t(layer * model_.heads + head),
+                            queries + offset + head * model_.head_pad,
+                            out + offset + head * model_.head_pad);
+        }
+    }
+
+   private:
+    struct Job {
+        int row, rows, first, last;  // rows that share pages first..last-1
+    };
+
+    static size_t half(const Model<T>& model) {
+        return size_t(PAGE) * model.head_pad / STEP<T>;
+    }
+
+    void plan(Sequences& sequences, const Row* rows, int n) {
+        pages_ = rows[0].position / PAGE + 1;
+        tail_ = 0;
+        jobs_.clear();
+        addresses_.resize(size_t(GROUP) * pages_);
+        for (int r = 0; r < n; ++r) {
+            const int* table = sequences.table(rows[r].sequence);
+            for (int j = 0; j < pages_; ++j)
+                addresses_[r * pages_ + j] = sequences.pool.at(table[j]);
+            tail_ = std::max(tail_, rows[r].position % PAGE + 1);
+        }
+        split(0, n, 0);
+    }
+
+    void split(int row, int rows, int page) {
+        int last = page;
+        auto shared = [&](int j) {
+            for (int r = row + 1; r < row + rows; ++r)
+                if (addresses_[r * pages_ + j] != addresses_[row * pages_ + j]) return false;
+            return true;
+        };
+        while (last < pages_ && shared(last)) ++last;
+        if (last > page) jobs_.push_back({row, rows, page, last});
+        if (last < pages_) {
+            split(row, rows / 2, last);
+            split(row + rows / 2, rows - rows / 2, last);
+        }
+    }
+
+    void attend_head(const Row* rows, int n, size_t head, const T* queries, T* out) {
+        size_t keys = head * 2 * half(model_), values = keys + half(model_);
+        for (const Job& job : jobs_) scores<GROUP>(job, keys, queries);
+        float scale[GROUP];
+        for (int r = 0; r < n; ++r) scale[r] = softmax(r, rows[r].position);
+        std::fill_n(total_.data(), size_t(n) * model_.head_pad, 0.0f);
+        for (const Job& job : jobs_) mix<GROUP>(job, values);
+        for (int r = 0; r < n; ++r)
+            for (int i = 0; i < model_.head_pad; i += LANES)
+                store_as(out + size_t(r) * model_.attended + i,
+                         load(&total_[r * model_.head_pad + i]) * scale[r]);
+    }
+
+    template <int ROWS>
+    void scores(const Job& job, size_t offset, const T* queries) {
+        if constexpr (ROWS > 1)
+            if (job.rows < ROWS) return scores<ROWS - 1>(job, offset, queries);
+        constexpr int V = PAGE / LANES;
+        const unit* q = reinterpret_cast<const unit*>(queries + size_t(job.row) * model_.attended);
+        int stride = model_.attended / STEP<T>, units = model_.head_pad / STEP<T>;
+        for (int page = job.first; page < job.last; ++page) {
+            const unit* keys = addresses_[job.row * pages_ + page] + offset;
+            vf total[ROWS][V] = {};
+            for (int u = 0; u < units; ++u, keys += PAGE) {
+                vf k[V];
+                for (int v = 0; v < V; ++v) k[v] = load(keys + v * LANES);
+                for (int r = 0; r < ROWS; ++r)
+                    for (int v = 0; v < V; ++v)
+                        total[r][v] = dot<T>(total[r][v], q[r * stride + u], k[v]);
+            }
+            for (int r = 0; r < ROWS; ++r)
+                for (int v = 0; v < V; ++v)
+                    store(&scores_[(job.row + r) * stride_ + page * PAGE + v * LANES],
+                          total[r][v]);
+        }
+    }
+
+    // Weights before they are divided by their sum, whose inverse is returned.
+    float softmax(int row, int position) {
+        float* s = &scores_[size_t(row) * stride_];
+        T* w = &weights_[size_t(row) * stride_];
+        int end = pages_ * PAGE;
+        vf none = splat(-INFINITY), top = none;
+        for (int p = position / LANES * LANES; p < end; p += LANES)
+            store(s + p, choose(lane_numbers() + p <= position, load(s + p), none));
+        for (int p = 0; p < end; p += LANES) {
+            if (!model_.attend_values)
+                store(s + p, choose((vi)load(&hidden_[p]), none, load(s + p)));
+            top = maximum(top, load(s + p));
+        }
+        top = splat(largest(top));
+        vf total = {};
+        for (int p = 0; p < end; p += LANES) {
+            vf e = exp2<T>(load(s + p) - top);
+            total += e;
+            store_as(w + p, e);
+        }
+        return 1.0f / sum(total);
+    }
+
+    template <int ROWS>
+    void mix(const Job& job, size_t offset) {
+        if constexpr (ROWS > 1)
+            if (job.rows < ROWS) return mix<ROWS - 1>(job, offset);
+        constexpr int V = 16 / LANES;
+        for (int d = 0; d < model_.head_pad; d += 16)
+            if (LANES == 16 && d + 32 <= model_.head_pad) {
+                mix_columns<ROWS, 2 * V>(job, offset, d);
+                d += 16;
+            } else {
+                mix_columns<ROWS, V>(job, offset, d);
+            }
+    }
+
+    template <int ROWS, int V>
+    void mix_columns(const Job& job, size_t offset, int column) {
+        const unit* w = reinterpret_cast<const unit*>(&weights_[size_t(job.row) * stride_]);
+        float* out = &total_[size_t(job.row) * model_.head_pad + column];
+        int stride = stride_ / STEP<T>, width = model_.head_pad;
+        vf total[ROWS][V];
+        for (int r = 0; r < ROWS; ++r)
+            for (int v = 0; v < V; ++v) total[r][v] = load(out + r * width + v * LANES);
+        for (int page = job.first; page < job.last; ++page) {
+            const unit* values = addresses_[job.row * pages_ + page] + offset + column;
+            int tokens = page == pages_ - 1 ? tail_ : PAGE;
+            for (int u = 0; u * STEP<T> < tokens; ++u, values += width) {
+                vf x[V];
+                for (int v = 0; v < V; ++v) x[v] = load(values + v * LANES);
+                for (int r = 0; r < ROWS; ++r)
+                    for (int v = 0; v < V; ++v)
+                        total[r][v] =
+                            dot<T>(total[r][v], w[r * stride + page * PAGE / STEP<T> + u], x[v]);
+            }
+        }
+        for (int r = 0; r < ROWS; ++r)
+            for (int v = 0; v < V; ++v) store(out + r * width + v * LANES, total[r][v]);
+    }
+
+    const Model<T>& model_;
+    int stride_, pages_ = 0, tail_ = 0;
+    Buffer<float> scores_;
+    Buffer<T> weights_;
+    Buffer<float> total_;
+    Buffer<int32_t> hidden_;
+    std::vector<Job> jobs_;
+    std::vector<const unit*> addresses_;
+};
+
+}  // namespace tto

@@ -1,0 +1,85 @@
+// A few threads that share numbered tasks and sleep in between: spinning ones would slow others.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace tto {
+
+class Threads {
+   public:
+    explicit Threads(int count) {
+        for (int i = 1; i < count; ++i) workers_.emplace_back([this, i] { work(i); });
+    }
+
+    ~Threads() {
+        {
+            std::lock_guard<std::mutex> guard(mutex_);
+            stopping_ = true;
+            generation_.fetch_add(1);
+        }
+        wake_.notify_all();
+        for (auto& worker : workers_) worker.join();
+    }
+
+    int count() const { return int(workers_.size()) + 1; }
+
+    // Calls task(number, thread) for number = 0..tasks-1, and returns when all have ended. A task
+    // must not throw.
+    void run(int tasks, const std::function<void(int, int)>& task) {
+        if (tasks <= 1 || workers_.empty()) {
+            for (int i = 0; i < tasks; ++i) task(i, 0);
+            return;
+        }
+        task_ = &task;
+        tasks_ = tasks;
+        next_ = 0;
+        busy_ = int(workers_.size());
+        {
+            std::lock_guard<std::mutex> guard(mutex_);
+            generation_.fetch_add(1);
+        }
+        wake_.notify_all();
+        take(0);
+        for (int i = 0; busy_.load(); ++i)
+            if (i > SPINS) std::this_thread::yield();
+    }
+
+   private:
+    static constexpr int SPINS = 20000;  // some 10 microseconds: less than it takes to wake
+
+    void take(int thread) {
+        for (int i; (i = next_.fetch_add(1)) < tasks_;) (*task_)(i, thread);
+    }
+
+    void work(int thread) {
+        unsigned seen = 0;
+        while (true) {
+            for (int i = 0; i < SPINS && generation_.load() == seen; ++i) {
+            }
+            if (generation_.load() == seen) {
+                std::unique_lock<std::mutex> lock(mutex_);
+                wake_.wait(lock, [&] { return generation_.load() != seen; });
+            }
+            seen = generation_.load();
+            if (stopping_) return;
+            take(thread);
+            busy_.fetch_sub(1);
+        }
+    }
+
+    std::vector<std::thread> workers_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::atomic<unsigned> generation_{0};
+    std::atomic<bool> stopping_{false};
+    std::atomic<int> next_{0}, busy_{0};
+    const std::function<void(int, int)>* task_ = nullptr;
+    int tasks_ = 0;
+};
+
+}  // namespace tto
