@@ -11,7 +11,12 @@ from tto.model.transformer import ModelConfig, TrajectoryTransformer, dropout
 
 VARIANTS = {
     "paper": {},
-    "official": {"output": "per_dimension", "attend_values": False, "dropout_at": "gpt"},
+    "official": {
+        "output": "per_dimension",
+        "attend_values": False,
+        "dropout_at": "gpt",
+        "stop_token": True,
+    },
     "factored": {"output": "per_dimension", "position": "factored"},
 }
 
@@ -31,7 +36,7 @@ def small_model(variant: str = "paper", **changes) -> TrajectoryTransformer:
 
 def random_tokens(network: TrajectoryTransformer, batch: int, length: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
-    return torch.randint(network.config.vocabulary, (batch, length), generator=generator)
+    return torch.randint(network.config.logits, (batch, length), generator=generator)
 
 
 def plain_logits(network: TrajectoryTransformer, tokens: torch.Tensor) -> torch.Tensor:
@@ -49,7 +54,8 @@ def plain_logits(network: TrajectoryTransformer, tokens: torch.Tensor) -> torch.
 
     xs = []
     for position, token in enumerate(tokens.tolist()):
-        x = state["token_embedding.weight"][token + V * (position % D)]
+        row = D * V if token == V else token + V * (position % D)
+        x = state["token_embedding.weight"][row]
         if config.position == "learned":
             x = x + state["position_embedding.weight"][position]
         else:

@@ -10,7 +10,12 @@ from tto.tokens.token_file import TokenAttributes
 
 VARIANTS = {
     "paper": {},
-    "official": {"output": "per_dimension", "attend_values": False, "dropout_at": "gpt"},
+    "official": {
+        "output": "per_dimension",
+        "attend_values": False,
+        "dropout_at": "gpt",
+        "stop_token": True,
+    },
     "factored": {"output": "per_dimension", "position": "factored"},
 }
 

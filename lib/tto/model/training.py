@@ -134,8 +134,8 @@ class _Run:
     ) -> None:
         self.training, self.seed, self.device = training, seed, device
         self.train_windows, self.held_out_windows = split_windows(
-            file.tokens,
-            file.episode_starts,
+            file,
+            stop_token=config.vocabulary if config.stop_token else None,
             transitions=config.block_transitions,
             held_out_fraction=training.held_out_fraction,
             rng=np.random.default_rng([seed, 1]),

@@ -39,6 +39,8 @@ class ModelConfig:
             dimension and one for the time step.
         block_tokens: the longest input; whole transitions of it are used, floor(block_tokens / D).
         max_transitions: of a block, whatever D is (the official code's 10), or None.
+        stop_token: whether there is a token V, the same for all dimensions, that follows the end of
+            an episode which terminated (the official code); it has a logit of its own.
     """
 
     observation_dim: int
@@ -54,6 +56,7 @@ class ModelConfig:
     position: Literal["learned", "factored"] = "learned"
     block_tokens: int = 512
     max_transitions: int | None = None
+    stop_token: bool = False
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -70,6 +73,11 @@ class ModelConfig:
     def transition_dim(self) -> int:
         """D: tokens a transition."""
         return self.observation_dim + self.action_dim + 2
+
+    @property
+    def logits(self) -> int:
+        """Logits of a token: V, and one of the stop token where there is one."""
+        return self.vocabulary + self.stop_token
 
     @property
     def block_transitions(self) -> int:
@@ -122,14 +130,14 @@ class TrajectoryTransformer(nn.Module):
         super().__init__()
         self.config = config
         D, V, C = config.transition_dim, config.vocabulary, config.width
-        self.token_embedding = nn.Embedding(D * V, C)
+        self.token_embedding = nn.Embedding(D * V + config.stop_token, C)
         positions = config.block_size if config.position == "learned" else config.block_transitions
         self.position_embedding = nn.Embedding(positions, C)
         self.dimension_embedding = nn.Embedding(D, C) if config.position == "factored" else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.output_norm = nn.LayerNorm(C)
         heads = 1 if config.output == "shared" else D
-        self.output = nn.Parameter(torch.empty(heads, V, C))
+        self.output = nn.Parameter(torch.empty(heads, config.logits, C))
         self._initialise(generator)
 
     def _initialise(self, generator: torch.Generator | None) -> None:
@@ -172,11 +180,22 @@ class TrajectoryTransformer(nn.Module):
         config = self.config
         positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)
         dimensions = positions % config.transition_dim
-        x = self.token_embedding(tokens + dimensions * config.vocabulary)
+        x = self.token_embedding(self._embedded(tokens, dimensions))
         if self.dimension_embedding is None:
             return x + self.position_embedding(positions)
         steps = positions // config.transition_dim
         return x + self.position_embedding(steps) + self.dimension_embedding(dimensions)
+
+    def _embedded(
+        self, tokens: Int[Tensor, "B L"], dimensions: Int[Tensor, " L"]
+    ) -> Int[Tensor, "B L"]:
+        """Rows of the embedding: with the offset V*i of equation 1, the stop token in the last."""
+        rows = tokens + dimensions * self.config.vocabulary
+        if not self.config.stop_token:
+            return rows
+        return rows.masked_fill_(
+            tokens == self.config.vocabulary, self.token_embedding.num_embeddings - 1
+        )
 
     def run_blocks(
         self, x: Float[Tensor, "B L C"], attend: Attend, generator: torch.Generator | None = None
