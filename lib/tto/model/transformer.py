@@ -7,7 +7,6 @@ generator: without one there is no dropout.
 Letters: B batch, L tokens, D tokens a transition, V bins, C channels, H heads, K head size.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from tto.errors import TTOError
+from tto.model.attention import causal_attention, dropout
 
 # (layer, query, key, value), each (B, H, L, K), to the attended values (B, H, L, K)
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -162,13 +162,11 @@ class TrajectoryTransformer(nn.Module):
         length = tokens.shape[1]
         if length > config.block_size:
             raise TTOError(f"model: expected at most {config.block_size} tokens, got {length}")
-        attention_dropout = config.dropout if config.dropout_at == "gpt" and generator else 0.0
+        attention_dropout = config.dropout if config.dropout_at == "gpt" else 0.0
         mask = None if config.attend_values else attention_mask(length, config, tokens.device)
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            if attention_dropout:
-                return _attend_with_dropout(q, k, v, mask, attention_dropout, generator)
-            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+            return causal_attention(q, k, v, mask=mask, p=attention_dropout, generator=generator)
 
         x = self.embed(tokens)
         if config.dropout_at == "gpt":
@@ -227,27 +225,3 @@ def attention_mask(L: int, config: ModelConfig, device: torch.device) -> Bool[Te
     if not config.attend_values:
         mask[:, config.transition_dim - 1 :: config.transition_dim] = False
     return mask
-
-
-def dropout(x: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
-    """Zero elements with probability p and scale the others by 1 / (1 - p)."""
-    if p == 0.0 or generator is None:
-        return x
-    keep = torch.empty_like(x).bernoulli_(1 - p, generator=generator)
-    return x * keep.div_(1 - p)
-
-
-def _attend_with_dropout(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    mask: Tensor | None,
-    p: float,
-    generator: torch.Generator | None,
-) -> Tensor:
-    """Attention that drops its weights, as the official code does; quadratic in memory."""
-    L, K = q.shape[-2:]
-    scores = q @ k.transpose(-2, -1) / math.sqrt(K)
-    allowed = torch.ones(L, L, dtype=torch.bool, device=q.device).tril() if mask is None else mask
-    weights = scores.masked_fill(~allowed, float("-inf")).softmax(dim=-1)
-    return dropout(weights, p, generator) @ v

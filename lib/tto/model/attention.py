@@ -1,0 +1,193 @@
+"""Causal attention for training, and dropout that costs little.
+
+On processors, torch's fused kernel spends most of its time outside matrix products where heads are
+as small as here (32 channels); `_BlockedAttention` does the same sums by batched products on blocks
+of rows that stay in the cache, skips what lies in the future, and drops weights at little cost.
+Elsewhere torch's kernel is used, or, to drop weights, the formula as it stands.
+
+Letters: B batch, H heads, L tokens, K head size; N = B * H.
+"""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+# Scores of a block: small enough for the second-level cache, large enough for the calls' overhead.
+_BLOCK_ROWS = 64
+_BLOCK_SCORES = 2**19
+
+
+def keep_mask(
+    shape: tuple[int, ...], p: float, generator: torch.Generator, device: torch.device
+) -> tuple[Int[Tensor, "..."], float]:
+    """Ones where an element is kept, zeros where dropped, and the share that is kept on average.
+
+    The share is 1 - p rounded to a multiple of 2^-16: sixteen random bits decide on each element,
+    which costs a tenth of a `bernoulli_`.
+    """
+    count = math.prod(shape)
+    words = torch.empty((count + 3) // 4, dtype=torch.int64, device=device)
+    # a full range of 64 bits: an upper end of None is the type's own
+    lanes = words.random_(-(2**63), None, generator=generator).view(torch.int16)
+    kept = round((1 - p) * 2**16)
+    return lanes[:count].view(shape).lt_(kept - 2**15), kept / 2**16
+
+
+def dropout(x: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
+    """Zero elements with probability p and scale the others so that the mean stays."""
+    if p == 0.0 or generator is None:
+        return x
+    mask, share = keep_mask(tuple(x.shape), p, generator, x.device)
+    return x * mask.to(x.dtype).mul_(1 / share)
+
+
+def causal_attention(
+    q: Float[Tensor, "B H L K"],
+    k: Float[Tensor, "B H L K"],
+    v: Float[Tensor, "B H L K"],
+    *,
+    mask: Bool[Tensor, "L L"] | None = None,
+    p: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "B H L K"]:
+    """Scaled dot-product attention over the past.
+
+    Args:
+        mask: True where row may attend to column; it lets columns of the past be hidden, each from
+            all rows. None hides none.
+        p: probability of dropping an attention weight (0 without a generator).
+    """
+    dropped = p if generator is not None else 0.0
+    if q.device.type == "cpu" and torch.is_grad_enabled() and q.requires_grad:
+        visible = None if mask is None else mask[-1].nonzero()[:, 0]
+        return _BlockedAttention.apply(q, k, v, visible, dropped, generator)  # type: ignore[no-any-return]
+    if dropped:
+        return plain_attention(q, k, v, mask=mask, p=dropped, generator=generator)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+
+
+def plain_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    mask: Tensor | None = None,
+    p: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """`causal_attention` by the formula; quadratic in memory."""
+    L, K = q.shape[-2:]
+    scores = q @ k.transpose(-2, -1) / math.sqrt(K)
+    allowed = torch.ones(L, L, dtype=torch.bool, device=q.device).tril() if mask is None else mask
+    weights = scores.masked_fill(~allowed, float("-inf")).softmax(dim=-1)
+    return dropout(weights, p, generator) @ v
+
+
+class _BlockedAttention(torch.autograd.Function):
+    """Attention by blocks of rows; hidden columns are left out before any product.
+
+    Forward keeps the softmax's weights in the inputs' precision, those that were dropped with a
+    minus sign, so that backward needs neither a second softmax nor the mask. Scores and their
+    gradients are summed in float32.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        visible: Tensor | None,
+        p: float,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        B, H, L, K = q.shape
+        out = q.new_empty(B, L, H, K).transpose(1, 2)  # as the next layer reads it
+        weights, share = [], 1.0
+        hidden = _future(L, visible, q.device)
+        for batch in _chunks(B, H, L):
+            qs, ks, vs = _flat(q[batch]), _flat(k[batch], visible), _flat(v[batch], visible)
+            for rows, columns in _blocks(L, visible):
+                scores = torch.bmm(qs[:, rows], ks[:, columns].transpose(1, 2))
+                scores = scores.to(torch.float32).mul_(1 / math.sqrt(K))
+                scores += hidden[rows, columns]
+                kept = signed = torch.softmax(scores, dim=-1)
+                if p:
+                    assert generator is not None
+                    mask, share = keep_mask(tuple(kept.shape), p, generator, q.device)
+                    signed = kept * mask.mul_(2).sub_(1)
+                    kept = signed.relu()
+                signed, kept = signed.to(q.dtype), kept.to(q.dtype) if p else None
+                values = torch.bmm(signed if kept is None else kept, vs[:, columns])
+                out[batch, :, rows] = values.unflatten(0, (-1, H))
+                weights.append(signed)
+        ctx.save_for_backward(q, k, v, visible, *weights)
+        ctx.share = share
+        return out.div_(share) if p else out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        q, k, v, visible, *weights = ctx.saved_tensors
+        B, H, L, K = q.shape
+        if ctx.share < 1:
+            grad = grad / ctx.share
+        dq, dk, dv = (x.new_empty(B, L, H, K).transpose(1, 2) for x in (q, k, v))
+        remaining = iter(weights)
+        for batch in _chunks(B, H, L):
+            qs, ks, vs = _flat(q[batch]), _flat(k[batch], visible), _flat(v[batch], visible)
+            gs = _flat(grad[batch])
+            dks, dvs = (torch.zeros_like(x, dtype=torch.float32) for x in (ks, vs))
+            for rows, columns in _blocks(L, visible):
+                signed = next(remaining)
+                kept = signed.relu() if ctx.share < 1 else signed
+                dvs[:, columns] += torch.bmm(kept.transpose(1, 2), gs[:, rows])
+                dscores = torch.bmm(gs[:, rows], vs[:, columns].transpose(1, 2)).float()
+                dscores *= kept
+                whole = signed.abs() if ctx.share < 1 else signed
+                dscores.addcmul_(whole.float(), dscores.sum(-1, keepdim=True), value=-1)
+                dscores = dscores.mul_(1 / math.sqrt(K)).to(q.dtype)
+                dq[batch, :, rows] = torch.bmm(dscores, ks[:, columns]).unflatten(0, (-1, H))
+                dks[:, columns] += torch.bmm(dscores.transpose(1, 2), qs[:, rows])
+            for whole, part in ((dk, dks), (dv, dvs)):
+                if visible is None:
+                    whole[batch] = part.unflatten(0, (-1, H))
+                else:
+                    whole[batch] = 0
+                    whole[batch, :, visible] = part.unflatten(0, (-1, H)).to(q.dtype)
+        return dq, dk, dv, None, None, None
+
+
+def _chunks(B: int, H: int, L: int) -> list[slice]:
+    """Runs of the batch whose blocks of scores fit into the cache."""
+    size = max(1, _BLOCK_SCORES // (H * L * min(L, _BLOCK_ROWS)))
+    return [slice(start, min(start + size, B)) for start in range(0, B, size)]
+
+
+def _blocks(L: int, visible: Tensor | None) -> list[tuple[slice, slice]]:
+    """Blocks of rows of about equal size, each with the columns up to its last row."""
+    count = math.ceil(L / _BLOCK_ROWS)
+    ends = [math.ceil(L * (i + 1) / count) for i in range(count)]
+    columns = ends
+    if visible is not None:
+        columns = torch.searchsorted(visible, torch.tensor(ends, device=visible.device)).tolist()
+    starts = [0, *ends[:-1]]
+    return [(slice(s, e), slice(0, c)) for s, e, c in zip(starts, ends, columns, strict=True)]
+
+
+def _future(L: int, visible: Tensor | None, device: torch.device) -> Float[Tensor, "L columns"]:
+    """What is added to a score: minus infinity where the (visible) column lies in the future."""
+    positions = torch.arange(L, device=device)
+    columns = positions if visible is None else visible
+    later = columns > positions[:, None]
+    return torch.zeros(later.shape, device=device).masked_fill_(later, float("-inf"))
+
+
+def _flat(x: Tensor, visible: Tensor | None = None) -> Float[Tensor, "N rows K"]:
+    """(B, H, L, K) as a batch of contiguous matrices, of the visible rows alone."""
+    if visible is not None:
+        x = x.index_select(2, visible)
+    return x.reshape(-1, *x.shape[2:])
