@@ -24,8 +24,10 @@ class Attention {
             hidden_[p] = p % model.transition_dim == model.transition_dim - 1 ? -1 : 0;
     }
 
+    // One head more than there is, or the same head of many pages would fall on the same few sets of
+    // the caches, whose sizes are powers of two as well.
     static size_t page_units(const Model<T>& model) {
-        return size_t(model.layers) * model.heads * 2 * half(model);
+        return (size_t(model.layers) * model.heads + 1) * 2 * half(model);
     }
 
     // Write the key and value of one token, each (heads, head_pad), into its page.
@@ -44,16 +46,39 @@ class Attention {
         }
     }
 
-    // `queries` and `out` are (rows, heads, head_pad); all rows stand in pages of one level.
-    void attend(Sequences& sequences, const Row* rows, int n, int layer, const T* queries, T* out) {
-        for (int first = 0; first < n; first += GROUP) {
-            int group = std::min(GROUP, n - first);
-            plan(sequences, rows + first, group);
-            size_t offset = size_t(first) * model_.attended;
-            for (int head = 0; head < model_.heads; ++head)
-                attend_head(rows + first, group, size_t(layer * model_.heads + head),
-                            queries + offset + head * model_.head_pad,
+    // Which of the rows of a tile share which pages; they all stand in pages of one level.
+    void plan(const Sequences& sequences, const Row* rows, int n) {
+        pages_ = rows[0].position / PAGE + 1;
+        addresses_.resize(size_t(n) * pages_);
+        positions_.resize(n);
+        tail_ = 0;
+        for (int r = 0; r < n; ++r) {
+            std::copy_n(sequences.table(rows[r].sequence), pages_, &addresses_[r * pages_]);
+            positions_[r] = rows[r].position;
+            tail_ = std::max(tail_, rows[r].position % PAGE + 1);
+        }
+        jobs_.clear();
+        groups_.clear();
+        for (int row = 0; row < n; row += GROUP) {
+            groups_.push_back({row, std::min(GROUP, n - row), int(jobs_.size()), 0});
+            split(row, groups_.back().rows, 0);
+            groups_.back().last_job = int(jobs_.size());
+        }
+    }
+
+    // The page that a row's own key and value go to.
+    unit* own_page(int row) const { return addresses_[size_t(row + 1) * pages_ - 1]; }
+
+    // Of the rows planned for; `queries` and `out` are (rows, heads, head_pad).
+    void attend(int layer, const T* queries, T* out) {
+        size_t block = 2 * half(model_);
+        for (size_t g = 0; g < groups_.size(); ++g) {
+            size_t offset = size_t(groups_[g].row) * model_.attended;
+            for (int head = 0; head < model_.heads; ++head) {
+                size_t at = size_t(layer * model_.heads + head) * block;
+                attend_head(groups_[g], at, queries + offset + head * model_.head_pad,
                             out + offset + head * model_.head_pad);
+            }
         }
     }
 
@@ -61,23 +86,12 @@ class Attention {
     struct Job {
         int row, rows, first, last;  // rows that share pages first..last-1
     };
+    struct Group {
+        int row, rows, job, last_job;
+    };
 
     static size_t half(const Model<T>& model) {
         return size_t(PAGE) * model.head_pad / STEP<T>;
-    }
-
-    void plan(Sequences& sequences, const Row* rows, int n) {
-        pages_ = rows[0].position / PAGE + 1;
-        tail_ = 0;
-        jobs_.clear();
-        addresses_.resize(size_t(GROUP) * pages_);
-        for (int r = 0; r < n; ++r) {
-            const int* table = sequences.table(rows[r].sequence);
-            for (int j = 0; j < pages_; ++j)
-                addresses_[r * pages_ + j] = sequences.pool.at(table[j]);
-            tail_ = std::max(tail_, rows[r].position % PAGE + 1);
-        }
-        split(0, n, 0);
     }
 
     void split(int row, int rows, int page) {
@@ -95,25 +109,27 @@ class Attention {
         }
     }
 
-    void attend_head(const Row* rows, int n, size_t head, const T* queries, T* out) {
-        size_t keys = head * 2 * half(model_), values = keys + half(model_);
-        for (const Job& job : jobs_) scores<GROUP>(job, keys, queries);
+    void attend_head(const Group& group, size_t keys, const T* queries, T* out) {
+        size_t values = keys + half(model_);
+        for (int i = group.job; i < group.last_job; ++i)
+            scores<GROUP>(jobs_[i], jobs_[i].row - group.row, keys, queries);
         float scale[GROUP];
-        for (int r = 0; r < n; ++r) scale[r] = softmax(r, rows[r].position);
-        std::fill_n(total_.data(), size_t(n) * model_.head_pad, 0.0f);
-        for (const Job& job : jobs_) mix<GROUP>(job, values);
-        for (int r = 0; r < n; ++r)
+        for (int r = 0; r < group.rows; ++r) scale[r] = softmax(r, positions_[group.row + r]);
+        std::fill_n(total_.data(), size_t(group.rows) * model_.head_pad, 0.0f);
+        for (int i = group.job; i < group.last_job; ++i)
+            mix<GROUP>(jobs_[i], jobs_[i].row - group.row, values);
+        for (int r = 0; r < group.rows; ++r)
             for (int i = 0; i < model_.head_pad; i += LANES)
                 store_as(out + size_t(r) * model_.attended + i,
                          load(&total_[r * model_.head_pad + i]) * scale[r]);
     }
 
     template <int ROWS>
-    void scores(const Job& job, size_t offset, const T* queries) {
+    void scores(const Job& job, int row, size_t offset, const T* queries) {
         if constexpr (ROWS > 1)
-            if (job.rows < ROWS) return scores<ROWS - 1>(job, offset, queries);
+            if (job.rows < ROWS) return scores<ROWS - 1>(job, row, offset, queries);
         constexpr int V = PAGE / LANES;
-        const unit* q = reinterpret_cast<const unit*>(queries + size_t(job.row) * model_.attended);
+        const unit* q = reinterpret_cast<const unit*>(queries + size_t(row) * model_.attended);
         int stride = model_.attended / STEP<T>, units = model_.head_pad / STEP<T>;
         for (int page = job.first; page < job.last; ++page) {
             const unit* keys = addresses_[job.row * pages_ + page] + offset;
@@ -127,7 +143,7 @@ class Attention {
             }
             for (int r = 0; r < ROWS; ++r)
                 for (int v = 0; v < V; ++v)
-                    store(&scores_[(job.row + r) * stride_ + page * PAGE + v * LANES],
+                    store(&scores_[(row + r) * stride_ + page * PAGE + v * LANES],
                           total[r][v]);
         }
     }
@@ -156,23 +172,23 @@ class Attention {
     }
 
     template <int ROWS>
-    void mix(const Job& job, size_t offset) {
+    void mix(const Job& job, int row, size_t offset) {
         if constexpr (ROWS > 1)
-            if (job.rows < ROWS) return mix<ROWS - 1>(job, offset);
+            if (job.rows < ROWS) return mix<ROWS - 1>(job, row, offset);
         constexpr int V = 16 / LANES;
         for (int d = 0; d < model_.head_pad; d += 16)
             if (LANES == 16 && d + 32 <= model_.head_pad) {
-                mix_columns<ROWS, 2 * V>(job, offset, d);
+                mix_columns<ROWS, 2 * V>(job, row, offset, d);
                 d += 16;
             } else {
-                mix_columns<ROWS, V>(job, offset, d);
+                mix_columns<ROWS, V>(job, row, offset, d);
             }
     }
 
     template <int ROWS, int V>
-    void mix_columns(const Job& job, size_t offset, int column) {
-        const unit* w = reinterpret_cast<const unit*>(&weights_[size_t(job.row) * stride_]);
-        float* out = &total_[size_t(job.row) * model_.head_pad + column];
+    void mix_columns(const Job& job, int row, size_t offset, int column) {
+        const unit* w = reinterpret_cast<const unit*>(&weights_[size_t(row) * stride_]);
+        float* out = &total_[size_t(row) * model_.head_pad + column];
         int stride = stride_ / STEP<T>, width = model_.head_pad;
         vf total[ROWS][V];
         for (int r = 0; r < ROWS; ++r)
@@ -200,7 +216,9 @@ class Attention {
     Buffer<float> total_;
     Buffer<int32_t> hidden_;
     std::vector<Job> jobs_;
-    std::vector<const unit*> addresses_;
+    std::vector<Group> groups_;
+    std::vector<unit*> addresses_;  // (rows, pages_)
+    std::vector<int> positions_;
 };
 
 }  // namespace tto

@@ -27,7 +27,8 @@ class EngineOf final : public Engine {
    public:
     EngineOf(const Sizes& sizes, Arrays arrays)
         : model_(sizes, arrays),
-          sequences_(sizes.block, Attention<T>::page_units(model_), sizes.bins),
+          pool_(Attention<T>::page_units(model_)),
+          sequences_(pool_, padded(sizes.block, PAGE) / PAGE),
           threads_(sizes.threads) {
         for (int i = 0; i < sizes.threads; ++i) {
             forward_.push_back(std::make_unique<Forward<T>>(model_));
@@ -40,7 +41,7 @@ class EngineOf final : public Engine {
         sequences_.start(contexts, rows, tokens, [&](int together, const std::vector<Row>& batch) {
             if (!ready) logits_.resize(size_t(sequences_.count()) * model_.logits_pad);
             ready = true;
-            run(batch, together, tokens - 1);
+            run_level(batch, together, tokens - 1);
         });
     }
 
@@ -53,34 +54,28 @@ class EngineOf final : public Engine {
     }
 
     void append(const int64_t* tokens) override {
-        sequences_.append(tokens, batch_, copies_);
-        size_t bytes = sequences_.pool.units() * sizeof(unit);
-        threads_.run(int(copies_.size()), [&](int i, int) {
-            memcpy(sequences_.pool.at(copies_[i].to), sequences_.pool.at(copies_[i].from), bytes);
-        });
-        logits_.resize(batch_.size() * model_.logits_pad);
-        run(batch_, 1, sequences_.length - 1);
+        in_parts([&](Part& part, int thread) { part_append(part, tokens, thread); });
     }
 
     // Draw n tokens for each row and append all but the last. `uniforms`, `tokens`, `log_probs` and
     // `expected` are (n, rows).
     void draw(const Rule* rules, int n, const float* uniforms, int64_t* tokens, float* log_probs,
               float* expected) override {
-        int rows = int(sequences_.of_row.size()), chunk = 16;
-        for (int i = 0; i < n; ++i) {
-            threads_.run((rows + chunk - 1) / chunk, [&](int task, int thread) {
-                for (int r = task * chunk; r < std::min(rows, (task + 1) * chunk); ++r) {
+        size_t rows = sequences_.of_row.size();
+        in_parts([&](Part& part, int thread) {
+            for (int i = 0; i < n; ++i) {
+                for (size_t k = 0; k < part.rows.size(); ++k) {
                     const float* logits =
-                        &logits_[size_t(sequences_.of_row[r]) * model_.logits_pad];
-                    Drawn drawn = drawers_[thread].draw(logits, rules[i], uniforms[r]);
-                    tokens[r] = drawn.token;
-                    log_probs[r] = drawn.log_prob;
-                    expected[r] = drawn.expected;
+                        &part.logits[size_t(part.sequences.of_row[k]) * model_.logits_pad];
+                    size_t at = i * rows + part.rows[k];
+                    Drawn drawn = drawers_[thread].draw(logits, rules[i], uniforms[at]);
+                    tokens[at] = drawn.token;
+                    log_probs[at] = drawn.log_prob;
+                    expected[at] = drawn.expected;
                 }
-            });
-            if (i + 1 < n) append(tokens);
-            uniforms += rows, tokens += rows, log_probs += rows, expected += rows;
-        }
+                if (i + 1 < n) part_append(part, tokens + i * rows, thread);
+            }
+        });
     }
 
     void logits(float* out) const override {
@@ -92,36 +87,86 @@ class EngineOf final : public Engine {
     }
 
     void counts(int64_t* out) const override {
-        out[0] = int64_t(sequences_.pool.bytes());
+        out[0] = int64_t(pool_.bytes());
         out[1] = sequences_.count();
         out[2] = forwarded_;
     }
 
    private:
-    // Run rows of which each `together` must stay in one tile.
-    void run(const std::vector<Row>& batch, int together, int last) {
-        int groups = int(batch.size()) / together, room = std::max(1, TILE / together);
-        int tiles = std::max((groups + room - 1) / room, std::min(threads_.count(), groups));
-        tiles = (tiles + threads_.count() - 1) / threads_.count() * threads_.count();
+    // Some rows that go on by themselves: no thread waits for another between tokens, and what they
+    // read of keys and values stays in the cache from one token to the next.
+    struct Part {
+        Sequences sequences;
+        std::vector<int> rows;      // their numbers
+        std::vector<float> logits;  // (sequences, logits_pad)
+        std::vector<int> tokens;
+        std::vector<Row> batch;
+    };
+
+    // A number of tasks that all threads have equally many of, with at most `room` of `items` each.
+    int tasks_for(int items, int room) const {
+        int threads = threads_.count(), tasks = std::max((items + room - 1) / room, 1);
+        return std::min(items, (tasks + threads - 1) / threads * threads);
+    }
+
+    template <class Task>
+    void in_parts(Task task) {
+        std::vector<int> order = sequences_.rows_by_sequence();
+        int rows = int(order.size()), tasks = tasks_for(rows, PART);
+        size_t pad = model_.logits_pad;
+        std::vector<Part> parts;
+        for (int i = 0; i < tasks; ++i) {
+            int first = int(int64_t(rows) * i / tasks), next = int(int64_t(rows) * (i + 1) / tasks);
+            std::vector<int> numbers(order.begin() + first, order.begin() + next);
+            parts.push_back({sequences_.part(&order[first], next - first), numbers, {}, {}, {}});
+            Part& part = parts.back();
+            part.logits.resize(size_t(part.sequences.count()) * pad);
+            for (size_t k = 0; k < numbers.size(); ++k)
+                std::copy_n(&logits_[size_t(sequences_.of_row[numbers[k]]) * pad], pad,
+                            &part.logits[size_t(part.sequences.of_row[k]) * pad]);
+        }
+        sequences_.clear();
+        threads_.run(tasks, [&](int i, int thread) { task(parts[i], thread); });
+        logits_.clear();
+        for (Part& part : parts) {
+            sequences_.join(part.sequences, part.rows.data());
+            logits_.insert(logits_.end(), part.logits.begin(), part.logits.end());
+        }
+    }
+
+    void part_append(Part& part, const int64_t* tokens, int thread) {
+        part.tokens.clear();
+        for (int row : part.rows) part.tokens.push_back(int(tokens[row]));
+        part.sequences.append(part.tokens, part.batch);
+        part.logits.resize(part.batch.size() * model_.logits_pad);
+        int n = int(part.batch.size());
+        forwarded_ += n;
+        for (int first = 0; first < n; first += TILE)
+            forward_[thread]->run(part.sequences, &part.batch[first], std::min(TILE, n - first),
+                                  part.sequences.length - 1, part.logits.data());
+    }
+
+    // Run the tokens of one level of pages, of which each `together` must stay in one tile.
+    void run_level(const std::vector<Row>& batch, int together, int last) {
+        int groups = int(batch.size()) / together, tasks = tasks_for(groups, TILE / together);
         forwarded_ += int64_t(batch.size());
-        threads_.run(tiles, [&](int i, int thread) {
-            int first = int(int64_t(groups) * i / tiles) * together;
-            int next = int(int64_t(groups) * (i + 1) / tiles) * together;
-            if (next > first)
-                forward_[thread]->run(sequences_, &batch[first], next - first, last,
-                                      logits_.data());
+        threads_.run(tasks, [&](int i, int thread) {
+            int first = int(int64_t(groups) * i / tasks) * together;
+            int next = int(int64_t(groups) * (i + 1) / tasks) * together;
+            forward_[thread]->run(sequences_, &batch[first], next - first, last, logits_.data());
         });
     }
 
+    static constexpr int PART = TILE;  // most rows
+
     Model<T> model_;
+    PagePool pool_;
     Sequences sequences_;
     Threads threads_;
     std::vector<std::unique_ptr<Forward<T>>> forward_;
     std::vector<Drawer> drawers_;
     std::vector<float> logits_;  // (sequences, logits_pad)
-    std::vector<Row> batch_;
-    std::vector<Copy> copies_;
-    int64_t forwarded_ = 0;  // rows that went through the model
+    std::atomic<int64_t> forwarded_{0};  // rows that went through the model
 };
 
 template <class Call>

@@ -22,20 +22,19 @@ class Forward {
 
     // Keys and values of `rows` go to their pages. Where `last` is set, the logits after the rows at
     // that position go to `logits` (sequences, logits_pad).
-    void run(Sequences& sequences, const Row* rows, int n, int last, float* logits) {
+    void run(const Sequences& sequences, const Row* rows, int n, int last, float* logits) {
         embed(rows, n);
+        attention_.plan(sequences, rows, n);
         for (int layer = 0; layer < model_.layers; ++layer) {
             const Layer<T>& block = model_.blocks[layer];
             normalise(block.attention_norm, n);
             project(block.attention_in, n);
             for (int r = 0; r < n; ++r) {
-                unit* page = sequences.pool.at(
-                    sequences.table(rows[r].sequence)[rows[r].position / PAGE]);
                 const float* key = &keys_values_[size_t(r) * model_.qkv_pad];
-                Attention<T>::keep(model_, page, layer, rows[r].position % PAGE, key,
+                Attention<T>::keep(model_, attention_.own_page(r), layer, rows[r].position % PAGE, key,
                                    key + model_.attended);
             }
-            attention_.attend(sequences, rows, n, layer, queries_.data(), attended_.data());
+            attention_.attend(layer, queries_.data(), attended_.data());
             add(attended_.data(), model_.attended, block.attention_out, n);
             normalise(block.mlp_norm, n);
             multiply(normed_.data(), model_.width_pad, n, block.mlp_in,

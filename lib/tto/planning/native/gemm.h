@@ -2,7 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <vector>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include "simd.h"
 
@@ -12,25 +18,33 @@ constexpr int COLUMNS = LANES * VECTORS;  // of a panel of packed weights
 
 inline int padded(int n, int to) { return (n + to - 1) / to * to; }
 
-// Aligned memory that is never resized.
+// Aligned memory of zeros that is never resized. Much of it asks for huge pages: what is read in
+// pieces of a few kilobytes would miss the translation buffer.
 template <class T>
 class Buffer {
    public:
     Buffer() = default;
-    explicit Buffer(size_t n) : memory_(n + 64 / sizeof(T)) {
-        auto address = reinterpret_cast<uintptr_t>(memory_.data());
-        offset_ = ((address + 63) / 64 * 64 - address) / sizeof(T);
+    explicit Buffer(size_t n) {
+        size_t alignment = n * sizeof(T) < HUGE_PAGE / 2 ? 64 : HUGE_PAGE;
+        size_t bytes = (n * sizeof(T) + alignment - 1) / alignment * alignment;
+        memory_.reset(static_cast<T*>(std::aligned_alloc(alignment, bytes)));
+        if (!memory_) throw std::bad_alloc();
+#if defined(__linux__)
+        if (alignment == HUGE_PAGE) madvise(memory_.get(), bytes, MADV_HUGEPAGE);
+#endif
+        memset(static_cast<void*>(memory_.get()), 0, bytes);
     }
-    Buffer(Buffer&&) = default;
-    Buffer& operator=(Buffer&&) = default;
-    T* data() { return memory_.data() + offset_; }
-    const T* data() const { return memory_.data() + offset_; }
-    T& operator[](size_t i) { return data()[i]; }
-    const T& operator[](size_t i) const { return data()[i]; }
+    T* data() { return memory_.get(); }
+    const T* data() const { return memory_.get(); }
+    T& operator[](size_t i) { return memory_.get()[i]; }
+    const T& operator[](size_t i) const { return memory_.get()[i]; }
 
    private:
-    std::vector<T> memory_;
-    size_t offset_ = 0;
+    static constexpr size_t HUGE_PAGE = size_t(2) << 20;
+    struct Free {
+        void operator()(T* memory) const { std::free(memory); }
+    };
+    std::unique_ptr<T[], Free> memory_;
 };
 
 // Weights (inputs, outputs) as panels of COLUMNS outputs, unit after unit of the inputs.

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -28,8 +29,8 @@ class Threads {
 
     int count() const { return int(workers_.size()) + 1; }
 
-    // Calls task(number, thread) for number = 0..tasks-1, and returns when all have ended. A task
-    // must not throw.
+    // Calls task(number, thread) for number = 0..tasks-1, and returns when all have ended; throws
+    // std::bad_alloc where one of them did.
     void run(int tasks, const std::function<void(int, int)>& task) {
         if (tasks <= 1 || workers_.empty()) {
             for (int i = 0; i < tasks; ++i) task(i, 0);
@@ -47,13 +48,18 @@ class Threads {
         take(0);
         for (int i = 0; busy_.load(); ++i)
             if (i > SPINS) std::this_thread::yield();
+        if (failed_.exchange(false)) throw std::bad_alloc();
     }
 
    private:
     static constexpr int SPINS = 20000;  // some 10 microseconds: less than it takes to wake
 
     void take(int thread) {
-        for (int i; (i = next_.fetch_add(1)) < tasks_;) (*task_)(i, thread);
+        for (int i; (i = next_.fetch_add(1)) < tasks_;) try {
+                (*task_)(i, thread);
+            } catch (const std::bad_alloc&) {
+                failed_ = true;
+            }
     }
 
     void work(int thread) {
@@ -76,7 +82,7 @@ class Threads {
     std::mutex mutex_;
     std::condition_variable wake_;
     std::atomic<unsigned> generation_{0};
-    std::atomic<bool> stopping_{false};
+    std::atomic<bool> stopping_{false}, failed_{false};
     std::atomic<int> next_{0}, busy_{0};
     const std::function<void(int, int)>* task_ = nullptr;
     int tasks_ = 0;

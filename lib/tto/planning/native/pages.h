@@ -1,0 +1,66 @@
+// Pages: memory for the keys and values of PAGE tokens, of all layers, with counted references.
+#pragma once
+
+#include <mutex>
+
+#include "gemm.h"
+
+namespace tto {
+
+constexpr int PAGE = 16;  // tokens
+
+// Pages are handed out and returned from several threads. What they hold is always finite: zero, or
+// what was there before.
+class PagePool {
+   public:
+    // `units` to a page; its count of references follows them.
+    explicit PagePool(size_t units) : units_(units), stride_(padded(int(units) + 1, 16)) {}
+
+    unit* take() {
+        std::lock_guard<std::mutex> guard(mutex_);
+        if (free_.empty()) {
+            slabs_.emplace_back(stride_ * SLAB);
+            for (int i = SLAB; i-- > 0;) free_.push_back(slabs_.back().data() + i * stride_);
+        }
+        unit* page = free_.back();
+        free_.pop_back();
+        __atomic_store_n(count(page), 1, __ATOMIC_RELAXED);
+        return page;
+    }
+
+    void share(unit* page) { __atomic_add_fetch(count(page), 1, __ATOMIC_ACQ_REL); }
+
+    void release(unit* page) {
+        if (__atomic_sub_fetch(count(page), 1, __ATOMIC_ACQ_REL)) return;
+        std::lock_guard<std::mutex> guard(mutex_);
+        free_.push_back(page);
+    }
+
+    // The page itself where nobody else holds it, else a copy in its place.
+    unit* own(unit* page) {
+        if (__atomic_load_n(count(page), __ATOMIC_ACQUIRE) == 1) return page;
+        unit* copied = copy(page);
+        release(page);
+        return copied;
+    }
+
+    unit* copy(const unit* page) {
+        unit* copied = take();
+        memcpy(copied, page, units_ * sizeof(unit));
+        return copied;
+    }
+
+    size_t bytes() const { return slabs_.size() * SLAB * stride_ * sizeof(unit); }
+
+   private:
+    static constexpr int SLAB = 64;
+
+    unit* count(unit* page) const { return page + units_; }
+
+    size_t units_, stride_;
+    std::mutex mutex_;
+    std::vector<Buffer<unit>> slabs_;
+    std::vector<unit*> free_;
+};
+
+}  // namespace tto
