@@ -19,10 +19,11 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=_urgency)
     if errors:
         raise TTOError(describe(errors[0]))
-    for name in config["planning"]["overrides"]:
-        if name not in config["datasets"]:
-            hint = _suggestion(name, config["datasets"])
-            raise TTOError(f"config: unknown dataset {name!r} in planning.overrides{hint}")
+    for section in ("planning", "training"):
+        for name in config[section]["overrides"]:
+            if name not in config["datasets"]:
+                hint = _suggestion(name, config["datasets"])
+                raise TTOError(f"config: unknown dataset {name!r} in {section}.overrides{hint}")
 
 
 def describe(error: ValidationError) -> str:
@@ -32,6 +33,8 @@ def describe(error: ValidationError) -> str:
     if error.validator == "additionalProperties":
         known, unknown = _known_and_unknown(error)
         return f"config: unknown key {unknown!r} in {where}{_suggestion(unknown, known)}"
+    if error.validator == "not":
+        return f"config: {where} cannot be set there"
     if error.validator == "required":
         required: Any = error.validator_value
         missing = next(key for key in required if key not in error.instance)
@@ -46,11 +49,11 @@ def sorted_keys(value: Any) -> Any:
     return [sorted_keys(item) for item in value] if isinstance(value, list) else value
 
 
-def planning_settings(config: Mapping[str, Any], dataset: str) -> dict[str, Any]:
-    """The planning settings for `dataset`: the general ones with its overrides on top."""
-    planning = dict(config["planning"])
-    overrides = planning.pop("overrides")
-    return sorted_keys(planning | overrides.get(dataset, {}))
+def with_overrides(settings: Mapping[str, Any], dataset: str) -> dict[str, Any]:
+    """A section's settings for `dataset`: the general ones with its `overrides` on top."""
+    general = dict(settings)
+    overrides = general.pop("overrides")
+    return sorted_keys(general | overrides.get(dataset, {}))
 
 
 def _urgency(error: ValidationError) -> tuple[bool, list[str]]:

@@ -11,11 +11,12 @@ import torch
 import tto
 from tto.errors import TTOError
 from tto.files import content_digest
-from tto.model import training as module
 from tto.model.checkpoint import load_checkpoint, locked, save_checkpoint
-from tto.model.loss import LossWeights, next_token_losses, weighted_mean
+from tto.model.loss import LossWeights, next_token_losses, weighted_sum
 from tto.model.optimizers import OptimizerConfig, learning_rate, make_optimizers
-from tto.model.training import METRICS, TrainingConfig, train
+from tto.model.run import METRICS, Run
+from tto.model.training import train
+from tto.model.training_config import TrainingConfig
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, TokenBlock, write_token_file
@@ -88,9 +89,9 @@ def test_the_loss_is_the_sum_of_the_paper_over_real_tokens():
                 log_prob = logits[b, position - 1].log_softmax(0)[tokens[b, position]]
                 total -= float(weights[position % 5] * log_prob)
                 count += 1
-    mean = weighted_mean(next_token_losses(logits, tokens), real, weights)
+    found = weighted_sum(next_token_losses(logits, tokens), real, weights)
     assert count == 13
-    assert float(mean) == pytest.approx(total / count, rel=1e-5)
+    assert float(found) == pytest.approx(total, rel=1e-5)
 
 
 def test_padding_has_no_part_in_the_gradient(token_path):
@@ -104,7 +105,7 @@ def test_padding_has_no_part_in_the_gradient(token_path):
         network = TrajectoryTransformer(model, generator=torch.Generator().manual_seed(0))
         logits = network(tokens[:, : length - 1])
         losses = next_token_losses(logits, tokens[:, :length])
-        weighted_mean(losses, real[:, :length], weights).backward()
+        weighted_sum(losses, real[:, :length], weights).backward()
         gradients.append({n: p.grad.clone() for n, p in network.named_parameters()})
     for name, padded in gradients[0].items():
         torch.testing.assert_close(padded, gradients[1][name])
@@ -146,18 +147,18 @@ def test_resumed_equals_uninterrupted(token_path, monkeypatch, optimizer, cut):
     class Cut(Exception):
         pass
 
-    original = module._Run._make_update
+    original = Run._make_update
 
     def failing(self):
         if self.update == cut:
             raise Cut
         return original(self)
 
-    monkeypatch.setattr(module._Run, "_make_update", failing)
+    monkeypatch.setattr(Run, "_make_update", failing)
     with pytest.raises(Cut):
         run(token_path, "cut", optimizer=optimizer)
     assert not (token_path.parent / "cut").exists()
-    monkeypatch.setattr(module._Run, "_make_update", original)
+    monkeypatch.setattr(Run, "_make_update", original)
     resumed = run(token_path, "cut", optimizer=optimizer)
     for name, tensor in whole.network.state_dict().items():
         torch.testing.assert_close(resumed.network.state_dict()[name], tensor, rtol=0, atol=0)
@@ -184,7 +185,7 @@ def test_only_the_same_run_is_resumed(token_path):
 
 def test_an_exploding_loss_stops_with_step_and_rate(token_path):
     rates = OptimizerConfig(learning_rate=1e30, warmup_updates=1)
-    with pytest.raises(TTOError, match=r"finite loss, got nan at update \d+ with learning rate"):
+    with pytest.raises(TTOError, match=r"expected .*, got .* at update \d+ with learning rate"):
         train(
             token_path,
             token_path.parent / "out",

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from tto.config import check_config, planning_settings
+from tto.config import check_config, with_overrides
 from tto.errors import TTOError
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +56,10 @@ def test_shipped_configs_are_valid(path: Path):
             {"datasets": {"mine": {"env": "Hopper-v5", "source": "file"}}},
             "config: datasets.mine lacks the key 'path'; config/config.yaml shows it",
         ),
+        (
+            {"training": {"overrides": {"hopper-medium-replay-v2": {"threads": 2}}}},
+            "config: training.overrides.hopper-medium-replay-v2.threads cannot be set there",
+        ),
         ({"rollouts": 0}, "config: rollouts must be at least 1, not 0"),
         ({"rollouts": "3"}, "config: rollouts must be of type integer, not '3'; write 3"),
         (
@@ -73,7 +77,7 @@ def test_a_wrong_config_is_one_line(overlay: dict[str, Any], message: str):
 
 
 def test_an_unknown_key_comes_before_other_errors():
-    overlay = {"training": {"epoch": 1}, "rollouts": -1}
+    overlay = {"training": {"epohs": 1}, "rollouts": -1}
     with pytest.raises(TTOError, match="did you mean 'epochs'"):
         check_config(with_overlay(overlay), SCHEMA)
 
@@ -90,9 +94,9 @@ def test_every_setting_is_required():
 def test_planning_overrides_apply_to_their_dataset_only():
     name = "hopper-medium-replay-v2"
     config = with_overlay({"planning": {"horizon": 5, "overrides": {name: {"horizon": 7}}}})
-    assert planning_settings(config, name)["horizon"] == 7
-    assert planning_settings(config, "other")["horizon"] == 5
-    assert "overrides" not in planning_settings(config, name)
+    assert with_overrides(config["planning"], name)["horizon"] == 7
+    assert with_overrides(config["planning"], "other")["horizon"] == 5
+    assert "overrides" not in with_overrides(config["planning"], name)
 
 
 def test_the_conda_environment_names_what_the_library_needs():

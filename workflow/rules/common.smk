@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tto.config import check_config, planning_settings, sorted_keys
+from tto.config import check_config, sorted_keys, with_overrides
 from tto.data.collect import uses_ladder
 from tto.data.d4rl import d4rl_file
 from tto.data.environments import robot_of
@@ -62,6 +62,12 @@ def evaluation_of(wildcards):
         "offset": evaluation["seed"],
         "max_steps": evaluation["max_steps"],
     }
+
+
+def training_of(wildcards):
+    """A param: how models of a dataset are trained; not by how many processes or threads."""
+    settings = with_overrides(config["training"], wildcards.dataset)
+    return {key: value for key, value in settings.items() if key not in ("processes", "threads")}
 
 
 def dataset_option(key, default=None):

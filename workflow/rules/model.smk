@@ -8,6 +8,7 @@ rule train:
         weights=f"{RESULTS}/models/{{dataset}}/seed{{seed}}/model.safetensors",
         config=f"{RESULTS}/models/{{dataset}}/seed{{seed}}/config.json",
         metrics=f"{RESULTS}/models/{{dataset}}/seed{{seed}}/metrics.csv",
+        dimensions=f"{RESULTS}/models/{{dataset}}/seed{{seed}}/dimensions.csv",
     log:
         f"{RESULTS}/logs/train/{{dataset}}-seed{{seed}}.log",
     benchmark:
@@ -15,16 +16,17 @@ rule train:
     priority: 1  # the longest path
     conda:
         "../../environment.yml"
-    threads: config["training"]["threads"]
+    threads: config["training"]["threads"] * config["training"]["processes"]
     resources:
         mem_mb=8000,
         runtime=24 * 60,
-        gpu=GPUS,
+        gpu=GPUS * config["training"]["processes"],
     params:
         model=config["model"],
-        training={key: value for key, value in config["training"].items() if key != "threads"},
+        training=training_of,
         # Not an output: Snakemake removes those of a job that dies, and a killed training goes on from here.
         checkpoints=f"{RESULTS}/checkpoints/{{dataset}}/seed{{seed}}",
+        events=f"{RESULTS}/tensorboard/{{dataset}}/seed{{seed}}",
         code=stage_code("train.py"),
     script:
         "../scripts/train.py"

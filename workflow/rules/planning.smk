@@ -20,7 +20,7 @@ rule plan:
         runtime=24 * 60,
         gpu=GPUS,
     params:
-        planning=lambda wildcards: planning_settings(config, wildcards.dataset),
+        planning=lambda wildcards: with_overrides(config["planning"], wildcards.dataset),
         evaluation=evaluation_of,
         code=stage_code("plan.py"),
     script:

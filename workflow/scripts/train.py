@@ -1,27 +1,38 @@
 """Rule train: a token file to a trained Transformer."""
 
-from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from tto.job import job
 from tto.model.device import device_named
-from tto.model.loss import LossWeights
-from tto.model.optimizers import OptimizerConfig
-from tto.model.training import TrainingConfig, train
+from tto.model.distributed import launch
+from tto.model.training import train
+from tto.model.training_config import training_config
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
 
 with job(snakemake.log[0]):
-    torch.set_num_threads(snakemake.threads)
-    settings = dict(snakemake.params.training)
-    weights = LossWeights(**settings.pop("loss_weights"))
-    optimizer = OptimizerConfig(**{f.name: settings.pop(f.name) for f in fields(OptimizerConfig)})
-    train(
-        snakemake.input[0],
-        Path(snakemake.output.weights).parent,
-        model=snakemake.params.model,
-        training=TrainingConfig(optimizer=optimizer, loss_weights=weights, **settings),
-        seed=int(snakemake.wildcards.seed),
-        checkpoints=snakemake.params.checkpoints,
-        device=device_named(snakemake.config["device"]),
-    )
+    params = snakemake.params
+    device = device_named(snakemake.config["device"])
+    arguments = {
+        "token_path": snakemake.input[0],
+        "output": str(Path(snakemake.output.weights).parent),
+        "model": params.model,
+        "seed": int(snakemake.wildcards.seed),
+        "checkpoints": params.checkpoints,
+        "events": params.events,
+    }
+    processes = snakemake.config["training"]["processes"]
+    if processes > 1:
+        threads = max(1, snakemake.threads // processes)
+        path = Path(params.checkpoints) / "job.json"
+        more = {"training": params.training, "device": device, "threads": threads}
+        launch(arguments | more, path, processes=processes)
+    else:
+        torch.set_num_threads(snakemake.threads)
+        train(**arguments, training=training_config(params.training), device=device)

@@ -38,11 +38,9 @@ def next_token_losses(
     ).view(len(tokens), -1)
 
 
-def weighted_mean(
-    losses: Float[Tensor, "B predicted"], real: Bool[Tensor, "B L"], weights: Float[Tensor, " D"]
+def weighted_sum(
+    losses: Float[Tensor, "B predicted"], counted: Bool[Tensor, "B L"], weights: Float[Tensor, " D"]
 ) -> Float[Tensor, ""]:
-    """Mean over the real tokens of their weighted losses."""
-    L = real.shape[1]
-    of_tokens = weights.repeat(L // len(weights))[1:]
-    counted = real[:, 1:]
-    return (losses * of_tokens * counted).sum() / counted.sum()
+    """Sum of the weighted losses of the tokens that count."""
+    of_tokens = weights.repeat(counted.shape[1] // len(weights))[1:]
+    return (losses * of_tokens * counted[:, 1:]).sum()

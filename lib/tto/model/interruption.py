@@ -1,0 +1,40 @@
+"""SIGTERM (clusters send it before they kill) and SIGINT as a request that can be waited with."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextlib.contextmanager
+def asked_to_stop(
+    then: Callable[[], object] = lambda: None,
+) -> Iterator[Callable[[], str | None]]:
+    """Yield a function that tells the name of the signal that came meanwhile, or None.
+
+    The signal calls `then`; a second one acts at once. Outside the main thread, signals stay as
+    they are.
+    """
+    received: list[str] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, _frame: object) -> None:
+        received.append(signal.Signals(number).name)
+        restore()
+        then()
+
+    for number in _SIGNALS:
+        signal.signal(number, note)
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        restore()
