@@ -28,9 +28,10 @@ WIDE = Window(transition_dim=7, transitions=6)
 
 def sequence_log_prob(model, context: torch.Tensor, planned: list[int]) -> float:
     """Sum of the planned tokens' log-probabilities, from the whole sequence at once."""
+    V = model.config.vocabulary  # a plan has no stop token
     sequence = torch.cat([context, torch.tensor(planned, dtype=torch.long)])
     with torch.no_grad():
-        log_probs = model.network(sequence[None])[0].log_softmax(dim=-1)
+        log_probs = model.network(sequence[None])[0, :, :V].log_softmax(dim=-1)
     first = len(context) - 1
     return sum(float(log_probs[first + i, token]) for i, token in enumerate(planned))
 
@@ -134,7 +135,7 @@ def windowed_log_prob(model, context: torch.Tensor, planned: list[int], *, block
     for position in range(len(context), len(sequence)):
         first = max(0, position // 7 - (blocks - 1)) * 7
         with torch.no_grad():
-            logits = model.network(sequence[None, first:position])[0, -1]
+            logits = model.network(sequence[None, first:position])[0, -1, : model.config.vocabulary]
         total += float(logits.log_softmax(dim=-1)[sequence[position]])
     return total
 

@@ -101,6 +101,17 @@ class EngineOf final : public Engine {
         std::vector<float> logits;  // (sequences, logits_pad)
         std::vector<int> tokens;
         std::vector<Row> batch;
+
+        // Put the rows in order of their sequences again, after branching.
+        void sort() {
+            std::vector<int> order = sequences.rows_by_sequence(), numbers, of_row;
+            for (int k : order) {
+                numbers.push_back(rows[k]);
+                of_row.push_back(sequences.of_row[k]);
+            }
+            rows.swap(numbers);
+            sequences.of_row.swap(of_row);
+        }
     };
 
     // A number of tasks that all threads have equally many of, with at most `room` of `items` each.
@@ -135,6 +146,7 @@ class EngineOf final : public Engine {
     }
 
     void part_append(Part& part, const int64_t* tokens, int thread) {
+        part.sort();
         part.tokens.clear();
         for (int row : part.rows) part.tokens.push_back(int(tokens[row]));
         part.sequences.append(part.tokens, part.batch);
