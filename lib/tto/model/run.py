@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ METRICS: tuple[str, ...] = (
     "tokens_per_second",
 )
 _EXPLODED = 3.0  # times the first update's loss, which is that of a guess
+
+
+Forward = Callable[..., Float[Tensor, "B predicted V"]]
 
 
 class Run:
@@ -59,9 +63,8 @@ class Run:
         self.network = TrajectoryTransformer(
             config, generator=torch.Generator().manual_seed(seed)
         ).to(device)
-        self._forward = group.wrap(self.network, device)
-        if training.compile:
-            self._forward = torch.compile(self._forward)
+        forward = group.wrap(self.network, device)
+        self._forward: Forward = torch.compile(forward) if training.compile else forward
         self.optimizers = make_optimizers(self.network, training.optimizer)
         self.weights = training.loss_weights.of_dimensions(config, device)
         self.updates = training.updates(len(self.train_windows), config.block_transitions)
@@ -173,7 +176,7 @@ class Run:
 
     def _losses(
         self,
-        network: torch.nn.Module,
+        network: Forward,
         windows: Windows,
         chosen: np.ndarray,
         *,
