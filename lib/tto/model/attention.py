@@ -57,14 +57,13 @@ def causal_attention(
     """Scaled dot-product attention over the past.
 
     Args:
-        mask: True where row may attend to column; it lets columns of the past be hidden, each from
-            all rows. None hides none.
+        mask: True where row may attend to column, which is never in the future; each row has one.
+            None is the whole past.
         p: probability of dropping an attention weight (0 without a generator).
     """
     dropped = p if generator is not None else 0.0
     if q.device.type == "cpu" and torch.is_grad_enabled() and q.requires_grad:
-        visible = None if mask is None else mask[-1].nonzero()[:, 0]
-        return _BlockedAttention.apply(q, k, v, visible, dropped, generator)  # type: ignore[no-any-return]
+        return _BlockedAttention.apply(q, k, v, mask, dropped, generator)  # type: ignore[no-any-return]
     if dropped:
         return plain_attention(q, k, v, mask=mask, p=dropped, generator=generator)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
@@ -88,11 +87,11 @@ def plain_attention(
 
 
 class _BlockedAttention(torch.autograd.Function):
-    """Attention by blocks of rows; hidden columns are left out before any product.
+    """Attention by blocks of rows, each over the columns up to its last row.
 
     Forward keeps the softmax's weights in the inputs' precision, those that were dropped with a
-    minus sign, so that backward needs neither a second softmax nor the mask. Scores and their
-    gradients are summed in float32.
+    minus sign, so that backward needs neither a second softmax nor the mask. Softmax and sums over
+    blocks are float32.
     """
 
     @staticmethod
@@ -101,47 +100,47 @@ class _BlockedAttention(torch.autograd.Function):
         q: Tensor,
         k: Tensor,
         v: Tensor,
-        visible: Tensor | None,
+        mask: Tensor | None,
         p: float,
         generator: torch.Generator | None,
     ) -> Tensor:
         B, H, L, K = q.shape
         out = q.new_empty(B, L, H, K).transpose(1, 2)  # as the next layer reads it
         weights, share = [], 1.0
-        hidden = _future(L, visible, q.device)
+        allowed = torch.ones(L, L, dtype=torch.bool).tril() if mask is None else mask
+        hidden = torch.zeros(L, L).masked_fill_(~allowed, float("-inf"))
         for batch in _chunks(B, H, L):
-            qs, ks, vs = _flat(q[batch]), _flat(k[batch], visible), _flat(v[batch], visible)
-            for rows, columns in _blocks(L, visible):
+            qs, ks, vs = (x[batch].flatten(0, 1) for x in (q, k, v))
+            for rows, columns in _blocks(L):
                 scores = torch.bmm(qs[:, rows], ks[:, columns].transpose(1, 2))
                 scores = scores.to(torch.float32).mul_(1 / math.sqrt(K))
                 scores += hidden[rows, columns]
                 kept = signed = torch.softmax(scores, dim=-1)
                 if p:
                     assert generator is not None
-                    mask, share = keep_mask(tuple(kept.shape), p, generator, q.device)
-                    signed = kept * mask.mul_(2).sub_(1)
+                    ones, share = keep_mask(tuple(kept.shape), p, generator, q.device)
+                    signed = kept * ones.mul_(2).sub_(1)
                     kept = signed.relu()
                 signed, kept = signed.to(q.dtype), kept.to(q.dtype) if p else None
                 values = torch.bmm(signed if kept is None else kept, vs[:, columns])
                 out[batch, :, rows] = values.unflatten(0, (-1, H))
                 weights.append(signed)
-        ctx.save_for_backward(q, k, v, visible, *weights)
+        ctx.save_for_backward(q, k, v, *weights)
         ctx.share = share
         return out.div_(share) if p else out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        q, k, v, visible, *weights = ctx.saved_tensors
+        q, k, v, *weights = ctx.saved_tensors
         B, H, L, K = q.shape
         if ctx.share < 1:
             grad = grad / ctx.share
         dq, dk, dv = (x.new_empty(B, L, H, K).transpose(1, 2) for x in (q, k, v))
         remaining = iter(weights)
         for batch in _chunks(B, H, L):
-            qs, ks, vs = _flat(q[batch]), _flat(k[batch], visible), _flat(v[batch], visible)
-            gs = _flat(grad[batch])
+            qs, ks, vs, gs = (x[batch].flatten(0, 1) for x in (q, k, v, grad))
             dks, dvs = (torch.zeros_like(x, dtype=torch.float32) for x in (ks, vs))
-            for rows, columns in _blocks(L, visible):
+            for rows, columns in _blocks(L):
                 signed = next(remaining)
                 kept = signed.relu() if ctx.share < 1 else signed
                 dvs[:, columns] += torch.bmm(kept.transpose(1, 2), gs[:, rows])
@@ -152,12 +151,7 @@ class _BlockedAttention(torch.autograd.Function):
                 dscores = dscores.mul_(1 / math.sqrt(K)).to(q.dtype)
                 dq[batch, :, rows] = torch.bmm(dscores, ks[:, columns]).unflatten(0, (-1, H))
                 dks[:, columns] += torch.bmm(dscores.transpose(1, 2), qs[:, rows])
-            for whole, part in ((dk, dks), (dv, dvs)):
-                if visible is None:
-                    whole[batch] = part.unflatten(0, (-1, H))
-                else:
-                    whole[batch] = 0
-                    whole[batch, :, visible] = part.unflatten(0, (-1, H)).to(q.dtype)
+            dk[batch], dv[batch] = (x.unflatten(0, (-1, H)) for x in (dks, dvs))
         return dq, dk, dv, None, None, None
 
 
@@ -167,27 +161,8 @@ def _chunks(B: int, H: int, L: int) -> list[slice]:
     return [slice(start, min(start + size, B)) for start in range(0, B, size)]
 
 
-def _blocks(L: int, visible: Tensor | None) -> list[tuple[slice, slice]]:
+def _blocks(L: int) -> list[tuple[slice, slice]]:
     """Blocks of rows of about equal size, each with the columns up to its last row."""
     count = math.ceil(L / _BLOCK_ROWS)
     ends = [math.ceil(L * (i + 1) / count) for i in range(count)]
-    columns = ends
-    if visible is not None:
-        columns = torch.searchsorted(visible, torch.tensor(ends, device=visible.device)).tolist()
-    starts = [0, *ends[:-1]]
-    return [(slice(s, e), slice(0, c)) for s, e, c in zip(starts, ends, columns, strict=True)]
-
-
-def _future(L: int, visible: Tensor | None, device: torch.device) -> Float[Tensor, "L columns"]:
-    """What is added to a score: minus infinity where the (visible) column lies in the future."""
-    positions = torch.arange(L, device=device)
-    columns = positions if visible is None else visible
-    later = columns > positions[:, None]
-    return torch.zeros(later.shape, device=device).masked_fill_(later, float("-inf"))
-
-
-def _flat(x: Tensor, visible: Tensor | None = None) -> Float[Tensor, "N rows K"]:
-    """(B, H, L, K) as a batch of contiguous matrices, of the visible rows alone."""
-    if visible is not None:
-        x = x.index_select(2, visible)
-    return x.reshape(-1, *x.shape[2:])
+    return [(slice(s, e), slice(0, e)) for s, e in zip([0, *ends], ends, strict=False)]
