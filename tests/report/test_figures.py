@@ -4,6 +4,7 @@ import pytest
 from rollout_rows import HOPPER, rollout_rows
 
 from tto.errors import TTOError
+from tto.report.dimension_losses import draw_dimension_losses
 from tto.report.figure4 import draw_figure4, make_panels
 from tto.report.summary import summarize
 from tto.report.training_curves import draw_training_curves
@@ -104,3 +105,37 @@ def test_lines_of_training_curves(tmp_path, monkeypatch):
     assert "millions" in left.get_xlabel()
     np.testing.assert_array_equal(right.lines[0].get_xdata(), [0, 1, 2, 3])  # minutes
     assert "minutes" in right.get_xlabel()
+
+
+DIMENSIONS = """dimension,kind,held_out_loss,tokens
+0,observation,2.0,10
+1,observation,1.0,10
+2,action,3.0,10
+3,reward,0.5,10
+4,reward_to_go,0.25,10
+"""
+
+
+def test_bars_of_dimension_losses(tmp_path, monkeypatch):
+    (tmp_path / "0.csv").write_text(DIMENSIONS)
+    (tmp_path / "1.csv").write_text(DIMENSIONS.replace("3.0", "4.0"))
+    drawn = []
+    monkeypatch.setattr(
+        "tto.report.dimension_losses.save_figure", lambda figure, *_, **__: drawn.append(figure)
+    )
+    draw_dimension_losses({("d", seed): tmp_path / f"{seed}.csv" for seed in (0, 1)}, [])
+    (axis,) = drawn[0].axes
+    assert [bar.get_height() for bar in axis.patches] == [2.0, 1.0, 3.5, 0.5, 0.25]
+    labels = [label.get_text() for label in axis.get_xticklabels()]
+    assert labels == ["$s_{1}$", "$s_{2}$", "$a$", "$r$", "$R$"]
+
+
+def test_dimension_losses_of_bad_files(tmp_path):
+    path = tmp_path / "0.csv"
+    with pytest.raises(TTOError, match=r"expected a dimensions\.csv"):
+        draw_dimension_losses({("d", 0): path}, [tmp_path / "x.png"])
+    path.write_text(DIMENSIONS.replace("action", "force"))
+    with pytest.raises(TTOError, match="train again"):
+        draw_dimension_losses({("d", 0): path}, [tmp_path / "x.png"])
+    with pytest.raises(TTOError, match="at least one"):
+        draw_dimension_losses({}, [tmp_path / "x.png"])

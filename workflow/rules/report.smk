@@ -142,11 +142,45 @@ rule training_curves:
         "../scripts/training_curves.py"
 
 
+rule dimension_losses:
+    input:
+        expand(
+            f"{RESULTS}/models/{{dataset}}/seed{{seed}}/dimensions.csv",
+            dataset=DATASETS,
+            seed=SEEDS,
+        ),
+    output:
+        png=report(
+            f"{RESULTS}/figures/dimension_losses.png",
+            caption="../report/dimension_losses.rst",
+            category="Training",
+            labels={"result": "Loss of each dimension", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/dimension_losses.pdf",
+    log:
+        f"{RESULTS}/logs/dimension_losses.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/dimension_losses.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        report=config["report"],
+        runs=[[dataset, seed] for dataset in DATASETS for seed in SEEDS],
+        code=stage_code("dimension_losses.py"),
+    script:
+        "../scripts/dimension_losses.py"
+
+
 rule offline_rl:
     input:
         rules.table1.output,
         rules.figure4.output,
         rules.training_curves.output,
+        rules.dimension_losses.output,
         expand(rules.dataset_card.output, dataset=DATASETS),
 
 
