@@ -3,7 +3,8 @@
 Snakemake's own code trigger looks at the modification time of a script alone. A rule that holds
 `code_digest("scripts/train.py")` among its params reruns when the script or any `tto` module that
 it imports, however far down, changes in meaning. Comments, docstrings and formatting do not count;
-a data file that shares a module's name (`published.csv` beside `published.py`) does.
+a file of another kind that shares a module's name (`published.csv` beside `published.py`, all of
+`native/` beside `native.py`) does.
 """
 
 import ast
@@ -90,10 +91,11 @@ def _source_path(source: str | os.PathLike[str]) -> Path:
 
 
 def _data_beside(path: Path) -> list[Path]:
-    """Files that belong to a library module: those beside it that share its name."""
+    """Files that belong to a library module: beside it or in a folder there, by its name."""
     if not path.is_relative_to(PACKAGE):
         return []
-    return [other for other in path.parent.glob(f"{path.stem}.*") if other.suffix != ".py"]
+    beside = [*path.parent.glob(f"{path.stem}.*"), *path.parent.glob(f"{path.stem}/*.*")]
+    return [other for other in beside if other.is_file() and other.suffix not in (".py", ".pyc")]
 
 
 def _label(path: Path) -> str:

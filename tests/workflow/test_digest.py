@@ -75,6 +75,13 @@ def test_a_data_file_counts_with_its_module(package: Path):
     assert code_digest("tto.model.b") != before
 
 
+def test_a_folder_of_sources_counts_with_its_module(package: Path):
+    before = code_digest("tto.model.b")
+    (package / "a").mkdir()
+    (package / "a" / "kernel.cpp").write_text("int main() {}")
+    assert code_digest("tto.model.b") != before
+
+
 def test_imports_of_all_forms_are_seen(package: Path):
     path = package / "model" / "d.py"
     path.write_text("import numpy, tto.a\nfrom . import b\nfrom ..c import VALUE\n")
