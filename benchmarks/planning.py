@@ -1,85 +1,182 @@
-"""One plan step: the cached engine against the uncached one, side by side in this process.
+"""One plan step by each engine, side by side in this process.
 
-    python benchmarks/planning.py [--threads 1]
+    python benchmarks/planning.py [--settings hopper ...] [--threads 1 2] [--repeats 3]
 
-Both engines search with random weights at the same settings. Times are medians of CPU seconds; the
-ratio is what to quote.
+Random weights, four layers, a context of five transitions and an expansion of two. The least CPU
+and wall seconds of the repeats. The plain engine would take minutes to hours: its time is
+extrapolated, from forward passes of eight rows at three lengths, over all passes of the search
+(`passes`). The roofline counts the multiply-adds that no engine can avoid, where each distinct
+token of a sequence is computed once, over the rate of this core in the plan's own products
+(`--peak`, multiply-adds a second in units of 1e9; 58 float32 and 117 bfloat16 where they were
+measured).
 """
 
 import argparse
 import platform
-import statistics
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.planning.cached import CachedEngine
 from tto.planning.engine import Engine
+from tto.planning.native import NativeEngine
+from tto.planning.native_build import best_target
 from tto.planning.search import SearchConfig, Window, return_search
-from tto.planning.uncached import UncachedEngine
 
-# name, observation and action dimensions, width, beam width, horizon, context
-SETTINGS = [
-    ("demo (hopper)", 11, 3, 96, 16, 2, 0),
-    ("halfcheetah, one step", 17, 6, 128, 32, 1, 5),
-    ("halfcheetah", 17, 6, 128, 32, 5, 5),
-]
-REPEATS = 3
+CONTEXT, EXPANSION, LAYERS, VOCABULARY = 5, 2, 4, 100
 
 
-def plan_seconds(
-    engine: Engine, *, sizes: tuple[int, int], beam: int, steps: int, past: int
-) -> float:
-    """Median CPU seconds of one return search over `steps` transitions."""
-    observation_dim, action_dim = sizes
-    D = observation_dim + action_dim + 2
-    search = SearchConfig(beam_width=beam, horizon=steps, expansion=2)
-    contexts = torch.zeros(1, past * D + observation_dim, dtype=torch.long)
-    uniforms = torch.rand(1, steps, D, 2 * beam, generator=torch.Generator().manual_seed(0))
-    centers = torch.linspace(-1, 1, 100).expand(D, -1)
-    seconds = []
-    for _ in range(REPEATS):
-        started = time.process_time()
-        return_search(
-            engine,
-            contexts,
-            config=search,
-            observation_dim=observation_dim,
-            centers=centers,
-            discount=0.99,
-            to_go_includes_reward=True,
-            window=Window(transition_dim=D, transitions=past + steps),
-            uniforms=uniforms,
+@dataclass(frozen=True)
+class Setting:
+    """A plan step: sizes of the environment, the search and the model."""
+
+    name: str
+    observation_dim: int
+    action_dim: int
+    beam: int
+    horizon: int
+    width: int = 128
+    heads: int = 4
+    output: str = "per_dimension"
+    window: int | None = None  # transitions; None: context and plan fit
+
+    @property
+    def D(self) -> int:
+        return self.observation_dim + self.action_dim + 2
+
+    @property
+    def transitions(self) -> int:
+        return self.window or CONTEXT + self.horizon
+
+    def network(self) -> TrajectoryTransformer:
+        config = ModelConfig(
+            observation_dim=self.observation_dim,
+            action_dim=self.action_dim,
+            vocabulary=VOCABULARY,
+            layers=LAYERS,
+            heads=self.heads,
+            width=self.width,
+            output=self.output,  # type: ignore[arg-type]
+            block_tokens=self.transitions * self.D,
         )
-        seconds.append(time.process_time() - started)
-    return statistics.median(seconds)
+        return TrajectoryTransformer(config, generator=torch.Generator().manual_seed(0))
+
+
+BASE = {"halfcheetah": (17, 6, 32, 5), "hopper": (11, 3, 128, 15), "walker2d": (17, 6, 128, 15)}
+SETTINGS = [Setting(name, *sizes) for name, sizes in BASE.items()]
+SETTINGS += [Setting(f"{n}, window 10", *BASE[n], window=10) for n in ("hopper", "walker2d")]
+SETTINGS += [
+    Setting(f"{name}, width 192", *sizes, width=192, heads=6, output="shared")
+    for name, sizes in BASE.items()
+]
+
+
+def passes(setting: Setting) -> Iterator[tuple[int, int, int]]:
+    """(rows, tokens new to each row, length) of each forward pass of a search."""
+    D, O, B = setting.D, setting.observation_dim, setting.beam
+    length = CONTEXT * D + O
+    yield 1, length, length
+    for t in range(setting.horizon):
+        for _ in range(O if t else 0):
+            length += 1
+            yield B, 1, length
+        for _ in range(D - O - 1):
+            length += 1
+            yield B * EXPANSION, 1, length
+        if t + 1 < setting.horizon:
+            length += 1
+            if length == setting.transitions * D:  # the window slides
+                length -= D
+                yield B, length, length
+            else:
+                yield B, 1, length
+
+
+def multiply_adds(setting: Setting) -> float:
+    """Of a plan in which the tokens of a window that slides are not computed again."""
+    C, total = setting.width, 0.0
+    for rows, new, length in passes(setting):
+        new = 1 if rows > 1 else new
+        attended = length - (new - 1) / 2
+        total += rows * new * LAYERS * (12 * C * C + 2 * C * attended) + rows * VOCABULARY * C
+    return total
+
+
+def seconds(call: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """Least CPU and wall seconds of a call."""
+    cpu, wall = [], []
+    for _ in range(repeats):
+        started = time.process_time(), time.perf_counter()
+        call()
+        cpu.append(time.process_time() - started[0])
+        wall.append(time.perf_counter() - started[1])
+    return min(cpu), min(wall)
+
+
+def plan(engine: Engine, setting: Setting) -> None:
+    D, O, H = setting.D, setting.observation_dim, setting.horizon
+    search = SearchConfig(beam_width=setting.beam, horizon=H, expansion=EXPANSION)
+    generator = torch.Generator().manual_seed(0)
+    return_search(
+        engine,
+        torch.zeros(1, CONTEXT * D + O, dtype=torch.long),
+        config=search,
+        observation_dim=O,
+        centers=torch.linspace(-1, 1, VOCABULARY).expand(D, -1),
+        discount=0.99,
+        to_go_includes_reward=True,
+        window=Window(D, setting.transitions),
+        uniforms=torch.rand(1, H, D, setting.beam * EXPANSION, generator=generator),
+    )
+
+
+@torch.inference_mode()
+def extrapolated(network: TrajectoryTransformer, setting: Setting) -> tuple[float, float]:
+    """CPU and wall seconds of the plain engine, which computes every row from its first token."""
+    longest = setting.transitions * setting.D
+    lengths = [longest // 3, longest * 2 // 3, longest]
+    samples = [torch.zeros(8, length, dtype=torch.long) for length in lengths]
+    measured = np.array([seconds(lambda x=x: network(x), 2) for x in samples]) / 8
+    totals = np.zeros(2)
+    for rows, _, length in passes(setting):
+        totals += rows * np.array([np.interp(length, lengths, column) for column in measured.T])
+    return float(totals[0]), float(totals[1])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time one plan step.")
-    parser.add_argument("--threads", type=int, default=1)
-    torch.set_num_threads(parser.parse_args().threads)
-    print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}")
-    print(f"{'setting':24s} {'uncached s':>10s} {'cached s':>10s} {'ratio':>7s}")
-    for name, observation_dim, action_dim, width, beam, horizon, past in SETTINGS:
-        config = ModelConfig(
-            observation_dim=observation_dim,
-            action_dim=action_dim,
-            vocabulary=100,
-            layers=4,
-            heads=4,
-            width=width,
-            block_tokens=(past + horizon) * (observation_dim + action_dim + 2),
-        )
-        network = TrajectoryTransformer(config, generator=torch.Generator().manual_seed(0))
-        settings: dict[str, Any] = dict(
-            sizes=(observation_dim, action_dim), beam=beam, steps=horizon, past=past
-        )
-        uncached = plan_seconds(UncachedEngine(network), **settings)
-        cached = plan_seconds(CachedEngine(network), **settings)
-        print(f"{name:24s} {uncached:10.3f} {cached:10.3f} {uncached / cached:7.1f}")
+    parser.add_argument("--settings", nargs="*", default=[setting.name for setting in SETTINGS])
+    parser.add_argument("--threads", nargs="*", type=int, default=[1])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--peak", type=float, default=117.0)
+    parser.add_argument("--skip-cached", action="store_true")
+    arguments = parser.parse_args()
+    print(f"{platform.machine()}, torch {torch.__version__}, native target {best_target()}")
+    columns = ("plain*", "cached", "native", "native bf16")
+    print("CPU / wall s" + " " * 19 + "threads" + "".join(f"{c:>19s}" for c in columns) + "  floor")
+    for setting in (setting for setting in SETTINGS if setting.name in arguments.settings):
+        network = setting.network()
+        floor = multiply_adds(setting) / arguments.peak / 1e9
+        for threads in arguments.threads:
+            torch.set_num_threads(threads)
+            cells = [extrapolated(network, setting)]
+            if arguments.skip_cached:
+                cells.append((float("nan"), float("nan")))
+            else:
+                cached = CachedEngine(network)
+                cells.append(seconds(lambda engine=cached, s=setting: plan(engine, s), 1))
+            for precision in ("float32", "bfloat16"):
+                engine = NativeEngine(network, precision=precision, threads=threads)
+                plan(engine, setting)  # pages are taken once
+                cells.append(
+                    seconds(lambda engine=engine, s=setting: plan(engine, s), arguments.repeats)
+                )
+            row = "".join(f"{cpu:10.3f}/{wall:8.3f}" for cpu, wall in cells)
+            print(f"{setting.name:30s} {threads:7d}{row} {floor:6.3f}", flush=True)
 
 
 if __name__ == "__main__":

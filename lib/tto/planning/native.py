@@ -66,7 +66,7 @@ class NativeEngine:
         """
         if precision not in ("float32", "bfloat16"):
             raise TTOError(f"precision: expected float32 or bfloat16, got {precision!r}")
-        self.network, self.config = network, network.config
+        self.network, self.config, self.precision = network, network.config, precision
         self._library = native_library(target)
         self._library.tto_create.restype = ctypes.c_void_p
         arrays = _arrays(network)

@@ -58,8 +58,8 @@ def best_target() -> str:
 @functools.cache
 def build(source: str, flags: tuple[str, ...] = ()) -> Path:
     """Compile one of the sources to a shared library, unless that was done before."""
-    compiler = _compiler()
-    command = [compiler, *_FLAGS, *_LIBRARY, *flags, str(SOURCES / source)]
+    executable = compiler()
+    command = [executable, *_FLAGS, *_LIBRARY, *flags, str(SOURCES / source)]
     library = _cache_folder() / f"{Path(source).stem}-{_digest(command)}.so"
     if library.is_file():
         return library
@@ -71,7 +71,8 @@ def build(source: str, flags: tuple[str, ...] = ()) -> Path:
     return library
 
 
-def _compiler() -> str:
+def compiler() -> str:
+    """The C++ compiler: `CXX`, or the first found of the usual names."""
     for name in filter(None, (os.environ.get("CXX"), *_COMPILERS)):
         path = shutil.which(name)
         if path:
