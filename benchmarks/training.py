@@ -71,6 +71,7 @@ def random_tokens() -> TokenFile:
         tokens=np.random.default_rng(0).integers(V, size=(rows, D)).astype(np.uint8),
         episode_starts=np.arange(0, rows + 1, 1000),
         terminated=np.zeros(rows // 1000, dtype=bool),
+        goals=np.zeros((rows // 1000, O), dtype=np.uint8),
         source_digest="",
     )
 

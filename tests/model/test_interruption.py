@@ -40,7 +40,15 @@ def tokens(tmp_path: Path) -> Path:
     path = tmp_path / "toy-v0.h5"
     write_token_file(
         path,
-        [TokenBlock(rng.integers(4, size=(30, 5)).astype(np.uint8), [30], [True])] * 10,
+        [
+            TokenBlock(
+                rng.integers(4, size=(30, 5)).astype(np.uint8),
+                [30],
+                [True],
+                np.zeros((1, 2), np.uint8),
+            )
+        ]
+        * 10,
         attributes=TokenAttributes("toy-v0", "Toy-v0", 2, 1, 4, "uniform", 0.99, True, None),
         discretizer=Discretizer("uniform", np.tile(np.arange(5.0), (5, 1))),
         source_digest="0" * 64,

@@ -32,6 +32,7 @@ def token_path(tmp_path):
             (np.arange(length)[:, None] + np.arange(5) + start).astype(np.uint8) % 4,
             [length],
             [start % 2 == 0],
+            np.zeros((1, 2), np.uint8),
         )
         for start, length in enumerate((20, 2, 15, 30, 12, 9))
     ]

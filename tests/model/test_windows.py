@@ -23,6 +23,7 @@ def episodes(lengths: list[int]) -> TokenFile:
         np.column_stack([rows, owners, np.ones((len(rows), 2))]).astype(np.uint8),
         starts,
         np.arange(len(lengths)) % 2 == 0,
+        np.zeros((len(lengths), 1), np.uint8),
         "0" * 64,
     )
 

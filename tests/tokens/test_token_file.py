@@ -67,6 +67,8 @@ def test_streamed_tokens_equal_those_of_the_whole(dataset, tmp_path, monkeypatch
     for file in (whole, streamed):
         np.testing.assert_array_equal(file.episode_starts, [0, 1, 8, 38, 40])
         np.testing.assert_array_equal(file.terminated, [e.terminated for e in dataset])
+        finals = np.stack([e.observations[-1] for e in dataset])
+        np.testing.assert_array_equal(file.goals, file.discretizer.encode(finals))
 
 
 def test_layout_is_the_contract(dataset, tmp_path):

@@ -23,12 +23,14 @@ class Block:
         rows: one a transition.
         lengths: transitions of each episode.
         terminated: whether each episode ended by itself.
+        finals: observation after each episode's last action.
         observed: which observation dimensions are not hidden, or None where none is.
     """
 
     rows: Float[np.ndarray, "rows D"]
     lengths: list[int]
     terminated: list[bool]
+    finals: Float[np.ndarray, "episodes O"]
     observed: Bool[np.ndarray, "rows O"] | None
 
 
@@ -75,7 +77,7 @@ class Spool:
         rows = np.concatenate([matrix(episode) for episode in episodes])
         self._sizes = rows.shape[1], episodes[0].observations.shape[1]
         self._outlines.append(([len(e) for e in episodes], [e.terminated for e in episodes]))
-        arrays = [rows]
+        arrays = [rows, np.stack([episode.observations[-1] for episode in episodes])]
         arrays += [e.observed[: len(e)] for e in episodes if e.observed is not None]
         for array in arrays:
             self.file.write(array.data)
@@ -87,9 +89,12 @@ class Spool:
         self.file.seek(0)
         D, O = self._sizes
         for lengths, terminated in self._outlines:
-            rows, observed = np.empty((sum(lengths), D), np.float32), None
-            self.file.readinto(rows.data)  # type: ignore[attr-defined]
-            if self.masked:
-                observed = np.empty((len(rows), O), dtype=bool)
-                self.file.readinto(observed.data)  # type: ignore[attr-defined]
-            yield Block(rows, lengths, terminated, observed)
+            rows = self._read((sum(lengths), D), np.float32)
+            finals = self._read((len(lengths), O), np.float32)
+            observed = self._read((len(rows), O), np.bool_) if self.masked else None
+            yield Block(rows, lengths, terminated, finals, observed)
+
+    def _read(self, shape: tuple[int, int], dtype: type[np.generic]) -> np.ndarray:
+        array = np.empty(shape, dtype)
+        self.file.readinto(array.data)  # type: ignore[attr-defined]
+        return array

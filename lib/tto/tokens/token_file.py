@@ -2,7 +2,8 @@
 
 Datasets: `tokens` (rows, D) unsigned integers 0..V-1 (V for a hidden dimension of masked data),
 `episode_starts` (episodes+1,) int64, `terminated` (episodes,) bool (false where it was cut off by a
-time limit), `edges` (D, V+1) float64. Attributes: `format_version`, `observation_dim`,
+time limit), `goals` (episodes, O), the tokens of the observation after an episode's last action, as
+`tokens`, `edges` (D, V+1) float64. Attributes: `format_version`, `observation_dim`,
 `action_dim`, `vocabulary` (V), `discount`, `discretizer`, `dataset`, `source_digest`, `mask_token`,
 and how rewards were turned into tokens.
 """
@@ -23,7 +24,7 @@ from tto.tokens.discretizer import Discretizer, token_dtype
 
 FORMAT_VERSION = 1
 _CHUNK_ROWS = 65536
-_ARRAYS = ("tokens", "episode_starts", "terminated", "edges")
+_ARRAYS = ("tokens", "episode_starts", "terminated", "goals", "edges")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class TokenFile:
     tokens: Integer[np.ndarray, "rows D"]
     episode_starts: Integer[np.ndarray, " starts"]
     terminated: Bool[np.ndarray, " episodes"]
+    goals: Integer[np.ndarray, "episodes O"]
     source_digest: str
 
 
@@ -75,11 +77,15 @@ def mask_tokens(
 
 @dataclass(frozen=True)
 class TokenBlock:
-    """Tokens of some episodes, one below the other, and of each its length and how it ended."""
+    """Tokens of some episodes, one below the other, and of each its length and how it ended.
+
+    `goals` are the tokens of the observation after the last action.
+    """
 
     tokens: Integer[np.ndarray, "rows D"]
     lengths: Sequence[int]
     terminated: Sequence[bool]
+    goals: Integer[np.ndarray, "episodes O"]
 
 
 def write_token_file(
@@ -102,13 +108,16 @@ def write_token_file(
         )
         lengths: list[int] = []
         terminated: list[bool] = []
+        goals: list[np.ndarray] = []
         for block in blocks:
             lengths += block.lengths
             terminated += block.terminated
+            goals.append(block.goals)
             tokens.resize(len(tokens) + len(block.tokens), axis=0)
             tokens[-len(block.tokens) :] = block.tokens
         file["episode_starts"] = np.append(0, np.cumsum(lengths, dtype=np.int64))
         file["terminated"] = np.asarray(terminated, dtype=np.bool_)
+        file["goals"] = np.concatenate(goals)
         file["edges"] = discretizer.edges
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["source_digest"] = source_digest
@@ -149,6 +158,7 @@ def read_token_file(path: str | os.PathLike[str]) -> TokenFile:
         tokens=arrays["tokens"],
         episode_starts=arrays["episode_starts"],
         terminated=arrays["terminated"],
+        goals=arrays["goals"],
         source_digest=digest,
     )
     _check(token_file, path)
@@ -164,8 +174,9 @@ def _check(file: TokenFile, path: Path) -> None:
         raise TTOError(f"token file {path}: expected tokens below {file.attributes.token_count}")
     if len(starts) < 2 or starts[0] != 0 or starts[-1] != rows or (np.diff(starts) <= 0).any():
         raise TTOError(f"token file {path}: episode_starts do not divide its {rows} rows")
-    if file.terminated.shape != (len(starts) - 1,):
-        raise TTOError(f"token file {path}: expected terminated for {len(starts) - 1} episodes")
+    for name in ("terminated", "goals"):
+        if len(getattr(file, name)) != len(starts) - 1:
+            raise TTOError(f"token file {path}: expected {name} of {len(starts) - 1} episodes")
 
 
 def _plain(value: Any) -> Any:

@@ -79,7 +79,8 @@ def _encoded(blocks: Iterable[Block], discretizer: Discretizer) -> Iterator[Toke
         tokens = discretizer.encode(block.rows)
         if block.observed is not None:
             tokens = mask_tokens(tokens, block.observed, discretizer.vocabulary)
-        yield TokenBlock(tokens, block.lengths, block.terminated)
+        goals = discretizer.encode(block.finals)
+        yield TokenBlock(tokens, block.lengths, block.terminated, goals)
 
 
 def transition_matrix(
