@@ -128,24 +128,34 @@ class Attention {
     void scores(const Job& job, int row, size_t offset, const T* queries) {
         if constexpr (ROWS > 1)
             if (job.rows < ROWS) return scores<ROWS - 1>(job, row, offset, queries);
+        // few rows: several pages at once, or each product would wait for the one before
+        constexpr int AT_ONCE = ROWS >= 6 || LANES < 16 ? 1 : ROWS >= 3 ? 2 : 4;
+        int page = job.first;
+        for (; page + AT_ONCE <= job.last; page += AT_ONCE)
+            score_pages<ROWS, AT_ONCE>(job, row, page, offset, queries);
+        for (; page < job.last; ++page) score_pages<ROWS, 1>(job, row, page, offset, queries);
+    }
+
+    template <int ROWS, int PAGES>
+    void score_pages(const Job& job, int row, int page, size_t offset, const T* queries) {
         constexpr int V = PAGE / LANES;
         const unit* q = reinterpret_cast<const unit*>(queries + size_t(row) * model_.attended);
         int stride = model_.attended / STEP<T>, units = model_.head_pad / STEP<T>;
-        for (int page = job.first; page < job.last; ++page) {
-            const unit* keys = addresses_[job.row * pages_ + page] + offset;
-            vf total[ROWS][V] = {};
-            for (int u = 0; u < units; ++u, keys += PAGE) {
-                vf k[V];
-                for (int v = 0; v < V; ++v) k[v] = load(keys + v * LANES);
-                for (int r = 0; r < ROWS; ++r)
-                    for (int v = 0; v < V; ++v)
-                        total[r][v] = dot<T>(total[r][v], q[r * stride + u], k[v]);
-            }
-            for (int r = 0; r < ROWS; ++r)
-                for (int v = 0; v < V; ++v)
-                    store(&scores_[(row + r) * stride_ + page * PAGE + v * LANES],
-                          total[r][v]);
-        }
+        const unit* keys[PAGES];
+        for (int p = 0; p < PAGES; ++p)
+            keys[p] = addresses_[job.row * pages_ + page + p] + offset;
+        vf total[ROWS][PAGES * V] = {};
+        for (int u = 0; u < units; ++u)
+            for (int p = 0; p < PAGES; ++p)
+                for (int v = 0; v < V; ++v) {
+                    vf k = load(keys[p] + u * PAGE + v * LANES);
+                    for (int r = 0; r < ROWS; ++r)
+                        total[r][p * V + v] =
+                            dot<T>(total[r][p * V + v], q[r * stride + u], k);
+                }
+        for (int r = 0; r < ROWS; ++r)
+            for (int v = 0; v < PAGES * V; ++v)
+                store(&scores_[(row + r) * stride_ + page * PAGE + v * LANES], total[r][v]);
     }
 
     // Weights before they are divided by their sum, whose inverse is returned.

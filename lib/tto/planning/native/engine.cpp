@@ -169,7 +169,7 @@ class EngineOf final : public Engine {
         });
     }
 
-    static constexpr int PART = TILE;  // most rows
+    static constexpr int PART = 16;  // rows: fewer reload weights, more push each other's pages out of L2
 
     Model<T> model_;
     PagePool pool_;
