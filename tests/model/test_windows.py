@@ -23,7 +23,7 @@ def episodes(lengths: list[int]) -> TokenFile:
         np.column_stack([rows, owners, np.ones((len(rows), 2))]).astype(np.uint8),
         starts,
         np.arange(len(lengths)) % 2 == 0,
-        np.zeros((len(lengths), 1), np.uint8),
+        np.arange(50, 50 + len(lengths), dtype=np.uint8)[:, None],
         "0" * 64,
     )
 
@@ -32,13 +32,15 @@ def episodes(lengths: list[int]) -> TokenFile:
     lengths=st.lists(st.integers(1, 9), min_size=2, max_size=8),
     transitions=st.integers(1, 6),
     stop_token=st.sampled_from([None, 100]),
+    goal=st.booleans(),
 )
-def test_gathered_windows_equal_a_loop(lengths, transitions, stop_token):
+def test_gathered_windows_equal_a_loop(lengths, transitions, stop_token, goal):
     file = episodes(lengths)
     windows, held_out = split_windows(
         file,
-        transitions=transitions,
+        transitions=transitions + goal,
         stop_token=stop_token,
+        goal=goal,
         held_out_fraction=0.0,
         rng=np.random.default_rng(0),
     )
@@ -49,7 +51,8 @@ def test_gathered_windows_equal_a_loop(lengths, transitions, stop_token):
     for n in range(len(windows)):
         episode = int(file.tokens[n, 1])
         end = file.episode_starts[episode + 1]
-        rows, counted = [], []
+        rows = [[50 + episode, 0, 0, 0]] if goal else []
+        counted = [[False] * 4] if goal else []
         for row in range(n, n + transitions):
             stopped = row >= end and stop_token is not None and file.terminated[episode]
             rows.append(file.tokens[row] if row < end else [stop_token if stopped else 0] * 4)

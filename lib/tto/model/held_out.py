@@ -26,7 +26,7 @@ def held_out_losses(
 
     The same `count` windows are drawn for a seed each time, fewer where there are not as many.
     """
-    D = windows.tokens.shape[1]
+    D = windows.file.tokens.shape[1]
     sums, counts = np.zeros(D), np.zeros(D, dtype=np.int64)
     count = min(count, len(windows))
     chosen = np.random.default_rng([seed, 3]).choice(len(windows), size=count, replace=False)

@@ -57,6 +57,7 @@ class Run:
             file,
             transitions=config.block_transitions,
             stop_token=config.vocabulary if config.stop_token else None,
+            goal=config.goal,
             held_out_fraction=training.held_out_fraction,
             rng=np.random.default_rng([seed, 1]),
         )

@@ -41,6 +41,7 @@ class ModelConfig:
         max_transitions: of a block, whatever D is (the official code's 10), or None.
         stop_token: whether there is a token V, the same for all dimensions, that follows the end of
             an episode which terminated (the official code); it has a logit of its own.
+        goal: whether sequences begin with the state to reach (section 3.2), padded to a transition.
     """
 
     observation_dim: int
@@ -57,16 +58,17 @@ class ModelConfig:
     block_tokens: int = 512
     max_transitions: int | None = None
     stop_token: bool = False
+    goal: bool = False
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
             raise TTOError(
                 f"model: expected width divisible by heads, got {self.width} and {self.heads}"
             )
-        if self.block_transitions < 1:
+        if self.block_transitions < 1 + self.goal:
             raise TTOError(
                 f"model: block_tokens {self.block_tokens} hold no whole transition of "
-                f"{self.transition_dim} tokens; raise it"
+                f"{self.transition_dim} tokens{' after the goal' if self.goal else ''}; raise it"
             )
 
     @property

@@ -18,17 +18,18 @@ class Windows:
     a window included.
 
     Attributes:
-        episode_ends: of each row: the first row after its episode.
-        terminated: of each row: whether its episode terminated, rather than ran out of time.
+        owners: of each row: its episode.
         stop_token: what follows a terminated episode and counts (the official code), or None.
+        goal: whether each window begins with the goal (section 3.2), the observation that its
+            episode ends with; it takes a transition, whose other tokens are zeros, and is given.
     """
 
-    tokens: Integer[np.ndarray, "rows D"]
+    file: TokenFile
     rows: Integer[np.ndarray, " windows"]
-    episode_ends: Integer[np.ndarray, " rows"]
-    terminated: Bool[np.ndarray, " rows"]
+    owners: Integer[np.ndarray, " rows"]
     transitions: int
     stop_token: int | None = None
+    goal: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -41,14 +42,19 @@ class Windows:
         L = transitions * D.
         """
         starts = self.rows[windows]
-        rows = starts[:, None] + np.arange(self.transitions)
-        counts = rows < self.episode_ends[starts][:, None]
-        tokens = self.tokens[np.minimum(rows, len(self.tokens) - 1)].astype(np.int64)
+        episodes = self.owners[starts]
+        rows = starts[:, None] + np.arange(-int(self.goal), self.transitions - self.goal)
+        counts = rows < self.file.episode_starts[episodes + 1][:, None]
+        counts &= rows >= starts[:, None]
+        tokens = self.file.tokens[rows.clip(0, len(self.file.tokens) - 1)].astype(np.int64)
         tokens *= counts[:, :, None]
         if self.stop_token is not None:
-            stopped = ~counts & self.terminated[starts][:, None]
+            stopped = ~counts & self.file.terminated[episodes][:, None]
+            stopped &= rows >= starts[:, None]
             tokens[stopped] = self.stop_token
             counts |= stopped
+        if self.goal:
+            tokens[:, 0, : self.file.goals.shape[1]] = self.file.goals[episodes]
         B, T, D = tokens.shape
         return tokens.reshape(B, T * D), np.repeat(counts, D, axis=1)
 
@@ -58,6 +64,7 @@ def split_windows(
     *,
     transitions: int,
     stop_token: int | None = None,
+    goal: bool = False,
     held_out_fraction: float,
     rng: np.random.Generator,
 ) -> tuple[Windows, Windows]:
@@ -75,16 +82,12 @@ def split_windows(
             f"training: expected more than {held_out} episodes to hold out {held_out_fraction:.0%} "
             f"of them, got {episodes}; collect more or set training.held_out_fraction to 0"
         )
-    lengths = np.diff(file.episode_starts)
-    episode_ends = np.repeat(file.episode_starts[1:], lengths)
-    terminated = np.repeat(file.terminated, lengths)
+    owners = np.repeat(np.arange(episodes), np.diff(file.episode_starts))
     is_held_out = np.zeros(episodes, dtype=bool)
     is_held_out[rng.permutation(episodes)[:held_out]] = True
-    in_held_out = np.repeat(is_held_out, lengths)
+    in_held_out = is_held_out[owners]
     train, test = (
-        Windows(
-            file.tokens, np.flatnonzero(chosen), episode_ends, terminated, transitions, stop_token
-        )
+        Windows(file, np.flatnonzero(chosen), owners, transitions, stop_token, goal)
         for chosen in (~in_held_out, in_held_out)
     )
     return train, test
