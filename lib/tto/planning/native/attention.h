@@ -33,15 +33,25 @@ class Attention {
     // Write the key and value of one token, each (heads, head_pad), into its page.
     static void keep(const Model<T>& model, unit* page, int layer, int slot, const float* key,
                      const float* value) {
-        for (int head = 0; head < model.heads; ++head, key += model.head_pad,
-                 value += model.head_pad) {
-            unit* keys = page + size_t(layer * model.heads + head) * 2 * half(model);
-            T* k = reinterpret_cast<T*>(keys + slot);
-            T* v = reinterpret_cast<T*>(keys + half(model)) +
-                   slot / STEP<T> * model.head_pad * STEP<T> + slot % STEP<T>;
-            for (int i = 0; i < model.head_pad; ++i) {
-                convert(key[i], k + i / STEP<T> * PAGE * STEP<T> + i % STEP<T>);
-                convert(value[i], v + i * STEP<T>);
+        int K = model.head_pad;
+        alignas(64) T rounded[16];
+        for (int head = 0; head < model.heads; ++head) {
+            unit* keys = page + size_t(layer * model.heads + head) * 2 * half(model) + slot;
+            T* values = reinterpret_cast<T*>(keys - slot + half(model)) +
+                        slot / STEP<T> * K * STEP<T> + slot % STEP<T>;
+            for (int i = 0; i < K; i += 16, key += 16, value += 16) {
+                for (int v = 0; v < 16; v += LANES) store_as(rounded + v, load(key + v));
+                unit units[16 / STEP<T>];
+                memcpy(units, rounded, sizeof units);
+                for (unit pair : units) {
+                    *keys = pair;
+                    keys += PAGE;
+                }
+                for (int v = 0; v < 16; v += LANES) store_as(rounded + v, load(value + v));
+                for (T element : rounded) {
+                    *values = element;
+                    values += STEP<T>;
+                }
             }
         }
     }
