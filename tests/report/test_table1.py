@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from html import escape
 
+import numpy as np
 import pandas as pd
 import pytest
 from rollout_rows import HOPPER, rollout_rows
@@ -16,10 +17,10 @@ STATISTICS = DatasetStatistics(
 )
 
 
-def write(folder, results, statistics=()):
+def write(folder, results, statistics=(), seed=0):
     endings = {"csv": "csv", "markdown": "md", "html": "html", "latex": "tex"}
     paths = {name: folder / f"t.{ending}" for name, ending in endings.items()}
-    write_table1(results, **paths, statistics=statistics)
+    write_table1(results, **paths, statistics=statistics, seed=seed)
     with open(paths["csv"], newline="") as file:
         rows = list(csv.DictReader(file))
     return rows, paths["markdown"].read_text(), paths["latex"].read_text()
@@ -36,6 +37,12 @@ def test_one_collected_dataset(tmp_path):
     assert float(ours["ours_other_tto_score_mean"]) == pytest.approx(40.0)
     assert float(ours["ours_other_tto_score_std"]) == pytest.approx(200**0.5)
     assert ours["ours_other_tto_count"] == "2"
+    interval = [float(ours[f"ours_other_tto_score_iqm{end}"]) for end in ("", "_low", "_high")]
+    assert interval == pytest.approx([40.0, 30.0, 50.0])
+    difference = [float(ours[f"tto_minus_bc_score{end}"]) for end in ("", "_low", "_high")]
+    assert difference == pytest.approx([30.0, 20.0, 40.0])  # of 20 and 40
+    assert ours["tto_minus_bc_score_seeds"] == "2"
+    assert float(ours["tto_minus_bc_return_low"]) == pytest.approx(20 * 32.54572305)
     assert float(ours["data_score_mean"]) == 25.2
     # nothing stands where results on D4RL's data belong
     assert not any(value for row in rows for key, value in row.items() if "ours_d4rl" in key)
@@ -52,6 +59,11 @@ def test_one_collected_dataset(tmp_path):
     assert len({len(line) for line in lines[:11]}) == 1  # padded columns
     assert "collected on this machine" in markdown
     assert "mean score of the episodes" in markdown
+    line = next(line for line in lines if line.startswith("| hopper ") and "[" in line)
+    assert [cell.strip() for cell in line.strip("|").split("|")] == [
+        *("hopper", "mixed†", "40.0 [30.0, 50.0]", "10.0 [10.0, 10.0]"),
+        *("+30.0 [+20.0, +40.0]", "2"),
+    ]
     assert r"mixed$\dagger$ & 11.8 & 99.4 $\pm$ 12.6" in latex
 
 
@@ -93,6 +105,9 @@ def test_dataset_without_a_score(tmp_path):
     assert cells[-1]["ours_other_tto_score_mean"] == ""
     assert float(cells[-1]["ours_other_tto_return_mean"]) == 1500.0
     assert "1500 ± 707‡" in markdown
+    assert " 1500‡ |" in markdown  # a single model: no interval
+    assert "TTO - BC" not in markdown.split("IQM:")[0]
+    assert cells[-1]["tto_minus_bc_return"] == ""
     assert "no score for tto/Humanoid-v5" in markdown
     assert r"my\_walk" in latex
 
@@ -105,6 +120,14 @@ def test_only_d4rl_data_needs_no_mark(tmp_path):
 def test_same_input_same_bytes(tmp_path):
     first = write(tmp_path, rollout_rows(returns=HOPPER))
     assert first == write(tmp_path, rollout_rows(returns=HOPPER))
+
+
+def test_seed_of_the_intervals(tmp_path):
+    returns = np.random.default_rng(0).normal(1000, 300, (8, 3)).tolist()
+    results = rollout_rows(returns={"tto": returns})
+    first, again = write(tmp_path, results, seed=1), write(tmp_path, results, seed=1)
+    assert first == again
+    assert first != write(tmp_path, results, seed=2)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")

@@ -1,32 +1,16 @@
 """How table 1 reads: which columns are shown, how a cell is written, and the notes below."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tto.report.published import PUBLISHED_METHODS
 from tto.report.summary import Spread, Summary
 from tto.report.table1_rows import BLOCKS, OUR_METHODS, TableRow
+from tto.report.tables import NOTHING, Column
 
-_NOTHING = "-"
 _SOURCES = {"collect": "collected on this machine", "minari": "Minari", "file": "a user's file"}
 
 
-@dataclass(frozen=True)
-class Column:
-    """A shown column: the group it stands in (or ""), its title, and a cell for each row."""
-
-    group: str
-    title: str
-    cells: Sequence[str]
-    numeric: bool = True
-
-    @property
-    def full_title(self) -> str:
-        """The title for formats without groups; published columns are the rule and need no word."""
-        return f"{self.title} ({self.group})" if self.group.startswith("ours") else self.title
-
-
-def make_columns(rows: Sequence[TableRow]) -> list[Column]:
+def make_table_columns(rows: Sequence[TableRow]) -> list[Column]:
     """The published columns, and those of ours that hold anything."""
     columns = [
         Column("", "environment", [_environment(row) for row in rows], numeric=False),
@@ -47,6 +31,22 @@ def make_columns(rows: Sequence[TableRow]) -> list[Column]:
     return columns
 
 
+def make_interval_columns(rows: Sequence[TableRow]) -> list[Column]:
+    """Our interquartile means and the paired difference, for the rows with a dataset of the run."""
+    ours = [row for row in rows if row.ours]
+    columns = [
+        Column("", "environment", [_environment(row) for row in ours], numeric=False),
+        Column("", "dataset", [_dataset(row, rows) for row in ours], numeric=False),
+    ]
+    for method, title in OUR_METHODS.items():
+        if any(method in row.ours for row in ours):
+            columns.append(Column("", f"{title} IQM", [_iqm(row, method) for row in ours]))
+    if any(row.comparison and row.comparison.difference for row in ours):
+        columns.append(Column("", "TTO - BC", [_difference(row) for row in ours]))
+    counts = [str(max(summary.seeds for summary in row.ours.values())) for row in ours]
+    return [*columns, Column("", "models", counts)]
+
+
 def make_notes(rows: Sequence[TableRow]) -> list[str]:
     """What the numbers are, where the published ones come from, and what the marks mean."""
     scores = (
@@ -61,6 +61,13 @@ def make_notes(rows: Sequence[TableRow]) -> list[str]:
         "MOPO from Yu et al. (2020), MBOP from Argenson and Dulac-Arnold (2021), all on D4RL's v0 "
         "data; TTO on its v2 data.",
     ]
+    if any(row.ours for row in rows):
+        notes.append(
+            "IQM: mean of the middle half of the rollouts of all models. Intervals: percentile "
+            "bootstrap that draws models, each with its rollouts (Agarwal et al. 2021, "
+            "arXiv:2108.13264); of few models they are too narrow. TTO - BC: mean over models with "
+            "the same seed, which play from the same initial states."
+        )
     others = sorted({row.source for row in rows if row.source} - {"d4rl"})
     if others:
         named = ", ".join(_SOURCES[source] for source in others)
@@ -94,20 +101,34 @@ def _dataset(row: TableRow, rows: Sequence[TableRow]) -> str:
 
 
 def _spread(spread: Spread | None) -> str:
-    return _NOTHING if spread is None else spread.text()
+    return NOTHING if spread is None else spread.text()
 
 
 def _our_cell(summary: Summary | None) -> str:
     if summary is None:
-        return _NOTHING
+        return NOTHING
     if summary.score is None:
         return summary.returns.text(digits=0) + "‡"
     return summary.score.text()
 
 
+def _iqm(row: TableRow, method: str) -> str:
+    comparison = row.comparison
+    if comparison is None or method not in comparison.iqm:
+        return NOTHING
+    return comparison.iqm[method].text(row.digits) + row.unit_mark
+
+
+def _difference(row: TableRow) -> str:
+    comparison = row.comparison
+    if comparison is None or comparison.difference is None:
+        return NOTHING
+    return comparison.difference.difference.text(row.digits, signed=True) + row.unit_mark
+
+
 def _data_cell(row: TableRow) -> str:
     if row.data is None:
-        return _NOTHING
+        return NOTHING
     if row.data.score_mean is None:
         return f"{row.data.return_mean:.0f}‡"
     return f"{row.data.score_mean:.1f}"
@@ -116,7 +137,7 @@ def _data_cell(row: TableRow) -> str:
 def _count(row: TableRow) -> str:
     """Models x rollouts behind a mean; several where the methods differ."""
     counts = {_product(row.ours[method]) for method in OUR_METHODS if method in row.ours}
-    return ", ".join(sorted(counts)) or _NOTHING
+    return ", ".join(sorted(counts)) or NOTHING
 
 
 def _product(summary: Summary) -> str:
