@@ -40,7 +40,7 @@ class Constant:
         self.masks: list[list[bool]] = []
         self.told: list[tuple[list[float], list[float]]] = []
 
-    def reset(self) -> None:
+    def reset(self, goals=None) -> None:
         self.masks, self.told = [], []
 
     def act(self, observations, active):

@@ -17,6 +17,7 @@ VARIANTS = {
         "stop_token": True,
     },
     "factored": {"output": "per_dimension", "position": "factored"},
+    "goal": {"goal": True},
 }
 
 

@@ -54,13 +54,16 @@ def test_a_batch_equals_its_episodes_alone(objective, variant):
         np.testing.assert_allclose(actions[:, 0], together[:, b], atol=1e-6)
 
 
-@pytest.mark.parametrize("objective", ["return", "likelihood"])
+@pytest.mark.parametrize("objective", ["return", "likelihood", "goal"])
 def test_engines_act_alike(objective):
-    model = random_model()
+    model = random_model("goal" if objective == "goal" else "paper")
+    settings = SETTINGS | {"objective": objective}
+    if objective == "goal":
+        settings |= {"goal": np.random.default_rng(1).normal(size=(2, 3)), "horizon": 7}
     observations, rewards = episodes(6, 2)
     actions = [
         run(
-            Controller(model, objective=objective, engine=engine(model.network), **SETTINGS),
+            Controller(model, engine=engine(model.network), **settings),
             observations,
             rewards,
         )
@@ -141,7 +144,7 @@ def test_a_block_of_one_transition_plans_one():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"objective": "fame"}, "expected return or likelihood"),
+        ({"objective": "fame"}, "expected return, likelihood, goal"),
         ({"beam_with": 3}, "beam_with"),
         ({"action_decode": "median"}, "expected best or mean"),
     ],
@@ -159,3 +162,31 @@ def test_wrong_observations_are_errors():
         controller.act(np.array([0.0, np.nan, 0.0]))
     with pytest.raises(TTOError, match="expected a call of act"):
         controller.observe(np.zeros(2), 0.0)
+
+
+def test_sequences_begin_with_the_goal():
+    model = random_model("goal")
+    goals = np.random.default_rng(1).normal(size=(2, 3))
+    engine = Recording(model.network)
+    controller = Controller(model, objective="goal", goal=goals, engine=engine, **SETTINGS)
+    observations, rewards = episodes(3, 2)
+    run(controller, observations, rewards)
+    for step, contexts in enumerate(engine.contexts):
+        np.testing.assert_array_equal(contexts[:, :3], model.discretizer.encode(goals))
+        assert not contexts[:, 3:7].any()
+        assert contexts.shape[1] == 7 * (1 + min(step, 2)) + 3
+        now = model.discretizer.encode(observations[step])
+        np.testing.assert_array_equal(contexts[:, -3:], now)
+    controller.reset(goals[::-1])
+    controller.act(observations[0])
+    np.testing.assert_array_equal(engine.contexts[-1][:, :3], model.discretizer.encode(goals[::-1]))
+
+
+def test_a_goal_needs_a_model_of_goals():
+    with pytest.raises(TTOError, match="got goal and no such"):
+        Controller(random_model(), objective="goal")
+    with pytest.raises(TTOError, match="got return and one such"):
+        Controller(random_model("goal"), objective="return")
+    controller = Controller(random_model("goal"), objective="goal")
+    with pytest.raises(TTOError, match="expected a goal, got none"):
+        controller.act(np.zeros((1, 3)))

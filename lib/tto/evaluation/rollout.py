@@ -22,8 +22,8 @@ from tto.errors import TTOError
 class Policy(Protocol):
     """What `evaluate` needs: actions for a batch of episodes that run in step."""
 
-    def reset(self) -> None:
-        """Forget all episodes; the next `act` begins new ones."""
+    def reset(self, goals: Float[np.ndarray, "B O"] | None = None) -> None:
+        """Forget all episodes; the next `act` begins new ones, with these goals where there are."""
         ...
 
     def act(
@@ -47,6 +47,7 @@ class Rollout:
     terminated: bool  # the environment ended the episode (a fall, a goal)
     truncated: bool  # a time limit ended it
     plan_seconds: Float64[np.ndarray, " T"]  # the batch's `act` call / active episodes
+    goal: Float32[np.ndarray, " O"] | None = None  # the observation to reach, where there is one
 
     @property
     def total_reward(self) -> float:
@@ -111,7 +112,7 @@ def _run_in_step(
     ]
     limits = [max_steps, environments[0].spec and environments[0].spec.max_episode_steps]
     steps = min((limit for limit in limits if limit), default=None)
-    policy.reset()
+    policy.reset(_goals(episodes))
     with tqdm(total=steps, desc=description, unit="step", disable=None) as bar:
         while any(episode.active for episode in episodes):
             active = np.array([episode.active for episode in episodes])
@@ -129,6 +130,11 @@ def _run_in_step(
                 mean = np.mean([sum(episode.rewards) for episode in episodes])
                 bar.set_postfix(active=int(active.sum()), mean_return=f"{mean:.0f}")
     return [episode.rollout() for episode in episodes]
+
+
+def _goals(episodes: Sequence["_Recorder"]) -> np.ndarray | None:
+    goals = [episode.goal for episode in episodes if episode.goal is not None]
+    return np.stack(goals) if goals else None
 
 
 def _checked_actions(
@@ -161,7 +167,8 @@ class _Recorder:
 
     def __init__(self, environment: gymnasium.Env, seed: int) -> None:
         self.environment = environment
-        observation, _ = environment.reset(seed=seed)
+        observation, info = environment.reset(seed=seed)
+        self.goal = np.asarray(info["goal"], dtype=np.float32) if "goal" in info else None
         self.observations = [np.asarray(observation, dtype=np.float32)]
         self.actions: list[np.ndarray] = []
         self.rewards: list[float] = []
@@ -197,4 +204,5 @@ class _Recorder:
             terminated=self.terminated,
             truncated=self.truncated,
             plan_seconds=np.array(self.plan_seconds, dtype=np.float64),
+            goal=self.goal,
         )

@@ -43,6 +43,8 @@ def write_rollout(
         file["actions"] = rollout.actions
         file["rewards"] = rollout.rewards
         file["plan_seconds"] = rollout.plan_seconds
+        if rollout.goal is not None:
+            file["goal"] = rollout.goal
 
 
 def write_rollouts(
@@ -93,6 +95,7 @@ def read_rollout(path: str | os.PathLike[str]) -> tuple[Rollout, dict[str, Any]]
                 terminated=bool(file.attrs["terminated"]),
                 truncated=bool(file.attrs["truncated"]),
                 plan_seconds=_array(file, "plan_seconds"),
+                goal=_array(file, "goal") if "goal" in file else None,
             )
     except (OSError, KeyError) as error:
         reason = " ".join(str(error).split())

@@ -113,7 +113,7 @@ class BehaviorCloningPolicy:
     def __init__(self, network: Perceptron) -> None:
         self.network = network
 
-    def reset(self) -> None:
+    def reset(self, goals: Float[np.ndarray, "B O"] | None = None) -> None:
         """Nothing to forget."""
 
     @torch.inference_mode()

@@ -1,7 +1,7 @@
 """A receding-horizon controller: it plans at each step and takes the first action (section 3.2)."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from tto.planning.engine import Engine
 from tto.planning.fastest import fastest_engine
 from tto.planning.search import Plan, SearchConfig, Window, likelihood_search, return_search
 
-Objective = Literal["return", "likelihood"]
+Objective = Literal["return", "likelihood", "goal"]
 
 
 class Controller:
@@ -26,6 +26,7 @@ class Controller:
         objective: Objective = "return",
         context: int = 5,
         action_decode: Literal["best", "mean"] = "best",
+        goal: Float[np.ndarray, "*B O"] | None = None,
         seed: int | Sequence[int] = 0,
         engine: Engine | None = None,
         **search: object,
@@ -34,11 +35,13 @@ class Controller:
 
         Args:
             objective: "return" plans for the highest return (offline reinforcement learning),
-                "likelihood" for the most probable trajectory (imitation).
+                "likelihood" for the most probable trajectory (imitation), "goal" for the most
+                probable one that ends at the goal.
             context: past transitions fed to the model, fewer where context and horizon together
                 exceed the block. A horizon beyond the block is planned through a sliding window.
             action_decode: "best" acts as the best sequence does, "mean" takes the mean first action
                 of the sequences that the search ends with.
+            goal: the observation to reach, one for all episodes or one each; `reset` sets others.
             seed: of the draws; episode i of a batch uses [seed, i], or the i-th of a sequence.
             engine: what computes logits; the fastest one by default.
             search: fields of `SearchConfig` (beam_width, horizon, ...).
@@ -46,8 +49,16 @@ class Controller:
         Raises:
             TTOError: an unknown setting or value.
         """
-        if objective not in ("return", "likelihood"):
-            raise TTOError(f"objective: expected return or likelihood, got {objective!r}")
+        if objective not in get_args(Objective):
+            raise TTOError(
+                f"objective: expected {', '.join(get_args(Objective))}, got {objective!r}"
+            )
+        if model.config.goal != (objective == "goal"):
+            kind = "one" if model.config.goal else "no"
+            raise TTOError(
+                f"objective: expected goal with a model trained on goals (model.goal) and another "
+                f"without, got {objective} and {kind} such"
+            )
         if action_decode not in ("best", "mean"):
             raise TTOError(f"action_decode: expected best or mean, got {action_decode!r}")
         if model.tokens.mask_token:
@@ -61,22 +72,26 @@ class Controller:
             known = ", ".join(SearchConfig.__dataclass_fields__)
             raise TTOError(f"planning: {error}; known settings are {known}") from error
         block = model.config.block_transitions
-        if block == 1 and self.search.horizon > 1:
+        front = int(model.config.goal)
+        if block == 1 + front and self.search.horizon > 1:
             raise TTOError(
                 f"planning.horizon: expected 1 with a model whose block holds one transition, "
                 f"got {self.search.horizon}; raise model.block_tokens and train again"
             )
         self.model, self.objective, self.action_decode = model, objective, action_decode
-        self.context = max(0, min(context, block - self.search.horizon))
-        self.window = Window(model.config.transition_dim, block)
+        self.context = max(0, min(context, block - front - self.search.horizon))
+        self.window = Window(model.config.transition_dim, block, goal=model.config.goal)
         self.seed, self.engine = seed, engine or fastest_engine(model.network)
         self._centers = torch.as_tensor(
             model.discretizer.centers, dtype=torch.float32, device=model.network.output.device
         )
-        self.reset()
+        self._goals: Integer[np.ndarray, "goals O"] | None = None
+        self.reset(goal)
 
-    def reset(self) -> None:
-        """Forget the episodes so far."""
+    def reset(self, goals: Float[np.ndarray, "*B O"] | None = None) -> None:
+        """Forget the episodes so far, and aim at other goals where there are some."""
+        if goals is not None:
+            self._goals = self.model.discretizer.encode(np.atleast_2d(goals)).astype(np.int64)
         self.step = 0
         self.plan: Plan | None = None
         self._history: Integer[np.ndarray, "B T D"] | None = None
@@ -104,7 +119,8 @@ class Controller:
             self._history = np.empty((len(batch), 0, self.model.config.transition_dim), np.int64)
         tokens = self.model.discretizer.encode(batch).astype(np.int64)
         self._observations = batch
-        contexts = np.hstack([self._history.reshape(len(batch), -1), tokens])[chosen]
+        contexts = np.hstack([self._front(), self._history.reshape(len(batch), -1), tokens])
+        contexts = contexts[chosen]
         actions = np.zeros((len(batch), A))
         if len(chosen):
             self.plan = self._search(torch.from_numpy(contexts), chosen)
@@ -141,7 +157,7 @@ class Controller:
             return np.zeros(len(tokens), dtype=np.int64)
         assert self._history is not None
         past = self._history[:, max(0, self._history.shape[1] - self.context) :]
-        sequence = np.hstack([past.reshape(len(tokens), -1), tokens])
+        sequence = np.hstack([self._front(), past.reshape(len(tokens), -1), tokens])
         device = self._centers.device
         logits = self.model.network(torch.from_numpy(sequence).to(device))[:, -1]
         logits = logits[:, : self.model.config.vocabulary]
@@ -149,11 +165,24 @@ class Controller:
         last = self.model.config.transition_dim - 1
         return self.model.discretizer.encode(expected[:, None], first=last)[:, 0].astype(np.int64)
 
+    def _front(self) -> Integer[np.ndarray, "B front"]:
+        """The goal of each episode in front of all, padded by zeros to a transition, or nothing."""
+        assert self._observations is not None
+        B, D = len(self._observations), self.model.config.transition_dim
+        if not self.model.config.goal:
+            return np.zeros((B, 0), dtype=np.int64)
+        if self._goals is None:
+            raise TTOError(
+                'objective "goal": expected a goal, got none; pass goal= or reset(goals)'
+            )
+        goals = np.broadcast_to(self._goals, (B, self._goals.shape[1]))
+        return np.hstack([goals, np.zeros((B, D - goals.shape[1]), dtype=np.int64)])
+
     def _search(self, contexts: torch.Tensor, episodes: Integer[np.ndarray, " B"]) -> Plan:
         contexts = contexts.to(self._centers.device)
         D, O = self.model.config.transition_dim, self.model.tokens.observation_dim
         search = self.search
-        if self.objective == "likelihood":
+        if self.objective != "return":
             # up to the last planned action: with a horizon of one, exactly behaviour cloning
             tokens = (search.horizon - 1) * D + self.model.tokens.action_dim
             return likelihood_search(

@@ -74,16 +74,19 @@ class Plan:
 class Window:
     """What of a long sequence the model sees: whole transitions, as many as its block holds.
 
-    Before a transition that would not fit, the oldest one leaves; the block is never exceeded.
+    Before a transition that would not fit, the oldest one leaves, but not the goal in front of all;
+    the block is never exceeded.
     """
 
     transition_dim: int
     transitions: int
+    goal: bool = False
 
-    @property
-    def kept(self) -> int:
-        """Tokens that stay when a transition leaves."""
-        return (self.transitions - 1) * self.transition_dim
+    def keep(self, sequences: Int[Tensor, "N L"]) -> Int[Tensor, "N K"]:
+        """What stays of full sequences when a transition leaves."""
+        front = self.goal * self.transition_dim
+        recent = (self.transitions - 1) * self.transition_dim - front
+        return torch.cat([sequences[:, :front], sequences[:, -recent:]], dim=1)
 
     def is_full(self, tokens: int) -> bool:
         """Whether a sequence of `tokens` tokens ends where the next transition does not fit."""
@@ -224,7 +227,7 @@ def _advance(
         engine.select(parents)
         return engine.append(sequences[:, :, -1].flatten())
     past = contexts[:, None].expand(-1, sequences.shape[1], -1)
-    kept = torch.cat([past, sequences], dim=-1).flatten(0, 1)[:, -window.kept :]
+    kept = window.keep(torch.cat([past, sequences], dim=-1).flatten(0, 1))
     return engine.start(kept, length=window.room(kept, left))
 
 
