@@ -44,5 +44,5 @@ clean:
 	touch $@
 
 .venv/test.stamp: .venv/runtime.stamp
-	$(PIP_INSTALL) --editable '.[workflow,test]'
+	$(PIP_INSTALL) --editable '.[workflow,test,port]'
 	touch $@

@@ -1,6 +1,6 @@
 """Three training recipes on the same tokens: held-out loss against processor seconds.
 
-    python benchmarks/recipes.py [--tokens 6e6] [--seeds 0 1 2] [--output docs/figures/recipes]
+    python benchmarks/recipes.py [--tokens 4e6] [--seeds 0 1 2] [--output docs/figures/recipes]
 
 The recipes are the training and model sections of config/paper.yaml (v1), config/official.yaml and
 config/config.yaml (ours), at the demo's layers, heads, width and block. What a recipe does with the
@@ -31,6 +31,7 @@ from matplotlib.figure import Figure
 
 from tto.data.collect import collect, dataset_kind
 from tto.data.episodes import open_dataset, write_dataset
+from tto.model.device import precision_named
 from tto.model.distributed import Group
 from tto.model.run import Run
 from tto.model.training_config import TrainingConfig, training_config
@@ -56,7 +57,8 @@ def settings_of(recipe: str) -> tuple[dict[str, Any], dict[str, Any]]:
         merged[section] |= overlay[section]
     sizes = ("layers", "heads", "width", "block_tokens", "max_transitions")
     model = merged["model"] | {name: base["model"][name] for name in sizes}
-    training = merged["training"] | {"precision": "float32", "held_out_fraction": 0.05}
+    training = merged["training"] | {"held_out_fraction": 0.05}
+    training["precision"] = precision_named("auto", "cpu")  # the same for all
     for name in ("threads", "processes", "overrides"):
         del training[name]
     return model, training
@@ -145,10 +147,8 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
         for recipe in ("official", "ours"):
             run = runs[recipe]
             line[recipe] = run.held_out_loss.iloc[-1]
-            reached = run[run.held_out_loss <= final.held_out_loss]
-            line[f"{recipe} seconds to v1"] = (
-                reached.cpu_seconds.iloc[0] if len(reached) else float("nan")
-            )
+            reached = run.cpu_seconds[run.held_out_loss <= final.held_out_loss]
+            line[f"{recipe} seconds to v1"] = reached.min()
         line["share"] = line["ours seconds to v1"] / final.cpu_seconds
         lines.append(line)
     return pd.DataFrame(lines)
@@ -174,7 +174,7 @@ def draw(rows: pd.DataFrame, output: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compare training recipes.")
-    parser.add_argument("--tokens", type=float, default=6e6)
+    parser.add_argument("--tokens", type=float, default=4e6)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--output", type=Path, default=ROOT / "docs/figures/recipes")
     parser.add_argument("--data", type=Path, default=ROOT / "results/benchmarks/recipes")

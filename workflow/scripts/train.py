@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tto.job import job
-from tto.model.device import device_named
+from tto.model.device import device_named, precision_named
 from tto.model.distributed import launch
 from tto.model.training import train
 from tto.model.training_config import training_config
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 with job(snakemake.log[0]):
     params = snakemake.params
     device = device_named(snakemake.config["device"])
+    training = dict(params.training)
+    training["precision"] = precision_named(training["precision"], device)
     arguments = {
         "token_path": snakemake.input[0],
         "output": str(Path(snakemake.output.weights).parent),
@@ -31,8 +33,8 @@ with job(snakemake.log[0]):
     if processes > 1:
         threads = max(1, snakemake.threads // processes)
         path = Path(params.checkpoints) / "job.json"
-        more = {"training": params.training, "device": device, "threads": threads}
+        more = {"training": training, "device": device, "threads": threads}
         launch(arguments | more, path, processes=processes)
     else:
         torch.set_num_threads(snakemake.threads)
-        train(**arguments, training=training_config(params.training), device=device)
+        train(**arguments, training=training_config(training), device=device)
