@@ -1,0 +1,77 @@
+"""What the whole paper costs, from a machine's measured rates.
+
+    python benchmarks/scaling.py [--training 6100] [--plans 1.76 3.93] [--workers 2]
+
+Tokens are counted from config/paper.yaml or config/official.yaml and D4RL's transitions; rates are
+those of benchmarks/training.py (tokens a second of one worker, a core or a GPU) and
+benchmarks/planning.py (seconds of one plan: hopper's 16 tokens a transition, and the 25 of the
+others). Models and plans of different models are independent: they run in waves, one a worker.
+"""
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+TRANSITION_DIM = {"hopper": 16, "halfcheetah": 25, "walker2d": 25}
+# D4RL v2 (Fu et al. 2020)
+TRANSITIONS = {"medium": 1_000_000, "medium-expert": 2_000_000}
+REPLAY = {"hopper": 402_000, "halfcheetah": 202_000, "walker2d": 302_000}
+STEPS = 1000  # of an episode, at most
+
+
+def merged(name: str) -> dict[str, Any]:
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    overlay = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
+    for key, value in overlay.items():
+        config[key] = config[key] | value if isinstance(value, dict) else value
+    config["datasets"] = overlay["datasets"]
+    return config
+
+
+def model_tokens(config: dict[str, Any], dataset: str) -> float:
+    """Tokens that one model of a dataset is trained on."""
+    robot, kind = dataset.removesuffix("-v2").split("-", 1)
+    D = TRANSITION_DIM[robot]
+    rows = TRANSITIONS.get(kind) or REPLAY[robot]
+    training = config["training"] | config["training"]["overrides"].get(dataset, {})
+    if training["epoch"] == "tokens":
+        return training["epochs"] * rows * D
+    window = min(config["model"]["block_tokens"] // D, config["model"]["max_transitions"] or rows)
+    return max(1, int(1e6 / rows * training["epochs"])) * rows * window * D
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Cost of the whole paper.")
+    parser.add_argument("--config", choices=["paper", "official"], default="paper")
+    parser.add_argument("--training", type=float, default=6100.0, help="tokens/s of a worker")
+    parser.add_argument(
+        "--plans", type=float, nargs=2, default=[1.76, 3.93], help="seconds: hopper, the others"
+    )
+    parser.add_argument("--workers", type=int, nargs="+", default=[2])
+    arguments = parser.parse_args()
+    config = merged(arguments.config)
+    seeds, rollouts = len(config["seeds"]), config["rollouts"]
+    tokens = {name: model_tokens(config, name) for name in config["datasets"]}
+    hours = [tokens[name] / arguments.training / 3600 for name in tokens for _ in range(seeds)]
+    hopper = sum(name.startswith("hopper") for name in tokens)
+    shares = (hopper, len(tokens) - hopper)
+    plans = sum(n * s for n, s in zip(shares, arguments.plans, strict=True))
+    planning = plans * seeds * rollouts * STEPS / 3600
+    total = seeds * sum(tokens.values())
+    print(f"{len(hours)} models, {total:.3g} tokens; the longest takes {max(hours):.1f} h")
+    print(f"training {sum(hours):.0f} worker hours, planning {planning:.0f} worker hours")
+    for workers in arguments.workers:
+        ideal = max(max(hours), sum(hours) / workers)
+        waves = math.ceil(len(hours) / workers)
+        print(
+            f"{workers:4d} workers: training {ideal:.1f} h at best ({waves} waves), "
+            f"planning {planning / min(workers, len(hours)):.1f} h"
+        )
+
+
+if __name__ == "__main__":
+    main()
