@@ -1,0 +1,189 @@
+"""Ablations: return against one setting that was varied, all others kept."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from tto.errors import TTOError
+from tto.report.dataset_statistics import DatasetStatistics
+from tto.report.interval_plot import draw_estimates, set_numeric_axis
+from tto.report.statistics import Estimate, estimate, values_by_seed
+from tto.report.style import PAGE_WIDTH, SEQUENCE, paper_style, save_figure
+
+COLUMNS = ("sweep", "value", "dataset", "seed", "rollout", "return", "score")
+_MARKERS = "os^DvPX"
+_LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
+_HATCHES = ("", "////", "....", "xxx")  # tell bars apart in grey
+_LEVEL_LABEL = "mean of the data"
+_SWITCH = {"true": "on", "false": "off"}
+
+Series = dict[str, dict[float | str, Estimate]]  # by dataset and swept value
+
+
+def read_sweep(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read one sweep's rows, one for each value and rollout, and check them; `value` stays text.
+
+    Raises:
+        TTOError: other columns, more than one sweep, two rows of one rollout, or an empty cell
+            outside `score`.
+    """
+    name = os.fspath(path)
+    kept = {"keep_default_na": False, "na_values": {name: [""] for name in COLUMNS}}
+    try:
+        rows = pd.read_csv(path, dtype={"sweep": str, "value": str, "dataset": str}, **kept)
+    except (OSError, ValueError) as error:
+        raise TTOError(f"{name}: expected a CSV file of a sweep, got {error}") from error
+    filled = [column for column in COLUMNS if column != "score"]
+    if tuple(rows.columns) != COLUMNS or rows.empty or rows[filled].isna().to_numpy().any():
+        raise TTOError(
+            f"{name}: expected rows with a value in each of {', '.join(filled)}, got {len(rows)} "
+            f"rows of {', '.join(rows.columns)}: evaluate again"
+        )
+    sweeps = sorted(set(rows["sweep"]))
+    if len(sweeps) > 1 or rows.duplicated(["value", "dataset", "seed", "rollout"]).any():
+        raise TTOError(
+            f"{name}: expected one sweep with one row a rollout, got {', '.join(sweeps)}, or two "
+            "rows of one: remove the others"
+        )
+    return rows
+
+
+def sweep_estimates(rows: pd.DataFrame, unit: str, *, seed: int = 0) -> Series:
+    """Mean over all rollouts of a dataset and value, with its interval over seeds.
+
+    Values are numbers where all are; else text, in the order of the rows, with on and off for true
+    and false.
+
+    Args:
+        rows: of `read_sweep`.
+        unit: `score` or `return`.
+        seed: of the resampling.
+    """
+    texts = [str(text) for text in dict.fromkeys(rows["value"])]
+    names: dict[str, float | str] = {}
+    try:
+        names |= {text: float(text) for text in texts}
+    except ValueError:
+        names |= {text: _SWITCH.get(text.lower(), text) for text in texts}
+    groups = {
+        (str(part["dataset"].iloc[0]), str(part["value"].iloc[0])): part
+        for _, part in rows.groupby(["dataset", "value"])
+    }
+    series: Series = {dataset: {} for dataset, _ in groups}
+    for dataset, value in sorted(groups, key=lambda key: (key[0], texts.index(key[1]))):
+        units = list(values_by_seed(groups[dataset, value], unit).values())
+        series[dataset][names[value]] = estimate(units, seed=seed)
+    return series
+
+
+def draw_ablation(
+    rows: pd.DataFrame,
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    statistics: Iterable[DatasetStatistics] = (),
+    label: str | None = None,
+    seed: int = 0,
+    dpi: int = 150,
+) -> None:
+    """Draw one sweep: a line a dataset against a number, or bars for values that are text.
+
+    Scores where every rollout has one, else returns. A thin line is the mean of a dataset's own
+    episodes.
+
+    Args:
+        rows: of `read_sweep`.
+        paths: where to write the figure, in the formats of their suffixes.
+        statistics: of datasets; others than the sweep's are ignored.
+        label: of the horizontal axis; None takes the sweep's name.
+        seed: of the resampling.
+    """
+    unit = "return" if rows["score"].isna().to_numpy().any() else "score"
+    series = sweep_estimates(rows, unit, seed=seed)
+    levels = {
+        row.dataset: row.return_mean if unit == "return" else row.score_mean for row in statistics
+    }
+    numeric = all(isinstance(value, float) for values in series.values() for value in values)
+    with paper_style():
+        figure = Figure(figsize=(0.55 * PAGE_WIDTH, 2.35 + 0.17 * len(series)))
+        axis = figure.subplots()
+        (_draw_lines if numeric else _draw_bars)(axis, series)
+        known = {name: level for name in series if (level := levels.get(name)) is not None}
+        _draw_levels(axis, known, list(series), marked=numeric)
+        axis.set_xlabel(label or str(rows["sweep"].iloc[0]).replace("_", " "))
+        axis.set_ylabel("return" if unit == "return" else "normalised score")
+        found = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+        names = [*series, *([_LEVEL_LABEL] if known else [])]
+        figure.legend(
+            [found[name] for name in names],
+            names,
+            loc="outside upper left",
+            ncols=2 if len(series) > 2 else 1,
+        )
+        save_figure(figure, paths, dpi=dpi)
+
+
+def _draw_lines(axis: Axes, series: Series) -> None:
+    for index, (dataset, estimates) in enumerate(series.items()):
+        draw_estimates(
+            axis,
+            {float(value): found for value, found in estimates.items()},
+            color=SEQUENCE[index % len(SEQUENCE)],
+            marker=_MARKERS[index % len(_MARKERS)],
+            linestyle=_LINES[index % len(_LINES)],
+            label=dataset,
+        )
+    set_numeric_axis(axis, [float(value) for values in series.values() for value in values])
+
+
+def _draw_levels(
+    axis: Axes, levels: Mapping[str, float], datasets: Sequence[str], *, marked: bool
+) -> None:
+    """The mean of each dataset's own episodes, with its marker at the right end if `marked`."""
+    for dataset, level in levels.items():
+        index = datasets.index(dataset) % len(SEQUENCE)
+        line = axis.axhline(level, color=SEQUENCE[index], linewidth=0.9, linestyle=(0, (1, 1.5)))
+        line.set_path_effects([withStroke(linewidth=2.2, foreground="white")])
+        if marked:
+            axis.plot(
+                [1.0],
+                [level],
+                marker=_MARKERS[index],
+                color=SEQUENCE[index],
+                markersize=3.5,
+                transform=axis.get_yaxis_transform(),
+                clip_on=False,
+            )
+    if levels:
+        axis.plot([], [], color="black", linewidth=0.9, linestyle=(0, (1, 1.5)), label=_LEVEL_LABEL)
+
+
+def _draw_bars(axis: Axes, series: Series) -> None:
+    """A group a value, a bar a dataset."""
+    values = list(dict.fromkeys(value for estimates in series.values() for value in estimates))
+    width = 0.8 / len(series)
+    for index, (dataset, estimates) in enumerate(series.items()):
+        places = [values.index(value) + (index + 0.5) * width - 0.4 for value in estimates]
+        heights = [found.value for found in estimates.values()]
+        color = SEQUENCE[index % len(SEQUENCE)]
+        hatch = _HATCHES[index % len(_HATCHES)]
+        axis.bar(
+            places,
+            heights,
+            width=0.92 * width,
+            color=color,
+            edgecolor="white",
+            linewidth=0,
+            hatch=hatch,
+            label=dataset,
+        )
+        for place, (_, low, high) in zip(places, estimates.values(), strict=True):
+            if low is not None and high is not None:
+                bar = axis.vlines(place, low, high, color="black", linewidth=0.9)
+                bar.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
+    axis.axhline(0, color="black", linewidth=0.6)
+    axis.set_xticks(range(len(values)), [str(value) for value in values])
+    axis.tick_params(axis="x", length=0)

@@ -1,0 +1,14 @@
+"""Rule ablation: the episodes of one sweep to one figure."""
+
+from tto.job import job
+from tto.report.ablations import draw_ablation, read_sweep
+from tto.report.dataset_statistics import read_statistics
+
+with job(snakemake.log[0]):
+    draw_ablation(
+        read_sweep(snakemake.input.sweep),
+        list(snakemake.output),
+        statistics=read_statistics(snakemake.input.statistics),
+        label=snakemake.params.label,
+        dpi=snakemake.params.report["dpi"],
+    )
