@@ -14,14 +14,14 @@ from tto.report.goal_reaching import (
 from tto.report.statistics import success_rate
 
 ROWS = [
-    ("goal", 0, True, 1.2, 40, 1.0),
-    ("goal", 1, True, 0.9, 30, 0.5),
-    ("goal", 2, False, 2.0, 100, 1.0),
-    ("goal", 3, True, 0.8, 20, 0.4),
-    ("collector", 3, False, 3.0, 100, 0.4),
-    ("collector", 2, True, 1.1, 35, 1.0),
-    ("collector", 1, True, 0.6, 20, 0.5),
-    ("collector", 0, True, 1.0, 30, 1.0),
+    ("goal", 0, 1, 1.2, 40, 1.0),
+    ("goal", 1, 1, 0.9, 30, 0.5),
+    ("goal", 2, 0, 2.0, 100, 1.0),
+    ("goal", 3, 1, 0.8, 20, 0.4),
+    ("collector", 3, 0, 3.0, 100, 0.4),
+    ("collector", 2, 1, 1.1, 35, 1.0),
+    ("collector", 1, 1, 0.6, 20, 0.5),
+    ("collector", 0, 1, 1.0, 30, 1.0),
 ]
 
 
@@ -47,7 +47,7 @@ def test_ratios_by_hand(tmp_path):
 def test_total_ratio_equals_a_loop_over_draws(tmp_path):
     generator = np.random.default_rng(0)
     rows = [
-        (method, pair, True, length, 10, 1.0)
+        (method, pair, 1, length, 10, 1.0)
         for method in ("goal", "collector")
         for pair, length in enumerate(generator.uniform(0.5, 2.0, 30))
     ]
@@ -75,7 +75,7 @@ def test_table(tmp_path):
 
 
 def test_nothing_reached(tmp_path):
-    rows = [("goal", 0, False, 1.0, 100, 1.0), ("collector", 0, True, 1.0, 30, 1.0)]
+    rows = [("goal", 0, 0, 1.0, 100, 1.0), ("collector", 0, 1, 1.0, 30, 1.0)]
     ours, theirs = goal_reaching_rows(read_goal_reaching(stored(tmp_path, rows)))
     assert (ours.to_collector, ours.to_shortest, ours.path_length) == (None, None, None)
     assert theirs.to_shortest == (1.0, None, None)
@@ -90,10 +90,10 @@ def test_nothing_reached(tmp_path):
         ([], "got 0 rows"),
         ([*ROWS, ROWS[0]], "two of one"),
         (ROWS[:-1], "same pairs"),
-        ([("expert", 0, True, 1.0, 3, 1.0)], "got expert"),
-        ([("goal", 0, True, 0.0, 3, 1.0)], "above 0"),
-        ([("goal", 0, "yes", 1.0, 3, 1.0)], "True or False"),
-        ([("goal", 0, True, None, 3, 1.0)], "a value in each"),
+        ([("expert", 0, 1, 1.0, 3, 1.0)], "got expert"),
+        ([("goal", 0, 1, 0.0, 3, 1.0)], "above 0"),
+        ([("goal", 0, "yes", 1.0, 3, 1.0)], "0 or 1"),
+        ([("goal", 0, 1, None, 3, 1.0)], "a value in each"),
     ],
 )
 def test_bad_files(tmp_path, rows, message):

@@ -26,7 +26,8 @@ _NOTES = (
     "start and goal. Path lengths and steps are means over pairs that the method itself reached.",
     "Path / collector: mean of the ratio of path lengths over pairs that both reached; total: "
     "ratio of their summed lengths, which short ways hardly sway. Path / shortest: to the shortest "
-    "way around the walls. Intervals: 95 %, percentile bootstrap over pairs.",
+    "way through the doors' centres to the goal's. Intervals: 95 %, percentile bootstrap over "
+    "pairs, which says nothing about other models.",
 )
 
 
@@ -58,8 +59,8 @@ class GoalReachingRow:
 def read_goal_reaching(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read `goal_reaching.csv`, one row for each method and pair, and check it.
 
-    `success` is true or false, `path_length` that of the way that was gone and `straight` of the
-    shortest way around the walls, both in units of the world's side; `steps` in transitions.
+    `success` is 0 or 1, `path_length` that of the way that was gone and `straight` of the shortest
+    way through the doors, both in units of the world's side; `steps` in transitions.
 
     Raises:
         TTOError: missing columns, an empty cell, a length <= 0, two rows of one method and pair, an
@@ -75,8 +76,8 @@ def read_goal_reaching(path: str | os.PathLike[str]) -> pd.DataFrame:
             f"{name}: expected rows with a value in each of {', '.join(COLUMNS)}, got "
             f"{len(results)} rows of {', '.join(results.columns)}: evaluate again"
         )
-    if results["success"].dtype != bool:
-        raise TTOError(f"{name}: expected success as True or False, got others: evaluate again")
+    if not results["success"].isin([0, 1]).to_numpy().all():
+        raise TTOError(f"{name}: expected success as 0 or 1, got others: evaluate again")
     if not (results[["path_length", "straight"]].to_numpy(dtype=float) > 0).all():
         raise TTOError(f"{name}: expected path lengths above 0, got others: evaluate again")
     unknown = sorted(set(results["method"]) - set(METHODS))
