@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_world import VARIANTS, random_contexts, random_model
+from small_world import random_contexts, random_model
 
 from tto.errors import TTOError
 from tto.model.transformer import TrajectoryTransformer
@@ -42,7 +42,7 @@ def odd_network(variant: str, *, width: int, heads: int) -> TrajectoryTransforme
 
 
 def largest_difference(network: TrajectoryTransformer, engine: NativeEngine, past: int) -> float:
-    """Of log-probabilities, while 3 rows become up to 90, which draw and append at random."""
+    """Of log-probabilities, while 3 rows become up to 40, which draw and append at random."""
     slow = UncachedEngine(network)
     contexts = random_contexts(random_model(), 3, past=past)
     generator = torch.Generator().manual_seed(past)
@@ -52,7 +52,7 @@ def largest_difference(network: TrajectoryTransformer, engine: NativeEngine, pas
     while room > len(RULES):
         slow_log_probs, log_probs = (x.log_softmax(dim=-1) for x in logits)
         worst = max(worst, float((log_probs - slow_log_probs).abs().max()))
-        parents = torch.randint(rows, (rows := min(90, rows * 5),), generator=generator)
+        parents = torch.randint(rows, (rows := min(40, rows * 5),), generator=generator)
         uniforms = torch.rand(rows, len(RULES), generator=generator)
         for each in (slow, engine):
             each.select(parents)
@@ -72,8 +72,8 @@ def largest_difference(network: TrajectoryTransformer, engine: NativeEngine, pas
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize(("width", "heads"), [(12, 2), (15, 5), (51, 3), (66, 1)])
+@pytest.mark.parametrize("variant", ["paper", "official", "factored"])
+@pytest.mark.parametrize(("width", "heads"), [(15, 5), (51, 3), (66, 1)])
 def test_every_target_equals_the_plain_engine(variant, width, heads, target):
     network = odd_network(variant, width=width, heads=heads)
     for past, threads in ((0, 1), (3, 2)):
@@ -162,7 +162,8 @@ def test_a_compiler_that_fails_is_named(monkeypatch, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
 def test_sanitizers_find_nothing(sanitizers, tmp_path):
-    flags = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-O1", "-g1", "-pthread"]
+    level = "-O1" if sanitizers == "thread" else "-O0"  # the faster to compile and run together
+    flags = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", level, "-g1", "-pthread"]
     language = ["-std=c++17", "-fno-strict-aliasing", f"-I{native_build.SOURCES}"]
     source = Path(__file__).with_name("native_check.cpp")
     compiler = native_build.compiler()

@@ -71,3 +71,14 @@ def check_length(network: TrajectoryTransformer, context: int, length: int) -> N
             f"planning: expected context and plan within {network.config.block_size} tokens, "
             f"got {context} and {length}; shorten planning.context or planning.horizon"
         )
+
+
+@torch.no_grad()
+def position_vectors(network: TrajectoryTransformer) -> Float[Tensor, "L C"]:
+    """The vector that is added at each position of the block."""
+    config = network.config
+    positions = torch.arange(config.block_size, device=network.output.device)
+    if network.dimension_embedding is None:
+        return network.position_embedding(positions)
+    D = config.transition_dim
+    return network.position_embedding(positions // D) + network.dimension_embedding(positions % D)

@@ -7,6 +7,7 @@ from tto.planning.cached import CachedEngine
 from tto.planning.engine import Engine
 from tto.planning.native import NativeEngine, Precision
 from tto.planning.native_build import NativeUnavailable
+from tto.planning.static import StaticEngine
 
 LOGGER = logging.getLogger(__name__)
 
@@ -17,13 +18,18 @@ def fastest_engine(
     precision: Precision = "float32",
     threads: int | None = None,
 ) -> Engine:
-    """The native engine on a processor, else (or where it does not compile) the cached one.
+    """The native engine on a processor, graphs on CUDA devices, else the cached engine.
+
+    The cached one serves also where the native one does not compile.
 
     Args:
-        precision: of the native engine; the cached one computes as the network does.
+        precision: of the first two; the cached engine computes as the network does.
         threads: of the native engine; by default as many as PyTorch uses.
     """
-    if network.output.device.type != "cpu":
+    device = network.output.device.type
+    if device == "cuda":
+        return StaticEngine(network, precision=precision)
+    if device != "cpu":
         return CachedEngine(network)
     try:
         return NativeEngine(network, precision=precision, threads=threads)

@@ -17,7 +17,7 @@ from torch import Tensor
 from tto.errors import TTOError
 from tto.model.transformer import TrajectoryTransformer
 from tto.planning.draw import Drawn, Rule
-from tto.planning.engine import check_length
+from tto.planning.engine import check_length, position_vectors
 from tto.planning.native_build import native_library
 
 Precision = Literal["float32", "bfloat16"]
@@ -172,7 +172,7 @@ def _sizes(network: TrajectoryTransformer, precision: Precision, threads: int) -
 
 def _arrays(network: TrajectoryTransformer) -> list[Float[Tensor, "..."]]:
     """The weights in the order of native/model.h."""
-    arrays: list[Tensor] = [network.token_embedding.weight, _positions(network)]
+    arrays: list[Tensor] = [network.token_embedding.weight, position_vectors(network)]
     for block in network.blocks:
         for part in ("attention_norm", "attention_in", "attention_out"):
             arrays += [getattr(block, part).weight, getattr(block, part).bias]
@@ -180,17 +180,6 @@ def _arrays(network: TrajectoryTransformer) -> list[Float[Tensor, "..."]]:
             arrays += [getattr(block, part).weight, getattr(block, part).bias]
     arrays += [network.output_norm.weight, network.output_norm.bias, network.output]
     return [array.detach().to("cpu", torch.float32).contiguous() for array in arrays]
-
-
-@torch.no_grad()
-def _positions(network: TrajectoryTransformer) -> Float[Tensor, "L C"]:
-    """The vector that is added at each position of the block."""
-    config = network.config
-    positions = torch.arange(config.block_size, device=network.output.device)
-    if network.dimension_embedding is None:
-        return network.position_embedding(positions)
-    D = config.transition_dim
-    return network.position_embedding(positions // D) + network.dimension_embedding(positions % D)
 
 
 def _pointer(array: Tensor) -> ctypes.c_void_p:

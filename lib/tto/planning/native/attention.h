@@ -24,8 +24,8 @@ class Attention {
             hidden_[p] = p % model.transition_dim == model.transition_dim - 1 ? -1 : 0;
     }
 
-    // One head more than there is, or the same head of many pages would fall on the same few sets of
-    // the caches, whose sizes are powers of two as well.
+    // One head more than there is, or the same head of many pages would fall on the same few sets
+    // of the caches, whose sizes are powers of two as well.
     static size_t page_units(const Model<T>& model) {
         return (size_t(model.layers) * model.heads + 1) * 2 * half(model);
     }

@@ -169,7 +169,8 @@ class EngineOf final : public Engine {
         });
     }
 
-    static constexpr int PART = 16;  // rows: fewer reload weights, more push each other's pages out of L2
+    // Rows of a part: fewer reload weights, more push each other's pages out of the L2 cache.
+    static constexpr int PART = 16;
 
     Model<T> model_;
     PagePool pool_;
@@ -200,8 +201,10 @@ using tto::Engine;
 void* tto_create(const tto::Sizes* sizes, tto::Arrays arrays) {
     Engine* engine = nullptr;
     tto::guarded([&] {
-        engine = sizes->bfloat16 ? static_cast<Engine*>(new tto::EngineOf<tto::bf16>(*sizes, arrays))
-                                 : new tto::EngineOf<float>(*sizes, arrays);
+        if (sizes->bfloat16)
+            engine = new tto::EngineOf<tto::bf16>(*sizes, arrays);
+        else
+            engine = new tto::EngineOf<float>(*sizes, arrays);
     });
     return engine;
 }

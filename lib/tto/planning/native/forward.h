@@ -20,8 +20,8 @@ class Forward {
           attended_(size_t(TILE) * model.attended),
           hidden_(size_t(TILE) * model.hidden_pad) {}
 
-    // Keys and values of `rows` go to their pages. Where `last` is set, the logits after the rows at
-    // that position go to `logits` (sequences, logits_pad).
+    // Keys and values of `rows` go to their pages. Where `last` is set, the logits after the rows
+    // at that position go to `logits` (sequences, logits_pad).
     void run(const Sequences& sequences, const Row* rows, int n, int last, float* logits) {
         embed(rows, n);
         attention_.plan(sequences, rows, n);
@@ -31,8 +31,8 @@ class Forward {
             project(block.attention_in, n);
             for (int r = 0; r < n; ++r) {
                 const float* key = &keys_values_[size_t(r) * model_.qkv_pad];
-                Attention<T>::keep(model_, attention_.own_page(r), layer, rows[r].position % PAGE, key,
-                                   key + model_.attended);
+                Attention<T>::keep(model_, attention_.own_page(r), layer, rows[r].position % PAGE,
+                                   key, key + model_.attended);
             }
             attention_.attend(layer, queries_.data(), attended_.data());
             add(attended_.data(), model_.attended, block.attention_out, n);

@@ -84,8 +84,8 @@ class Sequences {
         return stays;
     }
 
-    // Give each row one more token; `batch` are those to run. Rows stand in order of sequences here.
-    // Sequences whose rows part ways branch, each branch with a last page of its own.
+    // Give each row one more token; `batch` are those to run. Rows stand in order of sequences
+    // here. Sequences whose rows part ways branch, each branch with a last page of its own.
     void append(const std::vector<int>& tokens, std::vector<Row>& batch) {
         int level = length / PAGE, slot = length % PAGE, rows = int(of_row.size());
         std::vector<unit*> grown;

@@ -1,7 +1,7 @@
 // Vectors of the width that the target has, and the few functions that a transformer needs on them.
 //
-// Weights, keys and values are stored in units of 4 bytes: one float, or a pair of bfloat16 that are
-// neighbours along the summed dimension. Both are then multiplied by the same loops.
+// Weights, keys and values are stored in units of 4 bytes: one float, or a pair of bfloat16 that
+// are neighbours along the summed dimension. Both are then multiplied by the same loops.
 #pragma once
 
 #include <cmath>
@@ -153,7 +153,9 @@ inline vf gelu(vf x, float) {
 // The same to 7e-5 of x, less than bfloat16 resolves: Phi(x) - 1/2 as x times a polynomial of x^2,
 // least maximal error on [-3.8, 3.8].
 constexpr float GELU_LIMIT = 3.8f;
-constexpr float GELU[] = {3.665575993e-08f, -2.272376156e-06f, 6.068341039e-05f, -9.315369193e-04f, 9.316595971e-03f, -6.571972688e-02f, 3.986767194e-01f};
+constexpr float GELU[] = {3.665575993e-08f,  -2.272376156e-06f, 6.068341039e-05f,
+                          -9.315369193e-04f, 9.316595971e-03f,  -6.571972688e-02f,
+                          3.986767194e-01f};
 inline vf gelu(vf x, bf16) {
     vf z = minimum(maximum(x, splat(-GELU_LIMIT)), splat(GELU_LIMIT));
     vf s = z * z;
