@@ -1,6 +1,9 @@
 """A receding-horizon controller: it plans at each step and takes the first action (section 3.2)."""
 
+import copy
+import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,9 +12,12 @@ from jaxtyping import Bool, Float, Integer
 
 from tto.errors import TTOError
 from tto.model.trained import TrainedModel
+from tto.planning.budget import largest_within, milliseconds
 from tto.planning.engine import Engine
 from tto.planning.fastest import fastest_engine
 from tto.planning.search import Plan, SearchConfig, Window, likelihood_search, return_search
+
+LOGGER = logging.getLogger(__name__)
 
 Objective = Literal["return", "likelihood", "goal"]
 
@@ -29,9 +35,10 @@ class Controller:
         goal: Float[np.ndarray, "*B O"] | None = None,
         seed: int | Sequence[int] = 0,
         engine: Engine | None = None,
+        budget_ms: float | None = None,
         **search: object,
     ) -> None:
-        """Set up planning; nothing is computed yet.
+        """Set up planning; nothing is computed yet, but for a budget.
 
         Args:
             objective: "return" plans for the highest return (offline reinforcement learning),
@@ -44,6 +51,9 @@ class Controller:
             goal: the observation to reach, one for all episodes or one each; `reset` sets others.
             seed: of the draws; episode i of a batch uses [seed, i], or the i-th of a sequence.
             engine: what computes logits; the fastest one by default.
+            budget_ms: time for one step of one episode, in place of beam_width and horizon: the
+                largest that fit are found by timing plans (see `tto.planning.budget`), and stand
+                in `self.search`.
             search: fields of `SearchConfig` (beam_width, horizon, ...).
 
         Raises:
@@ -71,8 +81,14 @@ class Controller:
         except TypeError as error:
             known = ", ".join(SearchConfig.__dataclass_fields__)
             raise TTOError(f"planning: {error}; known settings are {known}") from error
+        if budget_ms is not None and {"beam_width", "horizon"} & search.keys():
+            raise TTOError(
+                "planning: expected budget_ms, or beam_width and horizon, got both; drop one"
+            )
         block = model.config.block_transitions
         front = int(model.config.goal)
+        if budget_ms is not None:
+            self.search = replace(self.search, horizon=1)
         if block == 1 + front and self.search.horizon > 1:
             raise TTOError(
                 f"planning.horizon: expected 1 with a model whose block holds one transition, "
@@ -87,6 +103,8 @@ class Controller:
         )
         self._goals: Integer[np.ndarray, "goals O"] | None = None
         self.reset(goal)
+        if budget_ms is not None:
+            self._fill(budget_ms, longest=block - front - self.context)
 
     def reset(self, goals: Float[np.ndarray, "*B O"] | None = None) -> None:
         """Forget the episodes so far, and aim at other goals where there are some."""
@@ -204,6 +222,32 @@ class Controller:
             to_go_includes_reward=self.model.tokens.to_go_includes_reward,
             window=self.window,
             uniforms=torch.from_numpy(uniforms).to(self._centers.device),
+        )
+
+    def _fill(self, budget_ms: float, *, longest: int) -> None:
+        """Choose beam width and horizon; the context that was asked for stays whole."""
+
+        def measure(beam_width: int, horizon: int) -> float:
+            trial = copy.copy(self)
+            trial.search = replace(self.search, beam_width=beam_width, horizon=horizon)
+            D, O = self.model.config.transition_dim, self.model.tokens.observation_dim
+            middle = self.model.discretizer.centers.mean(axis=1)
+            trial.reset(middle[:O] if self.model.config.goal else None)
+            trial._history = np.zeros((1, self.context, D), dtype=np.int64)
+
+            def step() -> None:
+                trial.observe(trial.act(middle[:O]), middle[-2])
+
+            return milliseconds(step)
+
+        choice = largest_within(budget_ms, measure, longest=longest)
+        self.search = replace(self.search, beam_width=choice.beam_width, horizon=choice.horizon)
+        LOGGER.info(
+            "planning within %g ms: beam width %d, horizon %d, %.3g ms a step",
+            budget_ms,
+            choice.beam_width,
+            choice.horizon,
+            choice.milliseconds,
         )
 
     def _rng(self, episode: int) -> np.random.Generator:
