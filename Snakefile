@@ -1,5 +1,5 @@
 # Trajectory Transformers, from datasets to the paper's tables and figures.
-# Targets: all (default), offline_rl, report. Settings: config/README.md.
+# Targets: all (default), offline_rl, imitation, goal_reaching, report. Settings: config/README.md.
 
 from snakemake.utils import min_version
 
@@ -24,6 +24,8 @@ include: "workflow/rules/report.smk"
 localrules:
     all,
     offline_rl,
+    imitation,
+    goal_reaching,
     config,
     report,
 
@@ -31,5 +33,5 @@ localrules:
 rule all:
     default_target: True
     input:
-        rules.offline_rl.input,
+        f"{RESULTS}/rollouts.csv",
         rules.report.output,

@@ -55,7 +55,7 @@ def test_the_demo_is_planned(tmp_path: Path):
     run = snakemake(tmp_path, "--dry-run")
     assert run.returncode == 0, run.stdout
     jobs = planned(run.stdout)
-    assert (jobs["collect"], jobs["tokenize"], jobs["train"], jobs["plan"]) == (1, 1, 2, 2)
+    assert (jobs["collect"], jobs["tokenize"], jobs["train"], jobs["plan"]) == (2, 2, 4, 2)
     assert (jobs["table1"], jobs["figure4"], jobs["report"]) == (1, 1, 1)
 
 
@@ -63,14 +63,16 @@ def test_the_paper_is_nine_datasets_of_five_models_of_three_rollouts(tmp_path: P
     run = snakemake(tmp_path, "--dry-run", "--configfile", "config/paper.yaml")
     assert run.returncode == 0, run.stdout
     jobs = planned(run.stdout)
-    assert (jobs["tokenize"], jobs["train"], jobs["plan"]) == (9, 45, 45)
+    imitation, rooms = 2, 1
+    datasets = 9 + imitation + rooms
+    assert (jobs["tokenize"], jobs["train"], jobs["plan"]) == (datasets, 5 * datasets, 45)
     paths = set(re.findall(r"results/paper/rollouts/[^,\s]+/tto/[^,\s]+\.h5", run.stdout))
     assert len(paths) == 9 * 5 * 3
     assert "results/paper/rollouts/walker2d-medium-expert-v2/tto/seed4-rollout2.h5" in paths
 
 
 def test_the_official_settings_are_planned(tmp_path: Path):
-    run = snakemake(tmp_path, "--dry-run", "--configfile", "config/official.yaml")
+    run = snakemake(tmp_path, "offline_rl", "--dry-run", "--configfile", "config/official.yaml")
     assert run.returncode == 0, run.stdout
     assert planned(run.stdout)["train"] == 9
 
@@ -127,7 +129,10 @@ def copy(finished: Path, tmp_path: Path) -> Path:
 def test_the_whole_workflow_runs(finished: Path):
     results = finished / "results/tiny"
     rows = (results / "rollouts.csv").read_text().splitlines()
-    assert len(rows) == 1 + 2 * 1 * 2  # methods x seeds x rollouts
+    # methods x seeds x rollouts: offline RL, imitation, pairs of the four rooms
+    assert len(rows) == 1 + 2 * 1 * 2 + 3 * 1 * 2 + 2 * 1 * 4
+    for name in ("imitation", "goal_reaching"):
+        assert (results / f"tables/{name}.md").stat().st_size > 0
     for name in ("tables/table1.csv", "tables/table1.tex", "figures/figure4.pdf", "config.yaml"):
         assert (results / name).stat().st_size > 0
     report = (results / "report.html").read_text()
@@ -153,13 +158,16 @@ def test_a_lost_figure_alone_is_made_again(copy: Path):
 @pytest.mark.slow
 def test_other_planning_settings_rerun_planning_and_what_follows(copy: Path):
     settings = yaml.safe_load(TINY.read_text())
-    settings["planning"]["beam_width"] = 5
+    settings["planning"]["beam_width"] = 5  # of imitation, too; the four rooms have their own
     run = snakemake(copy, "--dry-run", "--configfile", overlay(copy, settings))
     assert planned(run.stdout) == {
         "plan": 1,
-        "collect_rollouts": 1,
+        "imitate": 2,
+        "collect_rollouts": 2,
+        "collect_all_rollouts": 1,
         "table1": 1,
         "figure4": 1,
+        "imitation_table": 1,
         "config": 1,
         "report": 1,
         "all": 1,

@@ -11,6 +11,7 @@ from tto.config import check_config, sorted_keys, with_overrides
 from tto.data.collect import uses_ladder
 from tto.data.d4rl import d4rl_file
 from tto.data.environments import robot_of
+from tto.data.four_rooms import ACTION_NOISE
 from tto.digest import code_digest
 from tto.errors import TTOError
 
@@ -28,17 +29,34 @@ except TTOError as error:
 config.update(sorted_keys(config))
 
 RESULTS = f"results/{config['run']}"
-DATASETS = {name: spec for name, spec in config["datasets"].items() if spec is not None}
+
+
+def present(datasets):
+    """The datasets that no overlay took out."""
+    return {name: spec for name, spec in datasets.items() if spec is not None}
+
+
+# Offline RL has the top level's datasets; other experiments have their own, and their own settings.
+EXPERIMENTS = ("imitation", "goal_reaching")
+OFFLINE = present(config["datasets"])
+IMITATION = present(config["imitation"]["datasets"])
+ROOMS = present(config["goal_reaching"]["datasets"])
+DATASETS = OFFLINE | IMITATION | ROOMS
 DOWNLOADS = "results/downloads/d4rl"  # shared by all runs
 SEEDS = config["seeds"]
 ROLLOUTS = range(config["rollouts"])
-METHODS = ["tto", "bc"]
+PAIRS = range(-(-config["goal_reaching"]["pairs"] // len(SEEDS)))  # of one model
 GPUS = int(config["device"] == "cuda")  # of a training or planning job
 
 
+def one_of(names):
+    """Wildcard constraint: one of some names, or nothing at all."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
 wildcard_constraints:
-    dataset="|".join(map(re.escape, DATASETS)),
-    method="[a-z_]+",
+    dataset=one_of(DATASETS),
+    method="[a-z0-9_]+",
     seed="[0-9]+",
 
 
@@ -48,9 +66,8 @@ def stage_code(script):
 
 
 def datasets_from(*sources):
-    """Wildcard constraint: the datasets of some sources, or nothing at all."""
-    names = [name for name, spec in DATASETS.items() if spec["source"] in sources]
-    return "|".join(map(re.escape, names)) or "(?!)"
+    """Wildcard constraint: the datasets of some sources."""
+    return one_of(name for name, spec in DATASETS.items() if spec["source"] in sources)
 
 
 def evaluation_of(wildcards):
@@ -64,10 +81,30 @@ def evaluation_of(wildcards):
     }
 
 
+def experiment_of(wildcards, section):
+    """What the experiment that a dataset belongs to sets differently in a section of the config."""
+    for name in EXPERIMENTS:
+        if wildcards.dataset in config[name]["datasets"]:
+            return config[name][section]
+    return {}
+
+
+def model_of(wildcards):
+    """A param: the model's sizes and variants."""
+    return config["model"] | experiment_of(wildcards, "model")
+
+
 def training_of(wildcards):
     """A param: how models of a dataset are trained; not by how many processes or threads."""
     settings = with_overrides(config["training"], wildcards.dataset)
+    settings |= experiment_of(wildcards, "training")
     return {key: value for key, value in settings.items() if key not in ("processes", "threads")}
+
+
+def planning_of(wildcards):
+    """A param: how models of a dataset plan."""
+    settings = with_overrides(config["planning"], wildcards.dataset)
+    return settings | experiment_of(wildcards, "planning")
 
 
 def dataset_option(key, default=None):

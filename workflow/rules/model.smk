@@ -22,7 +22,7 @@ rule train:
         runtime=24 * 60,
         gpu=GPUS * config["training"]["processes"],
     params:
-        model=config["model"],
+        model=model_of,
         training=training_of,
         # Not an output: Snakemake removes those of a job that dies, and a killed training goes on from here.
         checkpoints=f"{RESULTS}/checkpoints/{{dataset}}/seed{{seed}}",

@@ -20,11 +20,71 @@ rule plan:
         runtime=24 * 60,
         gpu=GPUS,
     params:
-        planning=lambda wildcards: with_overrides(config["planning"], wildcards.dataset),
+        method="tto",
+        planning=planning_of,
         evaluation=evaluation_of,
         code=stage_code("plan.py"),
     script:
         "../scripts/plan.py"
+
+
+use rule plan as imitate with:
+    output:
+        [
+            f"{RESULTS}/rollouts/{{dataset}}/imitation_h{{horizon}}/seed{{seed}}-rollout{j}.h5"
+            for j in ROLLOUTS
+        ],
+    log:
+        f"{RESULTS}/logs/imitate/{{dataset}}-h{{horizon}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/imitate/{{dataset}}-h{{horizon}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(IMITATION),
+        horizon="[0-9]+",
+    params:
+        method=lambda wildcards: f"imitation_h{wildcards.horizon}",
+        planning=lambda wildcards: planning_of(wildcards) | {"horizon": int(wildcards.horizon)},
+        evaluation=evaluation_of,
+        code=stage_code("plan.py"),
+
+
+use rule plan as reach_goals with:
+    output:
+        [f"{RESULTS}/rollouts/{{dataset}}/goal/seed{{seed}}-rollout{j}.h5" for j in PAIRS],
+    log:
+        f"{RESULTS}/logs/reach_goals/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/reach_goals/{{dataset}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(ROOMS),
+    params:
+        method="goal",
+        planning=planning_of,
+        evaluation=evaluation_of,
+        code=stage_code("plan.py"),
+
+
+rule script_goals:
+    output:
+        [f"{RESULTS}/rollouts/{{dataset}}/collector/seed{{seed}}-rollout{j}.h5" for j in PAIRS],
+    log:
+        f"{RESULTS}/logs/script_goals/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/script_goals/{{dataset}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(ROOMS),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        noise=ACTION_NOISE,
+        evaluation=evaluation_of,
+        code=stage_code("script_goals.py"),
+    script:
+        "../scripts/script_goals.py"
 
 
 rule act_behavior_cloning:

@@ -55,8 +55,8 @@ rule dataset_card:
 
 rule table1:
     input:
-        rollouts=f"{RESULTS}/rollouts.csv",
-        statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=DATASETS),
+        rollouts=f"{RESULTS}/rollouts/offline_rl.csv",
+        statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=OFFLINE),
     output:
         csv=f"{RESULTS}/tables/table1.csv",
         markdown=f"{RESULTS}/tables/table1.md",
@@ -85,7 +85,7 @@ rule table1:
 
 rule figure4:
     input:
-        f"{RESULTS}/rollouts.csv",
+        f"{RESULTS}/rollouts/offline_rl.csv",
     output:
         png=report(
             f"{RESULTS}/figures/figure4.png",
@@ -175,13 +175,124 @@ rule dimension_losses:
         "../scripts/dimension_losses.py"
 
 
+rule imitation_table:
+    input:
+        rollouts=f"{RESULTS}/rollouts/imitation.csv",
+        statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=IMITATION),
+    output:
+        csv=f"{RESULTS}/tables/imitation.csv",
+        markdown=f"{RESULTS}/tables/imitation.md",
+        html=report(
+            f"{RESULTS}/tables/imitation.html",
+            caption="../report/imitation.rst",
+            category="Imitation",
+            labels={"result": "Normalised returns", "format": "table"},
+        ),
+        png=report(
+            f"{RESULTS}/figures/imitation.png",
+            caption="../report/imitation.rst",
+            category="Imitation",
+            labels={"result": "Return by predicted length", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/imitation.pdf",
+    log:
+        f"{RESULTS}/logs/imitation_table.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/imitation_table.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        report=config["report"],
+        code=stage_code("imitation.py"),
+    script:
+        "../scripts/imitation.py"
+
+
+rule goal_reaching_table:
+    input:
+        f"{RESULTS}/goal_reaching.csv",
+    output:
+        csv=f"{RESULTS}/tables/goal_reaching.csv",
+        markdown=f"{RESULTS}/tables/goal_reaching.md",
+        html=report(
+            f"{RESULTS}/tables/goal_reaching.html",
+            caption="../report/goal_reaching.rst",
+            category="Goal reaching",
+            labels={"result": "Success and path length", "format": "table"},
+        ),
+    log:
+        f"{RESULTS}/logs/goal_reaching_table.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/goal_reaching_table.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=stage_code("goal_reaching.py"),
+    script:
+        "../scripts/goal_reaching.py"
+
+
+rule figure5:
+    input:
+        f"{RESULTS}/routes.csv",
+    output:
+        png=report(
+            f"{RESULTS}/figures/figure5.png",
+            caption="../report/figure5.rst",
+            category="Goal reaching",
+            labels={"result": "Figure 5", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/figure5.pdf",
+    log:
+        f"{RESULTS}/logs/figure5.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure5.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        report=config["report"],
+        code=stage_code("figure5.py"),
+    script:
+        "../scripts/figure5.py"
+
+
 rule offline_rl:
     input:
         rules.table1.output,
         rules.figure4.output,
         rules.training_curves.output,
         rules.dimension_losses.output,
-        expand(rules.dataset_card.output, dataset=DATASETS),
+        expand(rules.dataset_card.output, dataset=OFFLINE),
+
+
+rule imitation:
+    input:
+        [rules.imitation_table.output, *expand(rules.dataset_card.output, dataset=IMITATION)]
+        if IMITATION
+        else [],
+
+
+rule goal_reaching:
+    input:
+        [
+            rules.goal_reaching_table.output,
+            rules.figure5.output,
+            *expand(rules.dataset_card.output, dataset=ROOMS),
+        ]
+        if ROOMS
+        else [],
 
 
 rule config:
@@ -206,6 +317,8 @@ rule config:
 rule report:
     input:
         rules.offline_rl.input,
+        rules.imitation.input,
+        rules.goal_reaching.input,
         config=f"{RESULTS}/config.yaml",
     output:
         f"{RESULTS}/report.html",

@@ -18,7 +18,7 @@ with job(snakemake.log[0]):
     evaluate_run(
         Controller(model, seed=seed, **snakemake.params.planning),
         snakemake.output,
-        method="tto",
+        method=snakemake.params.method,
         dataset=snakemake.wildcards.dataset,
         seed=seed,
         **snakemake.params.evaluation,

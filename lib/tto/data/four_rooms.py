@@ -13,7 +13,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float32
 
 FOUR_ROOMS = "tto/FourRooms-v0"
 WALL = 0.5  # of both walls, along x and along y
@@ -23,6 +23,7 @@ DOOR_HALF_WIDTH = 0.06
 STEP = 0.03
 STEP_NOISE = 0.003  # standard deviation
 GOAL_RADIUS = 0.03
+ACTION_NOISE = 0.3  # standard deviation of the scripted agent's
 TIME_LIMIT = 100
 PICTURE_SIZE = 320  # pixels
 
@@ -121,23 +122,42 @@ class GoalReacher:
 
     stochastic = True
 
-    def __init__(self, env: gymnasium.Env, noise: float = 0.3) -> None:
+    def __init__(self, env: gymnasium.Env, noise: float = ACTION_NOISE) -> None:
         """Act in `env`, whose goal is read from it."""
         self.world: Any = env.unwrapped
         self.noise = noise
 
     def act(self, observation: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """One action for one observation."""
-        way = next_waypoint(np.asarray(observation, dtype=np.float64), self.world.goal)
-        direction = (way - observation) / STEP
-        direction = direction / max(1.0, float(np.linalg.norm(direction)))
-        action = direction + self.noise * generator.standard_normal(2)
-        return np.clip(action, -1, 1).astype(np.float32)
+        position = np.asarray(observation, dtype=np.float64)
+        return scripted_action(position, self.world.goal, generator, noise=self.noise)
+
+
+def scripted_action(
+    position: Position, goal: Position, generator: np.random.Generator, *, noise: float
+) -> Float32[np.ndarray, "2"]:
+    """A step towards the next waypoint, at full speed until the last one, with Gaussian noise."""
+    direction = (next_waypoint(position, goal) - position) / STEP
+    direction = direction / max(1.0, float(np.linalg.norm(direction)))
+    action = direction + noise * generator.standard_normal(2)
+    return np.clip(action, -1, 1).astype(np.float32)
 
 
 def next_waypoint(position: Position, goal: Position) -> Position:
     """Where to head for: the goal, or a point just behind the next door on the shortest way."""
+    return min(_ways(position, goal), key=lambda way: way[0])[1]
+
+
+def shortest_length(position: Position, goal: Position) -> float:
+    """Length of the shortest way through the doors' centres."""
+    return min(length for length, _ in _ways(position, goal))
+
+
+def _ways(position: Position, goal: Position) -> list[tuple[float, Position]]:
+    """Length and first waypoint of each way that crosses no wall twice."""
     here, there = position > WALL, goal > WALL
+    if (here == there).all():
+        return [(float(_distance(position, goal)), goal)]
     ways = []
     for axis in np.flatnonzero(here != there):
         behind = _door(here, int(axis), beyond=True)
@@ -147,7 +167,7 @@ def next_waypoint(position: Position, goal: Position) -> Position:
         stops = [position, _door(here, int(axis), beyond=False), *rest, goal]
         length = sum(_distance(a, b) for a, b in itertools.pairwise(stops))
         ways.append((float(length), behind))
-    return min(ways, key=lambda way: way[0])[1] if ways else goal
+    return ways
 
 
 def _door(room: Bool[np.ndarray, "2"], axis: int, *, beyond: bool) -> Position:

@@ -1,0 +1,49 @@
+"""Four rooms: the scripted agent as a policy, and tidy rows of what was reached."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tto.data.four_rooms import ACTION_NOISE, FOUR_ROOMS
+from tto.errors import TTOError
+from tto.evaluation.goal_reaching import ScriptedPolicy, write_goal_reaching
+from tto.evaluation.rollout import evaluate
+from tto.evaluation.rollout_file import write_rollouts
+
+
+def test_the_scripted_agent_reaches_every_goal(tmp_path: Path):
+    policy = ScriptedPolicy(noise=ACTION_NOISE, seed=0)
+    seeds = list(range(30))
+    rollouts = evaluate(policy, FOUR_ROOMS, seeds=seeds)
+    paths = [tmp_path / f"{seed}.h5" for seed in seeds]
+    write_rollouts(
+        paths,
+        rollouts,
+        seeds=seeds,
+        dataset="rooms",
+        method="collector",
+        seed=0,
+        env_id=FOUR_ROOMS,
+        source="collect",
+    )
+    table, routes = tmp_path / "table.csv", tmp_path / "routes.csv"
+    write_goal_reaching(paths, table=table, routes=routes, method_of_routes="collector")
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [int(row["pair"]) for row in rows] == seeds
+    assert all(row["success"] == "1" for row in rows)
+    for row, rollout in zip(rows, rollouts, strict=True):
+        steps = rollout.observations[1:] - rollout.observations[:-1]
+        assert float(row["path_length"]) == pytest.approx(
+            sum(float(np.hypot(*step)) for step in steps), abs=1e-4
+        )
+        # through the doors' centres, to within the goal's radius
+        assert float(row["straight"]) < float(row["path_length"]) + 0.15
+    assert len(list(csv.DictReader(routes.read_text().splitlines()))) == sum(len(r.observations) for r in rollouts)
+
+
+def test_a_goal_is_needed(tmp_path: Path):
+    policy = ScriptedPolicy(noise=0.0, seed=0)
+    with pytest.raises(TTOError, match="environment with a goal"):
+        policy.act(np.zeros((1, 2), np.float32), np.array([True]))

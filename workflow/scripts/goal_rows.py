@@ -1,0 +1,12 @@
+"""Rule goal_rows: episodes in the four rooms to tidy rows and routes."""
+
+from tto.evaluation.goal_reaching import write_goal_reaching
+from tto.job import job
+
+with job(snakemake.log[0]):
+    write_goal_reaching(
+        snakemake.input,
+        table=snakemake.output.table,
+        routes=snakemake.output.routes,
+        method_of_routes="goal",
+    )

@@ -1,0 +1,16 @@
+"""Rule script_goals: the collecting agent goes from the same starts to the same goals."""
+
+from tto.evaluation.goal_reaching import ScriptedPolicy
+from tto.evaluation.run import evaluate_run
+from tto.job import job
+
+with job(snakemake.log[0]):
+    seed = int(snakemake.wildcards.seed)
+    evaluate_run(
+        ScriptedPolicy(noise=snakemake.params.noise, seed=seed),
+        snakemake.output,
+        method="collector",
+        dataset=snakemake.wildcards.dataset,
+        seed=seed,
+        **snakemake.params.evaluation,
+    )
