@@ -71,7 +71,7 @@ def run(
             if over:
                 break
             time.sleep(max(0.0, (late + 1) * period_ms - episode.plan_ms[-1]) / 1e3)
-        controller.observe(action, step(action))
+        controller.observe(action, np.array(step(action)))
         held = action
     return episode
 

@@ -9,7 +9,6 @@ install_import_hook(
         "tto.model.loss",
         "tto.model.windows",
         "tto.model.trained",
-        "tto.planning.budget",
         "tto.planning.cached",
         "tto.planning.draw",
         "tto.planning.engine",
