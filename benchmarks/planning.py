@@ -43,6 +43,8 @@ class Setting:
     heads: int = 4
     output: str = "per_dimension"
     window: int | None = None  # transitions; None: context and plan fit
+    context: int = CONTEXT
+    episodes: int = 1
 
     @property
     def D(self) -> int:
@@ -50,7 +52,7 @@ class Setting:
 
     @property
     def transitions(self) -> int:
-        return self.window or CONTEXT + self.horizon
+        return self.window or self.context + self.horizon
 
     def network(self) -> TrajectoryTransformer:
         config = ModelConfig(
@@ -78,7 +80,7 @@ SETTINGS += [
 def passes(setting: Setting) -> Iterator[tuple[int, int, int]]:
     """(rows, tokens new to each row, length) of each forward pass of a search."""
     D, O, B = setting.D, setting.observation_dim, setting.beam
-    length = CONTEXT * D + O
+    length = setting.context * D + O
     yield 1, length, length
     for t in range(setting.horizon):
         for _ in range(O if t else 0):
@@ -123,14 +125,14 @@ def plan(engine: Engine, setting: Setting) -> None:
     generator = torch.Generator().manual_seed(0)
     return_search(
         engine,
-        torch.zeros(1, CONTEXT * D + O, dtype=torch.long),
+        torch.randint(VOCABULARY, (setting.episodes, setting.context * D + O), generator=generator),
         config=search,
         observation_dim=O,
         centers=torch.linspace(-1, 1, VOCABULARY).expand(D, -1),
         discount=0.99,
         to_go_includes_reward=True,
         window=Window(D, setting.transitions),
-        uniforms=torch.rand(1, H, D, setting.beam * EXPANSION, generator=generator),
+        uniforms=torch.rand(setting.episodes, H, D, setting.beam * EXPANSION, generator=generator),
     )
 
 
