@@ -272,8 +272,6 @@ rule offline_rl:
     input:
         rules.table1.output,
         rules.figure4.output,
-        rules.training_curves.output,
-        rules.dimension_losses.output,
         expand(rules.dataset_card.output, dataset=OFFLINE),
 
 
@@ -319,6 +317,8 @@ rule report:
         rules.offline_rl.input,
         rules.imitation.input,
         rules.goal_reaching.input,
+        rules.training_curves.output,
+        rules.dimension_losses.output,
         config=f"{RESULTS}/config.yaml",
     output:
         f"{RESULTS}/report.html",
