@@ -17,6 +17,8 @@ from tto.errors import TTOError
 
 BASE = Path(workflow.basedir)
 # Jobs find the library even in an environment that it is not installed in (--sdm conda).
+# Threads that spin while they wait take the processor from others.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.update(
     PYTHONPATH=os.pathsep.join(filter(None, [str(BASE / "lib"), os.getenv("PYTHONPATH")]))
 )
