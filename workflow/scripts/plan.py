@@ -9,14 +9,17 @@ from tto.job import job
 from tto.model.device import device_named
 from tto.model.trained import load
 from tto.planning.controller import Controller
+from tto.planning.fastest import fastest_engine
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
     model_folder = Path(snakemake.input.weights).parent
     model = load(model_folder, device=device_named(snakemake.config["device"]))
     seed = int(snakemake.wildcards.seed)
+    planning = dict(snakemake.params.planning)
+    engine = fastest_engine(model.network, precision=planning.pop("precision"))
     evaluate_run(
-        Controller(model, seed=seed, **snakemake.params.planning),
+        Controller(model, seed=seed, engine=engine, **planning),
         snakemake.output,
         method=snakemake.params.method,
         dataset=snakemake.wildcards.dataset,
