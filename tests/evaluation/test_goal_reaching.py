@@ -40,7 +40,8 @@ def test_the_scripted_agent_reaches_every_goal(tmp_path: Path):
         )
         # through the doors' centres, to within the goal's radius
         assert float(row["straight"]) < float(row["path_length"]) + 0.15
-    assert len(list(csv.DictReader(routes.read_text().splitlines()))) == sum(len(r.observations) for r in rollouts)
+    steps = list(csv.DictReader(routes.read_text().splitlines()))
+    assert len(steps) == sum(len(rollout.observations) for rollout in rollouts)
 
 
 def test_a_goal_is_needed(tmp_path: Path):
