@@ -135,3 +135,14 @@ def ladder_of(wildcards):
     if not uses_ladder(wildcards.dataset, spec.get("kind")):
         return []
     return f"{config['collect']['actors']}/{robot_of(spec['env'])}/ladder.csv"
+
+
+def rollouts_of(datasets, methods, rollouts):
+    """Files of all episodes of some datasets and methods."""
+    return expand(
+        f"{RESULTS}/rollouts/{{dataset}}/{{method}}/seed{{seed}}-rollout{{rollout}}.h5",
+        dataset=datasets,
+        method=methods,
+        seed=SEEDS,
+        rollout=rollouts,
+    )

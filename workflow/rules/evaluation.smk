@@ -1,17 +1,6 @@
 # Episodes to tidy files of raw rows, from which all tables and figures of control derive.
 
 
-def rollouts_of(datasets, methods, rollouts):
-    """Files of all episodes of some datasets and methods."""
-    return expand(
-        f"{RESULTS}/rollouts/{{dataset}}/{{method}}/seed{{seed}}-rollout{{rollout}}.h5",
-        dataset=datasets,
-        method=methods,
-        seed=SEEDS,
-        rollout=rollouts,
-    )
-
-
 ROLLOUT_FILES = {
     "offline_rl": rollouts_of(OFFLINE, ["tto", "bc"], ROLLOUTS),
     "imitation": rollouts_of(
