@@ -5,10 +5,10 @@
 Random weights, four layers, a context of five transitions and an expansion of two. The least CPU
 and wall seconds of the repeats. The plain engine would take minutes to hours: its time is
 extrapolated, from forward passes of eight rows at three lengths, over all passes of the search
-(`passes`). The roofline counts the multiply-adds that no engine can avoid, where each distinct
-token of a sequence is computed once, over the rate of this core in the plan's own products
-(`--peak`, multiply-adds a second in units of 1e9; 58 float32 and 117 bfloat16 where they were
-measured).
+(`passes`), and so is that of the port in transformers 4.35.2, used in the same way, where it can be
+imported. The roofline counts the multiply-adds that no engine can avoid, where each distinct token
+of a sequence is computed once, over the rate of this core in the plan's own products (`--peak`,
+multiply-adds a second in units of 1e9; 58 float32 and 117 bfloat16 where they were measured).
 """
 
 import argparse
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from port import Port, port_is_here
 
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.planning.cached import CachedEngine
@@ -137,8 +138,8 @@ def plan(engine: Engine, setting: Setting) -> None:
 
 
 @torch.inference_mode()
-def extrapolated(network: TrajectoryTransformer, setting: Setting) -> tuple[float, float]:
-    """CPU and wall seconds of the plain engine, which computes every row from its first token."""
+def extrapolated(network: torch.nn.Module, setting: Setting) -> tuple[float, float]:
+    """CPU and wall seconds of a plain engine, which computes every row from its first token."""
     longest = setting.transitions * setting.D
     lengths = [longest // 3, longest * 2 // 3, longest]
     samples = [torch.zeros(8, length, dtype=torch.long) for length in lengths]
@@ -158,16 +159,19 @@ def main() -> None:
     parser.add_argument("--skip-cached", action="store_true")
     arguments = parser.parse_args()
     print(f"{platform.machine()}, torch {torch.__version__}, native target {best_target()}")
-    columns = ("plain*", "cached", "native", "native bf16")
+    columns = ("port*", "plain*", "cached", "native", "native bf16")
     print("CPU / wall s" + " " * 19 + "threads" + "".join(f"{c:>19s}" for c in columns) + "  floor")
     for setting in (setting for setting in SETTINGS if setting.name in arguments.settings):
         network = setting.network()
         floor = multiply_adds(setting) / arguments.peak / 1e9
         for threads in arguments.threads:
             torch.set_num_threads(threads)
-            cells = [extrapolated(network, setting)]
+            nothing = float("nan"), float("nan")
+            port = Port(network.config).eval() if port_is_here() else None
+            cells = [extrapolated(port, setting) if port else nothing]
+            cells.append(extrapolated(network, setting))
             if arguments.skip_cached:
-                cells.append((float("nan"), float("nan")))
+                cells.append(nothing)
             else:
                 cached = CachedEngine(network)
                 cells.append(seconds(lambda engine=cached, s=setting: plan(engine, s), 1))

@@ -23,7 +23,8 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from port import Port, port_is_here
+from torch import Tensor
 
 from tto.model import transformer
 from tto.model.attention import plain_attention
@@ -106,36 +107,6 @@ def training_config(precision: Precision, **changes: Any) -> TrainingConfig:
     return TrainingConfig(optimizer=optimizer, precision=precision, **settings)
 
 
-class Port(nn.Module):
-    """The port behind our model's interface; its dropout draws from torch's global generator."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        from transformers import (  # type: ignore[import-not-found]
-            TrajectoryTransformerConfig,
-            TrajectoryTransformerModel,
-        )
-
-        sizes = TrajectoryTransformerConfig(
-            vocab_size=config.vocabulary,
-            observation_dim=config.observation_dim,
-            action_dim=config.action_dim,
-            transition_dim=config.transition_dim,
-            block_size=config.block_size,
-            n_layer=config.layers,
-            n_head=config.heads,
-            n_embd=config.width,
-            embd_pdrop=config.dropout,
-            attn_pdrop=config.dropout,
-            resid_pdrop=config.dropout,
-        )
-        self.model = TrajectoryTransformerModel(sizes).train()
-        self.blocks = self.model.blocks  # whose matrices decay
-
-    def forward(self, tokens: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        return self.model(tokens, return_dict=True).logits
-
-
 class PortRun(Run):
     """A run with the port in our model's place."""
 
@@ -155,15 +126,6 @@ def tokens_per_cpu_second(run: Run, tokens: int) -> float:
         run.advance()
         seconds.append(time.process_time() - started)
     return BATCH * tokens / min(seconds[1:])
-
-
-def port_is_here() -> bool:
-    """Whether transformers 4.35.2 can be imported."""
-    try:
-        import transformers  # type: ignore[import-not-found]
-    except ImportError:
-        return False
-    return transformers.__version__ == "4.35.2"
 
 
 def throughput(arguments: argparse.Namespace) -> None:
