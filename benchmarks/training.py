@@ -26,7 +26,7 @@ import torch
 from port import Port, port_is_here
 from torch import Tensor
 
-from tto.model import transformer
+from tto.model import attention, transformer
 from tto.model.attention import plain_attention
 from tto.model.distributed import Group
 from tto.model.optimizers import OptimizerConfig, make_optimizers
@@ -166,24 +166,6 @@ def _bernoulli_dropout(x: Tensor, p: float, generator: torch.Generator | None) -
     return x * torch.empty_like(x).bernoulli_(1 - p, generator=generator).div_(1 - p)
 
 
-def _formula_attention(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    *,
-    mask: Tensor | None = None,
-    p: float = 0.0,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    if p == 0.0 or generator is None:
-        return plain_attention(q, k, v, mask=mask)
-    L = q.shape[2]
-    allowed = torch.ones(L, L, dtype=torch.bool).tril() if mask is None else mask
-    scores = (q @ k.transpose(-2, -1)) / q.shape[-1] ** 0.5
-    weights = scores.masked_fill(~allowed, float("-inf")).softmax(dim=-1)
-    return _bernoulli_dropout(weights, p, generator) @ v
-
-
 def curves(arguments: argparse.Namespace) -> None:
     """Print the losses of the fast and the plain path, seed by seed."""
     torch.set_num_threads(arguments.threads[0])
@@ -193,8 +175,8 @@ def curves(arguments: argparse.Namespace) -> None:
     seconds: dict[str, float] = {"fast": 0.0, "plain": 0.0}
     for path, seed in itertools.product(("fast", "plain"), (0, 1)):
         if path == "plain":
-            transformer.causal_attention = _formula_attention
-            transformer.dropout = _bernoulli_dropout
+            transformer.causal_attention = plain_attention
+            transformer.dropout = attention.dropout = _bernoulli_dropout
         config = dataclasses.replace(
             model_config("official", width=96, tokens=159, dropout=0.1),
             observation_dim=file.attributes.observation_dim,

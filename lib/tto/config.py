@@ -19,11 +19,28 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=_urgency)
     if errors:
         raise TTOError(describe(errors[0]))
+    _check_owners(config)
     for section in ("planning", "training"):
         for name in config[section]["overrides"]:
             if name not in config["datasets"]:
                 hint = _suggestion(name, config["datasets"])
                 raise TTOError(f"config: unknown dataset {name!r} in {section}.overrides{hint}")
+
+
+def _check_owners(config: Mapping[str, Any]) -> None:
+    """A dataset belongs to one experiment, whose settings its models have."""
+    owners: dict[str, str] = {}
+    for section in ("datasets", "imitation.datasets", "goal_reaching.datasets"):
+        datasets: Any = config
+        for key in section.split("."):
+            datasets = datasets[key]
+        for name in (name for name, spec in datasets.items() if spec is not None):
+            if name in owners:
+                raise TTOError(
+                    f"config: dataset {name!r} stands in {owners[name]} and in {section}; give it "
+                    "another name in one of them"
+                )
+            owners[name] = section
 
 
 def describe(error: ValidationError) -> str:

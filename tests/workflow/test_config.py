@@ -60,6 +60,11 @@ def test_shipped_configs_are_valid(path: Path):
             {"training": {"overrides": {"hopper-medium-replay-v2": {"threads": 2}}}},
             "config: training.overrides.hopper-medium-replay-v2.threads cannot be set there",
         ),
+        (
+            {"datasets": {"four-rooms": {"env": "Hopper-v5", "source": "collect"}}},
+            "config: dataset 'four-rooms' stands in datasets and in goal_reaching.datasets; "
+            "give it another name in one of them",
+        ),
         ({"rollouts": 0}, "config: rollouts must be at least 1, not 0"),
         ({"rollouts": "3"}, "config: rollouts must be of type integer, not '3'; write 3"),
         (

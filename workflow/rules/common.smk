@@ -16,9 +16,9 @@ from tto.digest import code_digest
 from tto.errors import TTOError
 
 BASE = Path(workflow.basedir)
-# Jobs find the library even in an environment that it is not installed in (--sdm conda).
 # Threads that spin while they wait take the processor from others.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Jobs find the library even in an environment that it is not installed in (--sdm conda).
 os.environ.update(
     PYTHONPATH=os.pathsep.join(filter(None, [str(BASE / "lib"), os.getenv("PYTHONPATH")]))
 )
@@ -39,10 +39,10 @@ def present(datasets):
 
 
 # Offline RL has the top level's datasets; other experiments have their own, and their own settings.
-EXPERIMENTS = ("imitation", "goal_reaching")
 OFFLINE = present(config["datasets"])
 IMITATION = present(config["imitation"]["datasets"])
 ROOMS = present(config["goal_reaching"]["datasets"])
+EXPERIMENTS = {"imitation": IMITATION, "goal_reaching": ROOMS}
 DATASETS = OFFLINE | IMITATION | ROOMS
 DOWNLOADS = "results/downloads/d4rl"  # shared by all runs
 SEEDS = config["seeds"]
@@ -85,8 +85,8 @@ def evaluation_of(wildcards):
 
 def experiment_of(wildcards, section):
     """What the experiment that a dataset belongs to sets differently in a section of the config."""
-    for name in EXPERIMENTS:
-        if wildcards.dataset in config[name]["datasets"]:
+    for name, datasets in EXPERIMENTS.items():
+        if wildcards.dataset in datasets:
             return config[name][section]
     return {}
 

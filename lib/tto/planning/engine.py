@@ -7,6 +7,7 @@ logits and draws; they differ in what they recompute.
 Letters: B episodes, N rows, L context tokens, S drawn tokens, V bins.
 """
 
+import abc
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
@@ -43,7 +44,7 @@ class Engine(Protocol):
         ...
 
 
-class StepwiseDraws:
+class StepwiseDraws(abc.ABC):
     """`draw` for engines that hand out logits: a token at a time.
 
     The engine keeps the logits of its rows' next tokens in `logits`.
@@ -51,8 +52,8 @@ class StepwiseDraws:
 
     logits: Float[Tensor, "N V"]
 
-    def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]: ...
 
     @torch.inference_mode()
     def draw(self, rules: Sequence[Rule], uniforms: Float[Tensor, "N S"]) -> Drawn:
