@@ -1,5 +1,5 @@
 # Trajectory Transformers, from datasets to the paper's tables and figures.
-# Targets: all (default), offline_rl, imitation, goal_reaching, report. Settings: config/README.md.
+# Targets: all (default), offline_rl, imitation, goal_reaching, model_analysis, report. Settings: config/README.md.
 
 from snakemake.utils import min_version
 
@@ -18,6 +18,7 @@ include: "workflow/rules/tokens.smk"
 include: "workflow/rules/model.smk"
 include: "workflow/rules/planning.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -26,6 +27,7 @@ localrules:
     offline_rl,
     imitation,
     goal_reaching,
+    model_analysis,
     config,
     report,
 

@@ -30,7 +30,8 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
 def _check_owners(config: Mapping[str, Any]) -> None:
     """A dataset belongs to one experiment, whose settings its models have."""
     owners: dict[str, str] = {}
-    for section in ("datasets", "imitation.datasets", "goal_reaching.datasets"):
+    experiments = ("imitation", "goal_reaching", "model_analysis")
+    for section in ("datasets", *(f"{name}.datasets" for name in experiments)):
         datasets: Any = config
         for key in section.split("."):
             datasets = datasets[key]

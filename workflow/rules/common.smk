@@ -42,8 +42,9 @@ def present(datasets):
 OFFLINE = present(config["datasets"])
 IMITATION = present(config["imitation"]["datasets"])
 ROOMS = present(config["goal_reaching"]["datasets"])
-EXPERIMENTS = {"imitation": IMITATION, "goal_reaching": ROOMS}
-DATASETS = OFFLINE | IMITATION | ROOMS
+ANALYSIS = present(config["model_analysis"]["datasets"])
+EXPERIMENTS = {"imitation": IMITATION, "goal_reaching": ROOMS, "model_analysis": ANALYSIS}
+DATASETS = OFFLINE | IMITATION | ROOMS | ANALYSIS
 DOWNLOADS = "results/downloads/d4rl"  # shared by all runs
 SEEDS = config["seeds"]
 ROLLOUTS = range(config["rollouts"])
@@ -87,7 +88,7 @@ def experiment_of(wildcards, section):
     """What the experiment that a dataset belongs to sets differently in a section of the config."""
     for name, datasets in EXPERIMENTS.items():
         if wildcards.dataset in datasets:
-            return config[name][section]
+            return config[name].get(section, {})
     return {}
 
 
