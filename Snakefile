@@ -1,5 +1,5 @@
 # Trajectory Transformers, from datasets to the paper's tables and figures.
-# Targets: all (default), offline_rl, imitation, goal_reaching, model_analysis, report. Settings: config/README.md.
+# Targets: all (default), offline_rl, imitation, goal_reaching, model_analysis, ablations, report. Settings: config/README.md.
 
 from snakemake.utils import min_version
 
@@ -17,6 +17,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/tokens.smk"
 include: "workflow/rules/model.smk"
 include: "workflow/rules/planning.smk"
+include: "workflow/rules/trials.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
@@ -28,6 +29,7 @@ localrules:
     imitation,
     goal_reaching,
     model_analysis,
+    ablations,
     config,
     report,
 

@@ -10,7 +10,7 @@ from tto.digest import PACKAGE, imported_modules
 
 LAYERS = ["data", "tokens", "model", "planning", "evaluation", "report"]
 BASE = {"errors", "files", "digest"}  # below all layers
-HOUSE = {"config", "job"}  # the workflow's own; they import from BASE only and nothing imports them
+HOUSE = {"config", "job", "trials"}  # the workflow's own; they import from BASE and each other
 
 
 def upward_edges(package: Path) -> list[str]:
@@ -30,7 +30,7 @@ def allowed(importer: str, imported: str) -> bool:
         return True
     if importer in LAYERS and imported in LAYERS:
         return LAYERS.index(imported) <= LAYERS.index(importer)
-    return False
+    return importer in HOUSE and imported in HOUSE
 
 
 def test_every_module_belongs_to_a_layer():

@@ -23,7 +23,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     for section in ("planning", "training"):
         for name in config[section]["overrides"]:
             if name not in config["datasets"]:
-                hint = _suggestion(name, config["datasets"])
+                hint = suggestion(name, config["datasets"])
                 raise TTOError(f"config: unknown dataset {name!r} in {section}.overrides{hint}")
 
 
@@ -50,7 +50,7 @@ def describe(error: ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path) or "the top level"
     if error.validator == "additionalProperties":
         known, unknown = _known_and_unknown(error)
-        return f"config: unknown key {unknown!r} in {where}{_suggestion(unknown, known)}"
+        return f"config: unknown key {unknown!r} in {where}{suggestion(unknown, known)}"
     if error.validator == "not":
         return f"config: {where} cannot be set there"
     if error.validator == "required":
@@ -58,6 +58,15 @@ def describe(error: ValidationError) -> str:
         missing = next(key for key in required if key not in error.instance)
         return f"config: {where} lacks the key {missing!r}; config/config.yaml shows it"
     return f"config: {where} must be {_expectation(error)}, not {error.instance!r}{_hint(error)}"
+
+
+def suggestion(unknown: str, known: Iterable[str]) -> str:
+    """What to add to an error about an unknown name: the nearest known one, or all of them."""
+    names = sorted(known)
+    nearest = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
+    if nearest:
+        return f"; did you mean {nearest[0]!r}?"
+    return f"; known are {', '.join(names)}" if names else ""
 
 
 def sorted_keys(value: Any) -> Any:
@@ -90,14 +99,6 @@ def _known_and_unknown(error: ValidationError) -> tuple[list[str], str]:
     schema: Any = error.schema
     known, given = list(schema.get("properties", {})), cast(Mapping[str, Any], error.instance)
     return known, next(key for key in given if key not in known)
-
-
-def _suggestion(unknown: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    nearest = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
-    if nearest:
-        return f"; did you mean {nearest[0]!r}?"
-    return f"; known are {', '.join(names)}" if names else ""
 
 
 def _expectation(error: ValidationError) -> str:

@@ -14,6 +14,16 @@ from tto.data.environments import robot_of
 from tto.data.four_rooms import ACTION_NOISE
 from tto.digest import code_digest
 from tto.errors import TTOError
+from tto.trials import (
+    MODEL_SECTIONS,
+    TOKEN_SECTIONS,
+    ablation_trials,
+    check_trials,
+    name_of,
+    part_of,
+    planner_trials,
+    varied,
+)
 
 BASE = Path(workflow.basedir)
 # Threads that spin while they wait take the processor from others.
@@ -24,7 +34,9 @@ os.environ.update(
 )
 
 try:
-    check_config(config, yaml.safe_load((BASE / "workflow/schemas/config.schema.yaml").read_text()))
+    SCHEMA = yaml.safe_load((BASE / "workflow/schemas/config.schema.yaml").read_text())
+    check_config(config, SCHEMA)
+    check_trials(config, SCHEMA)
 except TTOError as error:
     sys.exit(f"Error: {error}")
 # Snakemake compares params as text, so their order must not depend on that of an overlay's keys.
@@ -49,6 +61,15 @@ DOWNLOADS = "results/downloads/d4rl"  # shared by all runs
 SEEDS = config["seeds"]
 ROLLOUTS = range(config["rollouts"])
 PAIRS = range(-(-config["goal_reaching"]["pairs"] // len(SEEDS)))  # of one model
+TUNED = {name: planner_trials(config, [name]) for name in OFFLINE if config["tuning"]["planners"]}
+SWEEPS = {}  # trials of each ablation
+for trial in ablation_trials(config):
+    SWEEPS.setdefault(trial.sweep, []).append(trial)
+TRIALS = {trial.name: trial for trials in [*TUNED.values(), *SWEEPS.values()] for trial in trials}
+VARIED = [part_of(trial.settings, MODEL_SECTIONS) for trial in TRIALS.values()]
+VARIANTS = {
+    name_of(settings): settings for settings in VARIED
+}  # of the models that trials plan with
 GPUS = int(config["device"] == "cuda")  # of a training or planning job
 
 
@@ -147,3 +168,66 @@ def rollouts_of(datasets, methods, rollouts):
         seed=SEEDS,
         rollout=rollouts,
     )
+
+
+def settings_of(section):
+    """A param: a section's settings, whatever of them a dataset's experiment sets differently."""
+    named = {"model": model_of, "training": training_of, "planning": planning_of}
+    return named.get(section, lambda wildcards: config[section])
+
+
+def varied_settings(section):
+    """A param: a section's settings as a trial, or a variant of the models, has them."""
+
+    def settings(wildcards):
+        trial = wildcards.get("trial")
+        changes = TRIALS[trial].settings if trial else VARIANTS[wildcards.variant]
+        return varied(section, settings_of(section)(wildcards), changes)
+
+    return settings
+
+
+def differs(wildcards, sections):
+    """Whether a trial or variant has other settings than the config in some sections."""
+    return any(
+        varied_settings(name)(wildcards) != settings_of(name)(wildcards) for name in sections
+    )
+
+
+def variant_tokens(wildcards):
+    """The tokens of a variant: those of the dataset where bins and rewards are the same."""
+    folder = (
+        f"{RESULTS}/trials/{wildcards.variant}" if differs(wildcards, TOKEN_SECTIONS) else RESULTS
+    )
+    return f"{folder}/tokens/{wildcards.dataset}.h5"
+
+
+def trial_model(name):
+    """A file of the model that a trial plans with: a variant's, or the dataset's own."""
+
+    def path(wildcards):
+        variant = name_of(part_of(TRIALS[wildcards.trial].settings, MODEL_SECTIONS))
+        folder = f"{RESULTS}/trials/{variant}" if differs(wildcards, MODEL_SECTIONS) else RESULTS
+        return f"{folder}/models/{wildcards.dataset}/seed{wildcards.seed}/{name}"
+
+    return path
+
+
+def trial_rollouts(trials):
+    """Files of all episodes of some trials, in their order."""
+    return [
+        f"{RESULTS}/trials/{trial.name}/rollouts/{trial.dataset}/seed{seed}-rollout{j}.h5"
+        for trial in trials
+        for seed in SEEDS
+        for j in range(config["trials"]["rollouts"])
+    ]
+
+
+def trial_evaluation(wildcards):
+    """A param: as `evaluation_of`, on other episodes."""
+    return evaluation_of(wildcards) | {"offset": config["trials"]["seed"]}
+
+
+def planner_of(wildcards):
+    """The choice of a planner that a dataset waits for, where planners are tuned."""
+    return f"{RESULTS}/tuning/{wildcards.dataset}.txt" if wildcards.dataset in TUNED else []

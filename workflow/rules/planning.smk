@@ -5,6 +5,7 @@ rule plan:
     input:
         weights=rules.train.output.weights,
         config=rules.train.output.config,
+        planner=planner_of,
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/tto/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
     log:
@@ -22,6 +23,9 @@ rule plan:
     params:
         method="tto",
         planning=planning_of,
+        planners=lambda wildcards: (
+            config["tuning"]["planners"] if wildcards.dataset in TUNED else {}
+        ),
         evaluation=evaluation_of,
         code=stage_code("plan.py"),
     script:

@@ -272,6 +272,7 @@ rule offline_rl:
     input:
         rules.table1.output,
         rules.figure4.output,
+        rules.tuning_table.output if TUNED else [],
         expand(rules.dataset_card.output, dataset=OFFLINE),
 
 
@@ -317,6 +318,7 @@ rule report:
         rules.offline_rl.input,
         rules.imitation.input,
         rules.goal_reaching.input,
+        rules.ablations.input,
         rules.training_curves.output,
         rules.dimension_losses.output,
         config=f"{RESULTS}/config.yaml",

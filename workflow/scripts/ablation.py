@@ -1,7 +1,8 @@
 """Rule ablation: the episodes of one sweep to one figure."""
 
+from tto.evaluation.sweeps import read_sweep
 from tto.job import job
-from tto.report.ablations import draw_ablation, read_sweep
+from tto.report.ablations import draw_ablation
 from tto.report.dataset_statistics import read_statistics
 
 with job(snakemake.log[0]):

@@ -5,8 +5,10 @@ import sys
 
 from tto.job import job
 
+TARGETS = ["offline_rl", "imitation", "goal_reaching", "ablations"]
+
 with job(snakemake.log[0]), open(snakemake.log[0], "a") as log:
     # A Snakemake inside Snakemake: it only reads what the finished jobs left, so it needs no lock.
-    command = [sys.executable, "-m", "snakemake", "offline_rl", "--nolock"]
+    command = [sys.executable, "-m", "snakemake", *TARGETS, "--nolock"]
     command += ["--configfile", snakemake.input.config, "--report", snakemake.output[0]]
     subprocess.run(command, stdout=log, stderr=log, check=True)

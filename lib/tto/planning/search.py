@@ -35,6 +35,8 @@ class SearchConfig:
         temperature: of the draws of action and observation tokens.
         value: whether reward and reward-to-go count by their predicted "expectation", a "sample" or
             the "mode".
+        reward_to_go: whether a sequence counts the reward-to-go of its last transition too; without
+            it, plans see no further than the horizon (section 3.2).
     """
 
     beam_width: int = 32
@@ -45,6 +47,7 @@ class SearchConfig:
     action_mass: float = 1.0
     temperature: float = 1.0
     value: Literal["expectation", "sample", "mode"] = "expectation"
+    reward_to_go: bool = True
 
     def __post_init__(self) -> None:
         for name in ("beam_width", "horizon", "expansion", "observation_top"):
@@ -146,7 +149,8 @@ def return_search(
 
     A sequence of t+1 transitions counts sum over k < t of discount^k r_k + discount^t R_t where the
     reward-to-go R_t includes r_t (section 3.2), and sum over k <= t of discount^k r_k +
-    discount^(t+1) R_t where it does not (the official code).
+    discount^(t+1) R_t where it does not (the official code). Without `config.reward_to_go`, it counts
+    sum over k <= t of discount^k r_k alone.
 
     Args:
         centers: value of each bin of each dimension.
@@ -173,7 +177,9 @@ def return_search(
         drawn = engine.draw(rules[O:], _by_row(uniforms[:, t, O:]))
         reward, to_go = (estimate.view(B, -1) for estimate in _estimates(drawn, config, centers))
         total = rewards.gather(1, parents) + discount**t * reward
-        if to_go_includes_reward:
+        if not config.reward_to_go:
+            value = total
+        elif to_go_includes_reward:
             value = rewards.gather(1, parents) + discount**t * to_go
         else:
             value = total + discount ** (t + 1) * to_go

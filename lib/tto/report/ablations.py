@@ -8,58 +8,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from tto.errors import TTOError
 from tto.report.dataset_statistics import DatasetStatistics
 from tto.report.interval_plot import draw_estimates, set_numeric_axis
 from tto.report.statistics import Estimate, estimate, values_by_seed
 from tto.report.style import PAGE_WIDTH, SEQUENCE, paper_style, save_figure
 
-COLUMNS = ("sweep", "value", "dataset", "seed", "rollout", "return", "score")
 _MARKERS = "os^DvPX"
 _LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
 _HATCHES = ("", "////", "....", "xxx")  # tell bars apart in grey
 _LEVEL_LABEL = "mean of the data"
 _SWITCH = {"true": "on", "false": "off"}
 
-Series = dict[str, dict[float | str, Estimate]]  # by dataset and swept value
-
-
-def read_sweep(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read one sweep's rows, one for each value and rollout, and check them; `value` stays text.
-
-    Raises:
-        TTOError: other columns, more than one sweep, two rows of one rollout, or an empty cell
-            outside `score`.
-    """
-    name = os.fspath(path)
-    kept = {"keep_default_na": False, "na_values": {name: [""] for name in COLUMNS}}
-    try:
-        rows = pd.read_csv(path, dtype={"sweep": str, "value": str, "dataset": str}, **kept)
-    except (OSError, ValueError) as error:
-        raise TTOError(f"{name}: expected a CSV file of a sweep, got {error}") from error
-    filled = [column for column in COLUMNS if column != "score"]
-    if tuple(rows.columns) != COLUMNS or rows.empty or rows[filled].isna().to_numpy().any():
-        raise TTOError(
-            f"{name}: expected rows with a value in each of {', '.join(filled)}, got {len(rows)} "
-            f"rows of {', '.join(rows.columns)}: evaluate again"
-        )
-    sweeps = sorted(set(rows["sweep"]))
-    if len(sweeps) > 1 or rows.duplicated(["value", "dataset", "seed", "rollout"]).any():
-        raise TTOError(
-            f"{name}: expected one sweep with one row a rollout, got {', '.join(sweeps)}, or two "
-            "rows of one: remove the others"
-        )
-    return rows
+Series = dict[str, dict[float | str, Estimate]]  # by line and swept value
 
 
 def sweep_estimates(rows: pd.DataFrame, unit: str, *, seed: int = 0) -> Series:
-    """Mean over all rollouts of a dataset and value, with its interval over seeds.
+    """Mean over all rollouts of a line and value, with its interval over seeds.
 
     Values are numbers where all are; else text, in the order of the rows, with on and off for true
     and false.
 
     Args:
-        rows: of `read_sweep`.
+        rows: of `tto.evaluation.sweeps.read_sweep`.
         unit: `score` or `return`.
         seed: of the resampling.
     """
@@ -70,13 +40,14 @@ def sweep_estimates(rows: pd.DataFrame, unit: str, *, seed: int = 0) -> Series:
     except ValueError:
         names |= {text: _SWITCH.get(text.lower(), text) for text in texts}
     groups = {
-        (str(part["dataset"].iloc[0]), str(part["value"].iloc[0])): part
-        for _, part in rows.groupby(["dataset", "value"])
+        (str(part["line"].iloc[0]), str(part["value"].iloc[0])): part
+        for _, part in rows.groupby(["line", "value"])
     }
-    series: Series = {dataset: {} for dataset, _ in groups}
-    for dataset, value in sorted(groups, key=lambda key: (key[0], texts.index(key[1]))):
-        units = list(values_by_seed(groups[dataset, value], unit).values())
-        series[dataset][names[value]] = estimate(units, seed=seed)
+    lines = list(dict.fromkeys(str(line) for line in rows["line"]))
+    series: Series = {line: {} for line in lines}
+    for line, value in sorted(groups, key=lambda key: (lines.index(key[0]), texts.index(key[1]))):
+        units = list(values_by_seed(groups[line, value], unit).values())
+        series[line][names[value]] = estimate(units, seed=seed)
     return series
 
 
@@ -89,13 +60,13 @@ def draw_ablation(
     seed: int = 0,
     dpi: int = 150,
 ) -> None:
-    """Draw one sweep: a line a dataset against a number, or bars for values that are text.
+    """Draw one sweep: its lines against a number, or bars for values that are text.
 
     Scores where every rollout has one, else returns. A thin line is the mean of a dataset's own
     episodes.
 
     Args:
-        rows: of `read_sweep`.
+        rows: of `tto.evaluation.sweeps.read_sweep`.
         paths: where to write the figure, in the formats of their suffixes.
         statistics: of datasets; others than the sweep's are ignored.
         label: of the horizontal axis; None takes the sweep's name.
@@ -111,7 +82,9 @@ def draw_ablation(
         figure = Figure(figsize=(0.55 * PAGE_WIDTH, 2.35 + 0.17 * len(series)))
         axis = figure.subplots()
         (_draw_lines if numeric else _draw_bars)(axis, series)
-        known = {name: level for name in series if (level := levels.get(name)) is not None}
+        datasets = rows.drop_duplicates("dataset")
+        first = dict(zip(map(str, datasets["line"]), map(str, datasets["dataset"]), strict=True))
+        known = {line: level for line in first if (level := levels.get(first[line])) is not None}
         _draw_levels(axis, known, list(series), marked=numeric)
         axis.set_xlabel(label or str(rows["sweep"].iloc[0]).replace("_", " "))
         axis.set_ylabel("return" if unit == "return" else "normalised score")
@@ -127,24 +100,24 @@ def draw_ablation(
 
 
 def _draw_lines(axis: Axes, series: Series) -> None:
-    for index, (dataset, estimates) in enumerate(series.items()):
+    for index, (name, estimates) in enumerate(series.items()):
         draw_estimates(
             axis,
             {float(value): found for value, found in estimates.items()},
             color=SEQUENCE[index % len(SEQUENCE)],
             marker=_MARKERS[index % len(_MARKERS)],
             linestyle=_LINES[index % len(_LINES)],
-            label=dataset,
+            label=name,
         )
     set_numeric_axis(axis, [float(value) for values in series.values() for value in values])
 
 
 def _draw_levels(
-    axis: Axes, levels: Mapping[str, float], datasets: Sequence[str], *, marked: bool
+    axis: Axes, levels: Mapping[str, float], lines: Sequence[str], *, marked: bool
 ) -> None:
-    """The mean of each dataset's own episodes, with its marker at the right end if `marked`."""
-    for dataset, level in levels.items():
-        index = datasets.index(dataset) % len(SEQUENCE)
+    """The mean of each dataset's own episodes, with its first line's marker at the right end."""
+    for line_name, level in levels.items():
+        index = lines.index(line_name) % len(SEQUENCE)
         line = axis.axhline(level, color=SEQUENCE[index], linewidth=0.9, linestyle=(0, (1, 1.5)))
         line.set_path_effects([withStroke(linewidth=2.2, foreground="white")])
         if marked:

@@ -1,0 +1,85 @@
+"""Episodes of a sweep's trials to one tidy file, and the best value of a sweep."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from tto.errors import TTOError
+from tto.evaluation.results import collect_results
+from tto.files import atomic_path
+
+COLUMNS = ("sweep", "value", "line", "dataset", "seed", "rollout", "return", "score")
+_TEXT = ("sweep", "value", "line", "dataset")
+
+
+class Point(NamedTuple):
+    """One value on one line of a sweep, and the files of its rollouts."""
+
+    line: str
+    value: str
+    paths: Sequence[str | os.PathLike[str]]
+
+
+def collect_sweep(sweep: str, points: Iterable[Point]) -> pd.DataFrame:
+    """One row a rollout, with the columns of `COLUMNS`, in the order of the points."""
+    parts = []
+    for point in points:
+        rows = collect_results(point.paths)
+        rows["sweep"], rows["value"], rows["line"] = sweep, point.value, point.line
+        parts.append(rows[list(COLUMNS)])
+    return pd.concat(parts, ignore_index=True)
+
+
+def write_sweep(path: str | os.PathLike[str], rows: pd.DataFrame) -> None:
+    """Write one sweep's rows; numbers keep all their digits, a missing score is an empty cell."""
+    with atomic_path(path) as temporary:
+        rows.to_csv(temporary, index=False)
+
+
+def read_sweep(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read one sweep's rows and check them; `value` stays text.
+
+    Raises:
+        TTOError: other columns, more than one sweep, two rows of one rollout, or an empty cell
+            outside `score`.
+    """
+    name = os.fspath(path)
+    kept = {"keep_default_na": False, "na_values": {name: [""] for name in COLUMNS}}
+    try:
+        rows = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), **kept)
+    except (OSError, ValueError) as error:
+        raise TTOError(f"{name}: expected a CSV file of a sweep, got {error}") from error
+    filled = [column for column in COLUMNS if column != "score"]
+    if tuple(rows.columns) != COLUMNS or rows.empty or rows[filled].isna().to_numpy().any():
+        raise TTOError(
+            f"{name}: expected rows with a value in each of {', '.join(filled)}, got {len(rows)} "
+            f"rows of {', '.join(rows.columns)}: evaluate again"
+        )
+    sweeps = sorted(set(rows["sweep"]))
+    if len(sweeps) > 1 or rows.duplicated(["value", "line", "seed", "rollout"]).any():
+        raise TTOError(
+            f"{name}: expected one sweep with one row a rollout, got {', '.join(sweeps)}, or two "
+            "rows of one: remove the others"
+        )
+    return rows
+
+
+def best_value(rows: pd.DataFrame) -> str:
+    """The value of a line with the highest mean return over models, the first of equal ones."""
+    by_model = rows.groupby(["value", "seed"], sort=False)["return"].mean()
+    means = by_model.groupby("value", sort=False).mean()
+    return str(means.idxmax())
+
+
+def read_planner(path: str | os.PathLike[str]) -> str:
+    """The name that `write_planner` wrote."""
+    return Path(path).read_text(encoding="utf-8").strip()
+
+
+def write_planner(path: str | os.PathLike[str], name: str) -> None:
+    """The chosen planner's name as a line of text."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(name + "\n", encoding="utf-8")

@@ -1,0 +1,140 @@
+"""Trials: the config's settings varied, to choose planners and to see what each setting is worth.
+
+A trial is a set of settings, written as dotted keys of the config with other values, on one
+dataset. Its name says what differs, so trials of equal settings share their models and episodes.
+"""
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tto.config import check_config, suggestion
+from tto.errors import TTOError
+
+Settings = Mapping[str, Any]  # dotted keys to values: {"planning.horizon": 5}
+
+TOKEN_SECTIONS = ("discretizer", "discount", "rewards")
+MODEL_SECTIONS = (*TOKEN_SECTIONS, "model", "training")  # what a trained model depends on
+SECTIONS = (*MODEL_SECTIONS, "planning")
+UNCHANGED = "unchanged"  # the name of no settings at all
+PLANNER = "planner"  # the sweep that planners are chosen by
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point of a sweep: what is varied, its value as text, and all settings that differ.
+
+    Attributes:
+        sweep: name of the sweep.
+        line: what the points that belong together have in common; drawn as one line.
+        value: the place on the line.
+    """
+
+    sweep: str
+    line: str
+    value: str
+    dataset: str
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        """What differs from the config, the same for equal settings."""
+        return name_of(self.settings)
+
+
+def name_of(settings: Settings) -> str:
+    """Settings as a name for files: `planning.beam_width=4,planning.horizon=2`."""
+    return ",".join(f"{key}={text_of(settings[key])}" for key in sorted(settings)) or UNCHANGED
+
+
+def text_of(value: object) -> str:
+    """A value as the config writes it."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def part_of(settings: Settings, sections: Iterable[str]) -> dict[str, Any]:
+    """The settings of some sections."""
+    wanted = set(sections)
+    return {key: value for key, value in settings.items() if key.split(".")[0] in wanted}
+
+
+def varied(section: str, value: Any, settings: Settings) -> Any:
+    """A section of the config with a trial's settings on top."""
+    if section in settings:
+        return settings[section]
+    changes = part_of(settings, [section])
+    if not changes:
+        return value
+    return value | {key.split(".", 1)[1]: change for key, change in changes.items()}
+
+
+def planner_trials(config: Mapping[str, Any], datasets: Iterable[str]) -> list[Trial]:
+    """Each planner of `tuning` on each dataset."""
+    return [
+        Trial(
+            PLANNER,
+            dataset,
+            name,
+            dataset,
+            {f"planning.{key}": value for key, value in planner.items()},
+        )
+        for dataset in datasets
+        for name, planner in config["tuning"]["planners"].items()
+    ]
+
+
+def ablation_trials(config: Mapping[str, Any]) -> list[Trial]:
+    """Each value of each sweep of `ablations`, on each line, on each of its datasets."""
+    trials = []
+    for name, sweep in config["ablations"]["sweeps"].items():
+        if sweep is None:
+            continue
+        lines = sweep.get("lines", {"key": "", "values": [None]})
+        for dataset in config["ablations"]["datasets"]:
+            for line in lines["values"]:
+                for value in sweep["values"]:
+                    settings = {**sweep.get("with", {}), sweep["key"]: value}
+                    if lines["key"]:
+                        settings[lines["key"]] = line
+                    label = f"{dataset}, {text_of(line)}" if lines["key"] else dataset
+                    trials.append(Trial(name, label, text_of(value), dataset, settings))
+    return trials
+
+
+def check_trials(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Raise a `TTOError` for the first trial whose settings the config could not have.
+
+    Raises:
+        TTOError: an unknown dataset, an unknown key or a value that the schema does not allow.
+    """
+    for name in config["ablations"]["datasets"]:
+        if config["ablations"]["sweeps"] and not config["datasets"].get(name):
+            hint = suggestion(name, config["datasets"])
+            raise TTOError(f"config: unknown dataset {name!r} in ablations.datasets{hint}")
+    checked = set()
+    for trial in [*planner_trials(config, ["any"]), *ablation_trials(config)]:
+        if trial.name in checked:
+            continue
+        checked.add(trial.name)
+        where = "tuning.planners" if trial.sweep == PLANNER else f"ablations.sweeps.{trial.sweep}"
+        try:
+            check_config(_changed(config, trial.settings), schema)
+        except TTOError as error:
+            raise TTOError(f"{error} (in {where})") from error
+
+
+def _changed(config: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    changed: Any = copy.deepcopy(dict(config))
+    for key, value in settings.items():
+        section, _, name = key.partition(".")
+        if section not in SECTIONS or (name and not isinstance(changed[section], dict)):
+            hint = suggestion(section, SECTIONS)
+            raise TTOError(f"config: {key!r} is not a setting that can be varied{hint}")
+        if name:
+            changed[section][name] = value
+        else:
+            changed[section] = value
+    return changed
