@@ -149,7 +149,7 @@ def return_search(
 
     A sequence of t+1 transitions counts sum over k < t of discount^k r_k + discount^t R_t where the
     reward-to-go R_t includes r_t (section 3.2), and sum over k <= t of discount^k r_k +
-    discount^(t+1) R_t where it does not (the official code). Without `config.reward_to_go`, it counts
+    discount^(t+1) R_t where it does not (the official code); without `config.reward_to_go`,
     sum over k <= t of discount^k r_k alone.
 
     Args:
