@@ -1,0 +1,137 @@
+"""Where a Transformer looks while it predicts: all its attention maps, and numbers for their patterns.
+
+Section 4.1 names two patterns by eye. Here each is a share of attention: the mass that a prediction
+puts on the transition before it, and the mass that it puts on its own dimension at earlier steps.
+A row of a map belongs to the token that it predicts, which is the one after the row's own. This
+module knows nothing of pictures, and nothing of where its windows come from.
+
+Letters: N layers, B batch, H heads, L tokens, D tokens a transition, O and A dimensions, V bins.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from tto.errors import TTOError
+from tto.model.transformer import ModelConfig, TrajectoryTransformer, attention_mask
+
+LEAST_STEPS = 2  # before a predicted transition: the previous one, and one that is older
+PATTERNS = {"striated": "same_dimension_older", "markov": "previous_transition"}
+
+
+@torch.no_grad()
+def record_attention(
+    network: TrajectoryTransformer, tokens: Int[Tensor, "B L"]
+) -> tuple[Float[Tensor, "N B H L L"], Float[Tensor, "B L V"]]:
+    """Attention weights of every layer and head, and the logits that come of them.
+
+    Memory is that of N * B * H * L * L weights; `tokens` begin a transition.
+    """
+    config, recorded = network.config, []
+    allowed = attention_mask(tokens.shape[1], config, tokens.device)
+
+    def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+        recorded.append(scores.masked_fill(~allowed, -math.inf).softmax(dim=-1))
+        return recorded[-1] @ v
+
+    logits = network.logits(network.run_blocks(network.embed(tokens), attend))
+    return torch.stack(recorded), logits
+
+
+def even_attention(config: ModelConfig, length: int) -> Float[Tensor, "L L"]:
+    """The map of a head that attends evenly to all it may see: what chance gives."""
+    allowed = attention_mask(length, config, torch.device("cpu")).float()
+    return allowed / allowed.sum(dim=-1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A share of attention: the mean over `rows` of the weight that lies on their `columns`."""
+
+    rows: Bool[np.ndarray, " L"]
+    columns: Bool[np.ndarray, "L L"]
+
+    def of(self, weights: Float[np.ndarray, "... L L"]) -> Float[np.ndarray, "..."]:
+        return (weights * self.columns).sum(-1)[..., self.rows].mean(-1)
+
+
+def measures(config: ModelConfig, length: int) -> dict[str, Measure]:
+    """The shares of attention that are measured, over predictions with two steps behind them.
+
+    previous_transition, own_transition: of predicted states and actions, on the step before theirs
+    and on what of their own step is known. same_dimension, same_dimension_older: of predicted
+    states, on their own dimension at all earlier steps, and at those before the previous one.
+    actions_to_actions, actions_to_states, actions_to_current_state: of predicted actions, on
+    actions and states of earlier steps, and on the state that they answer.
+
+    Raises:
+        TTOError: the window holds too few transitions, or begins with a goal.
+    """
+    D, O, A = config.transition_dim, config.observation_dim, config.action_dim
+    if config.goal:
+        raise TTOError("attention: expected a model without a goal in front; take another")
+    if length < (LEAST_STEPS + 1) * D:
+        raise TTOError(
+            f"attention: expected windows of {LEAST_STEPS + 1} or more transitions, got {length} "
+            f"tokens of {D} a transition; raise model.block_tokens"
+        )
+    key, predicted = np.arange(length), np.arange(length) + 1
+    step, dimension = predicted // D, predicted % D
+    past = step[:, None] - key // D  # how many steps before the predicted one a key lies
+    is_state, is_action = key % D < O, (key % D >= O) & (key % D < O + A)
+    same = dimension[:, None] == key % D
+    counted = step >= LEAST_STEPS
+    counted[-1] = False  # predicts what is not in the window
+    states, actions = counted & (dimension < O), counted & (dimension >= O) & (dimension < O + A)
+    return {
+        "previous_transition": Measure(states | actions, past == 1),
+        "own_transition": Measure(states | actions, past == 0),
+        "same_dimension": Measure(states, same & (past > 0)),
+        "same_dimension_older": Measure(states, same & (past > 1)),
+        "actions_to_actions": Measure(actions, is_action & (past > 0)),
+        "actions_to_states": Measure(actions, is_state & (past > 0)),
+        "actions_to_current_state": Measure(actions, is_state & (past == 0)),
+    }
+
+
+def measure_heads(weights: Float[Tensor, "N B H L L"], config: ModelConfig) -> pd.DataFrame:
+    """One row a head, `kind` "head", layers and heads counted from 1; a last one, "even", is chance.
+
+    Each measure is a mean over the batch.
+    """
+    N, _, H, L, _ = weights.shape
+    maps = weights.mean(dim=1).double().cpu().numpy()  # a measure is linear in the weights
+    even = even_attention(config, L).double().numpy()
+    rows = pd.DataFrame(
+        {
+            "kind": ["head"] * (N * H) + ["even"],
+            "layer": [*np.repeat(np.arange(1, N + 1), H), 0],
+            "head": [*np.tile(np.arange(1, H + 1), N), 0],
+        }
+    )
+    for name, measure in measures(config, L).items():
+        rows[name] = [*measure.of(maps).flatten(), measure.of(even)]
+    return rows
+
+
+def clearest_heads(rows: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Layer and head, from 1, with the most of each pattern of section 4.1: two different heads.
+
+    "striated" is the one that looks most at the predicted dimension in steps before the previous
+    one, "markov" the one of the others that looks most at the previous transition.
+    """
+    heads = rows[rows["kind"] == "head"]
+    if len(heads) < len(PATTERNS):
+        raise TTOError(f"attention: expected two heads or more to choose from, got {len(heads)}")
+    chosen = {}
+    for name, column in PATTERNS.items():
+        best = heads.loc[heads[column].idxmax()]
+        chosen[name] = int(best["layer"]), int(best["head"])
+        heads = heads.drop(index=best.name)
+    return chosen
