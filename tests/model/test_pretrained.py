@@ -1,0 +1,340 @@
+"""Checkpoints of other implementations, written as they write them, become models that plan."""
+
+import json
+import pickle
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from port_reference import Port, port_logits, port_of, randomise
+from safetensors.torch import save_file
+
+import tto
+from tto.data.episode import Episode
+from tto.data.episodes import write_dataset
+from tto.errors import TTOError
+from tto.model.export import export_model, model_card
+from tto.model.foreign_bins import official_thresholds, strictly_increasing
+from tto.model.layouts import port_sizes
+from tto.model.plain_pickle import read_config_pickle
+from tto.model.pretrained import Settings, import_model
+from tto.model.trained import TrainedModel, save
+from tto.model.transformer import ModelConfig, TrajectoryTransformer
+from tto.planning.uncached import UncachedEngine
+from tto.tokens.discretizer import Discretizer
+from tto.tokens.token_file import TokenAttributes
+
+O, A, V, T = 11, 3, 9, 3  # hopper's
+D = O + A + 2
+CONFIG = ModelConfig(
+    observation_dim=O,
+    action_dim=A,
+    vocabulary=V,
+    layers=1,
+    heads=2,
+    width=8,
+    output="per_dimension",
+    attend_values=False,
+    dropout_at="gpt",
+    stop_token=True,
+    max_transitions=T,
+)
+EDGES = np.sort(np.random.default_rng(0).normal(size=(D, V + 1)), axis=1)
+
+
+@pytest.fixture
+def port() -> torch.nn.Module:
+    port = port_of(CONFIG)
+    randomise(port, torch.Generator().manual_seed(0))
+    return port
+
+
+@pytest.fixture
+def foreign(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """Modules with the names that other implementations' classes have, while they are pickled."""
+    modules = ["trajectory", *(f"trajectory.{n}" for n in ("utils", "models", "datasets"))]
+    modules += ["trajectory.utils.config", "trajectory.utils.discretization"]
+    for name in modules:
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+
+    def define(module: str, name: str) -> type:
+        made = type(name, (), {"__module__": module})
+        setattr(sys.modules[module], name, made)
+        return made
+
+    return types.SimpleNamespace(define=define)  # type: ignore[return-value]
+
+
+def write_port(folder: Path, port: torch.nn.Module) -> None:
+    folder.mkdir()
+    config = {"model_type": "trajectory_transformer", **port_sizes(CONFIG)}
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file(port.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def write_official(folder: Path, port: torch.nn.Module, define) -> None:
+    """As its scripts/train.py: pickled configs, and states by epoch."""
+    folder.mkdir()
+    state = {
+        name.replace("l1.", "mlp.0.").replace("l2.", "mlp.2."): tensor
+        for name, tensor in port.state_dict().items()
+    }
+    state["pos_emb"] = state["pos_emb"][:, :-1]
+    torch.save({name: torch.zeros_like(t) for name, t in state.items()}, folder / "state_9.pt")
+    torch.save(state, folder / "state_19.pt")
+    config, gpt = define("trajectory.utils.config", "Config"), define("trajectory.models", "GPT")
+    model, data = config(), config()
+    sizes = {k: v for k, v in port_sizes(CONFIG).items() if k != "max_position_embeddings"}
+    model.__dict__.update(_class=gpt, _dict={**sizes, "embd_pdrop": 0.25})
+    data.__dict__.update(
+        _class=define("trajectory.datasets", "DiscretizedDataset"),
+        _dict={"env": "hopper-medium-v2", "N": V, "penalty": -70, "discount": 0.98},
+    )
+    for name, value in (("model_config", model), ("data_config", data)):
+        (folder / f"{name}.pkl").write_bytes(pickle.dumps(value))
+
+
+def write_cached(folder: Path, port: torch.nn.Module, define) -> None:
+    """As its trainer: config.yaml, model_last.pt, and the discretiser object in discretizer.pt."""
+    folder.mkdir()
+    state, cached = port.state_dict(), {}
+    for name, tensor in state.items():
+        new = name.replace("ln_f", "norm").replace(".ln1", ".norm1").replace(".ln2", ".norm2")
+        new = new.replace(".l1", ".mlp.0").replace(".l2", ".mlp.2")
+        cached[new.replace(".attn.proj", ".attention.out_proj")] = tensor
+    for kind in ("weight", "bias"):
+        parts = [cached.pop(f"blocks.0.attn.{n}.{kind}") for n in ("query", "key", "value")]
+        cached[f"blocks.0.attention.in_proj_{kind}"] = torch.cat(parts)
+    cached["tok_emb.weight"] = cached["tok_emb.weight"][:-1]
+    cached["head.weight"] = cached["head.weight"][:, :V]
+    mask = ~torch.ones(T * D, T * D).tril().bool()
+    mask[:, D - 1 :: D] = True
+    torch.save(cached | {"blocks.0.attn_mask": mask}, folder / "model_last.pt")
+    bins = define("trajectory.utils.discretization", "KBinsDiscretizer")()
+    bins.__dict__.update(
+        strategy="quantile",
+        n_bins=V,
+        feature_dim=D,
+        bin_edges=EDGES,
+        bin_centers=(EDGES[:, 1:] + EDGES[:, :-1]) / 2,
+        bin_centers_torch=torch.from_numpy((EDGES[:, 1:] + EDGES[:, :-1]) / 2),
+    )
+    torch.save(bins, folder / "discretizer.pt")
+    sizes = {"vocab_size": V, "transition_dim": D, "observation_dim": O, "action_dim": A}
+    sizes |= {"seq_len": T * D, "embedding_dim": 8, "num_layers": 1, "num_heads": 2}
+    data = {"env_name": "hopper-medium-v2", "num_bins": V, "discount": 0.97}
+    (folder / "config.yaml").write_text(yaml.safe_dump({"dataset": data, "model": sizes}))
+
+
+def assert_plans_with_the_ports_logits(model: TrainedModel, port: torch.nn.Module) -> None:
+    tokens = np.random.default_rng(1).integers(V, size=(T, D))
+    expected = port_logits(port, torch.from_numpy(tokens.reshape(1, -1)))[0, :-1, :V]
+    ours = model.log_probs(tokens)[:-1]
+    np.testing.assert_allclose(ours, expected.log_softmax(-1).numpy(), rtol=0, atol=1e-4)
+    controller = tto.Controller(
+        model, beam_width=2, horizon=2, context=1, engine=UncachedEngine(model.network)
+    )
+    for _ in range(2):
+        action = controller.act(np.zeros(O))
+        assert action.shape == (A,)
+        controller.observe(action, 0.0)
+
+
+def test_a_transformers_folder(tmp_path, port):
+    write_port(tmp_path / "port", port)
+    np.save(tmp_path / "thresholds.npy", EDGES.T)
+    model = import_model(
+        tmp_path / "port", bins=tmp_path / "thresholds.npy", given=Settings(env="Hopper-v5")
+    )
+    assert np.array_equal(model.discretizer.edges, EDGES)
+    assert model.tokens.env == "Hopper-v5"
+    assert_plans_with_the_ports_logits(model, port)
+    save(tmp_path / "ours", model, extra={})
+    assert_plans_with_the_ports_logits(tto.load(tmp_path / "ours"), port)
+
+
+def test_a_folder_of_the_official_code(tmp_path, port, foreign):
+    write_official(tmp_path / "run", port, foreign.define)
+    np.savez(tmp_path / "bins.npz", thresholds=EDGES.T)
+    model = import_model(tmp_path / "run", bins=tmp_path / "bins.npz")
+    tokens = model.tokens
+    assert (tokens.dataset, tokens.env) == ("hopper-medium-v2", "Hopper-v4")
+    assert (tokens.discount, tokens.terminal_penalty) == (0.98, -70)
+    assert not tokens.to_go_includes_reward
+    assert (model.config.heads, model.config.dropout) == (2, 0.25)
+    assert_plans_with_the_ports_logits(model, port)  # state_19.pt's, the last
+
+
+def test_a_folder_of_the_cached_code(tmp_path, port, foreign):
+    write_cached(tmp_path / "run", port, foreign.define)
+    model = import_model(tmp_path / "run")
+    assert np.array_equal(model.discretizer.edges, EDGES)
+    assert (model.tokens.discount, model.tokens.terminal_penalty) == (0.97, None)
+    assert not model.config.stop_token
+    tokens = np.random.default_rng(1).integers(V, size=(T, D))
+    expected = port_logits(port, torch.from_numpy(tokens.reshape(1, -1)))[0, :, :V]
+    np.testing.assert_allclose(
+        model.log_probs(tokens), expected.log_softmax(-1).numpy(), rtol=0, atol=1e-4
+    )
+    assert_plans_with_the_ports_logits(model, port)
+
+
+def our_model(**changes) -> TrainedModel:
+    network = TrajectoryTransformer(ModelConfig(**{**vars(CONFIG), **changes})).eval()
+    randomise(network, torch.Generator().manual_seed(3))
+    attributes = TokenAttributes(
+        dataset="mine-v0",
+        env="Hopper-v5",
+        observation_dim=O,
+        action_dim=A,
+        vocabulary=V,
+        discretizer="quantile",
+        discount=0.9,
+        to_go_includes_reward=True,
+        terminal_penalty=None,
+    )
+    return TrainedModel(network, Discretizer("quantile", EDGES), attributes)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"output": "shared", "position": "factored", "stop_token": False}]
+)
+def test_an_export_loads_in_transformers_and_comes_back(tmp_path, changes):
+    model = our_model(**changes)
+    export_model(model, tmp_path / "out")
+    port = Port.from_pretrained(tmp_path / "out").eval()
+    assert_plans_with_the_ports_logits(model, port)
+    back = import_model(tmp_path / "out")
+    assert back.tokens == model.tokens
+    assert np.array_equal(back.discretizer.edges, model.discretizer.edges)
+    assert_plans_with_the_ports_logits(back, port)
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"{D} tokens: {O} of the observation" in card
+    assert "{" not in card.replace("{V", "")
+    assert ("ignore it" in card) == (not model.config.stop_token)
+
+
+def test_an_export_in_our_layout_loads(tmp_path):
+    model = our_model(attend_values=True)
+    with pytest.raises(TTOError, match="attend_values"):
+        export_model(model, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+    export_model(model, tmp_path / "out", layout="tto")
+    loaded = tto.load(tmp_path / "out")
+    tokens = np.zeros((T, D), dtype=np.int64)
+    assert np.array_equal(loaded.log_probs(tokens), model.log_probs(tokens))
+    assert "tto.load" in model_card(model, layout="tto")
+
+
+class Planted:
+    """Pickled, it writes a file when it is read carelessly."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.write_text, (self.path, "planted"))
+
+
+def test_nothing_in_a_checkpoint_runs(tmp_path, port):
+    planted = Planted(tmp_path / "ran")
+    write_port(tmp_path / "port", port)
+    for folder, name in (("state", "state_1.pt"), ("bins", "discretizer.pt")):
+        (tmp_path / folder).mkdir()
+        torch.save({"edges": planted}, tmp_path / folder / name)
+    with pytest.raises(TTOError, match="load without running code"):
+        import_model(tmp_path / "state")
+    with pytest.raises(TTOError, match="reading failed"):
+        import_model(
+            tmp_path / "port",
+            bins=tmp_path / "bins" / "discretizer.pt",
+            given=Settings(env="Hopper-v5"),
+        )
+    np.save(tmp_path / "bins.npy", np.array([planted], dtype=object), allow_pickle=True)
+    with pytest.raises(TTOError, match="reading failed"):
+        import_model(tmp_path / "port", bins=tmp_path / "bins.npy", given=Settings(env="Hopper-v5"))
+    (tmp_path / "config.pkl").write_bytes(pickle.dumps(planted))
+    with pytest.raises(TTOError, match="expected a config pickled by the official code"):
+        read_config_pickle(tmp_path / "config.pkl")
+    assert not (tmp_path / "ran").exists()
+    pickle.loads((tmp_path / "config.pkl").read_bytes())
+    assert (tmp_path / "ran").exists(), "the trap itself does not work"
+
+
+def test_what_is_missing_is_asked_for(tmp_path, port):
+    write_port(tmp_path / "port", port)
+    given = Settings(env="Hopper-v5")
+    with pytest.raises(TTOError, match="by --env"):
+        import_model(tmp_path / "port")
+    with pytest.raises(TTOError, match="by --bins"):
+        import_model(tmp_path / "port", given=given)
+    with pytest.raises(TTOError, match=r"expected the 17 \+ 6 dimensions of HalfCheetah-v5"):
+        import_model(tmp_path / "port", given=Settings(env="HalfCheetah-v5"))
+    with pytest.raises(TTOError, match="none; name the file"):
+        import_model(tmp_path)
+    np.save(tmp_path / "bins.npy", EDGES[:-1])
+    with pytest.raises(TTOError, match="expected 10 edges of each of 16 dimensions"):
+        import_model(tmp_path / "port", bins=tmp_path / "bins.npy", given=given)
+    (tmp_path / "port" / "config.json").unlink()
+    with pytest.raises(TTOError, match="by --heads"):
+        import_model(tmp_path / "port", given=given)
+
+
+def slow_official_token(value: float, thresholds: np.ndarray) -> int:
+    """The official code's rule: the last threshold at or below the value, within the bins."""
+    below = [i for i, threshold in enumerate(thresholds) if value >= threshold]
+    return min(max(below, default=0), len(thresholds) - 2)
+
+
+def test_tied_thresholds_keep_each_value_in_its_bin():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 3)).clip(-1, 1)
+    rows[:, 1] = rng.choice([-1.0, 0.0, 1.0], size=60)
+    thresholds = official_thresholds(rows, 8)
+    assert (np.diff(thresholds, axis=1) == 0).any(axis=1)[:2].all()
+    discretizer = Discretizer("quantile", strictly_increasing(thresholds))
+    expected = [
+        [slow_official_token(x, t) for x, t in zip(r, thresholds, strict=True)] for r in rows
+    ]
+    assert np.array_equal(discretizer.encode(rows), expected)
+    np.testing.assert_allclose(discretizer.edges, thresholds, rtol=0, atol=1e-12)
+    with pytest.raises(TTOError, match="strictly increasing"):
+        Discretizer("quantile", strictly_increasing(thresholds[:, ::-1]))
+
+
+def test_bins_are_fitted_on_a_dataset_as_the_official_code_does(tmp_path, port):
+    rng = np.random.default_rng(0)
+
+    def episode(terminated: bool) -> Episode:
+        return Episode(
+            observations=rng.normal(size=(21, O)).astype(np.float32),
+            actions=rng.uniform(-1, 1, (20, A)).astype(np.float32),
+            rewards=rng.normal(size=20).astype(np.float32),
+            terminated=terminated,
+            truncated=not terminated,
+        )
+
+    episodes = [episode(True), episode(False)]
+    write_dataset(
+        tmp_path / "data-v0", episodes, env_id="Hopper-v5", algorithm="none", description="none"
+    )
+    write_port(tmp_path / "port", port)
+    model = import_model(
+        tmp_path / "port", bins=tmp_path / "data-v0", given=Settings(env="Hopper-v5", discount=0.5)
+    )
+    rewards = np.stack([episode.rewards for episode in episodes]).astype(np.float64)
+    rewards[0, -1] = -100  # where the first terminated
+    to_go = np.array(
+        [
+            [sum(0.5**k * r for k, r in enumerate(row[t + 1 :])) for t in range(20)]
+            for row in rewards
+        ]
+    )
+    for column, values in ((D - 2, rewards), (D - 1, to_go)):
+        ranks = np.linspace(0, 39, V + 1, dtype=int)
+        expected = np.sort(values.astype(np.float32), axis=None)[ranks]
+        np.testing.assert_allclose(model.discretizer.edges[column], expected, rtol=1e-6)
