@@ -5,6 +5,9 @@ from jaxtyping import install_import_hook
 install_import_hook(
     [
         "tto.tokens.reward_to_go",
+        "tto.model.ensemble",
+        "tto.model.ensemble_training",
+        "tto.model.propagation",
         "tto.model.transformer",
         "tto.model.loss",
         "tto.model.windows",

@@ -1,4 +1,4 @@
-# Tokens to Transformers, and episodes to the behaviour-cloning baseline.
+# Tokens to Transformers, and episodes to what they are compared with.
 
 
 rule train:
@@ -54,3 +54,28 @@ rule train_behavior_cloning:
         code=stage_code("train_behavior_cloning.py"),
     script:
         "../scripts/train_behavior_cloning.py"
+
+
+rule train_ensemble:
+    input:
+        f"{RESULTS}/datasets/{{dataset}}",
+    output:
+        weights=f"{RESULTS}/baselines/{{dataset}}/pets/seed{{seed}}/model.safetensors",
+        config=f"{RESULTS}/baselines/{{dataset}}/pets/seed{{seed}}/config.json",
+        metrics=f"{RESULTS}/baselines/{{dataset}}/pets/seed{{seed}}/metrics.csv",
+    log:
+        f"{RESULTS}/logs/train_ensemble/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_ensemble/{{dataset}}-seed{{seed}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=6 * 60,
+        gpu=GPUS,
+    params:
+        ensemble=config["ensemble"],
+        code=stage_code("train_ensemble.py"),
+    script:
+        "../scripts/train_ensemble.py"

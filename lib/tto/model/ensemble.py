@@ -1,0 +1,156 @@
+"""A probabilistic ensemble (PETS): each of M networks predicts the next state as a Gaussian.
+
+The single-step model that figure 2 compares with. Networks, bounds and loss are those of Chua et
+al. (2018, arXiv:1805.12114), but for three things: a change of state is measured in standard
+deviations of the observation, not in its units; each member has bounds of its own, so that members
+share no weight; and what is hidden from it (`tto.data.masking`) reads 0, the mean, and is marked by
+further inputs. All members are computed at once. This module does not know how a network is trained
+(`ensemble_training`), nor how steps are chained (`propagation`). Rewards and ends of episodes are
+not modelled.
+"""
+
+import itertools
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tto.errors import TTOError
+
+LOG_VARIANCE_BOUNDS = (-10.0, 0.5)  # initial; learned
+BOUND_WEIGHT = 0.01  # of the bounds' distance, in the loss
+
+
+class Gaussian(NamedTuple):
+    """Independent normal distributions: row b of member m, dimension o.
+
+    Attributes:
+        mean: `[M, B, O]`.
+        log_variance: `[M, B, O]`.
+    """
+
+    mean: Float[Tensor, "M B O"]
+    log_variance: Float[Tensor, "M B O"]
+
+
+class Ensemble(nn.Module):
+    """M perceptrons with SiLU, whose weights `[M, inputs, outputs]` are multiplied as one batch.
+
+    Attributes:
+        masked: whether inputs say which dimensions of the observation are shown.
+        observation_mean, observation_std: `[O]`, of what the training data shows.
+        action_mean, action_std: `[A]`.
+    """
+
+    def __init__(
+        self,
+        observation_dim: int,
+        action_dim: int,
+        *,
+        members: int,
+        hidden: tuple[int, ...],
+        masked: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.members, self.masked = members, masked
+        self.observation_mean = nn.Buffer(torch.zeros(observation_dim))
+        self.observation_std = nn.Buffer(torch.ones(observation_dim))
+        self.action_mean = nn.Buffer(torch.zeros(action_dim))
+        self.action_std = nn.Buffer(torch.ones(action_dim))
+        inputs = observation_dim * (1 + masked) + action_dim
+        sizes = (inputs, *hidden, 2 * observation_dim)
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for rows, columns in itertools.pairwise(sizes):
+            std = 1 / (2 * math.sqrt(rows))
+            weight = torch.empty(members, rows, columns)
+            nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std, generator=generator)
+            self.weights.append(nn.Parameter(weight))
+            self.biases.append(nn.Parameter(torch.zeros(members, 1, columns)))
+        low, high = (torch.full((members, 1, observation_dim), x) for x in LOG_VARIANCE_BOUNDS)
+        self.lowest_log_variance, self.highest_log_variance = nn.Parameter(low), nn.Parameter(high)
+
+    def inputs(
+        self,
+        observations: Float[Tensor, "*rows O"],
+        actions: Float[Tensor, "*rows A"],
+        observed: Bool[Tensor, "*rows O"] | None = None,
+    ) -> Float[Tensor, "*rows I"]:
+        """What the networks read: shown observation, action and, if masked, what is shown.
+
+        Args:
+            observed: False where an observation is hidden; None where all is seen.
+
+        Raises:
+            TTOError: something is hidden from networks that were trained on all of the state.
+        """
+        parts = [self.shown(observations, observed), (actions - self.action_mean) / self.action_std]
+        if self.masked:
+            parts.append(torch.ones_like(parts[0]) if observed is None else observed.float())
+        elif observed is not None:
+            raise TTOError(
+                "ensemble: expected whole observations, as in its training, got masked ones; train "
+                "it on a dataset with a mask"
+            )
+        return torch.cat(parts, dim=-1)
+
+    def shown(
+        self,
+        observations: Float[Tensor, "*rows O"],
+        observed: Bool[Tensor, "*rows O"] | None = None,
+    ) -> Float[Tensor, "*rows O"]:
+        """Standardised observations, 0 where hidden: what a change of state counts from."""
+        standardised = (observations - self.observation_mean) / self.observation_std
+        return standardised if observed is None else standardised * observed
+
+    def forward(self, inputs: Float[Tensor, "M B I"]) -> Gaussian:
+        """The change from what is shown to the next state, in standard deviations."""
+        x = inputs
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            x = F.silu(torch.baddbmm(bias, x, weight))
+        mean, raw = torch.baddbmm(self.biases[-1], x, self.weights[-1]).chunk(2, dim=-1)
+        below = self.highest_log_variance - F.softplus(self.highest_log_variance - raw)
+        above = self.lowest_log_variance + F.softplus(below - self.lowest_log_variance)
+        return Gaussian(mean, above)
+
+    def predict(
+        self,
+        observations: Float[Tensor, "M B O"],
+        actions: Float[Tensor, "M B A"],
+        observed: Bool[Tensor, "M B O"] | None = None,
+    ) -> Gaussian:
+        """The next state in the observation's own units; member m answers for row m alone."""
+        change = self(self.inputs(observations, actions, observed))
+        mean = self.shown(observations, observed) + change.mean
+        return Gaussian(
+            self.observation_mean + self.observation_std * mean,
+            change.log_variance + 2 * self.observation_std.log(),
+        )
+
+
+def gaussian_loss(
+    prediction: Gaussian,
+    targets: Float[Tensor, "M B O"],
+    counted: Bool[Tensor, "M B O"] | None = None,
+) -> Float[Tensor, " M"]:
+    """Each member's mean of (y - mean)^2 exp(-log variance) + log variance.
+
+    That is twice the negative log-likelihood of a dimension, less log 2 pi.
+
+    Args:
+        counted: targets that the mean is over; None for all.
+    """
+    mean, log_variance = prediction
+    losses = (targets - mean).square() * torch.exp(-log_variance) + log_variance
+    if counted is None:
+        return losses.mean(dim=(1, 2))
+    return (losses * counted).sum(dim=(1, 2)) / counted.sum(dim=(1, 2)).clamp(min=1)
+
+
+def bound_penalty(network: Ensemble) -> Float[Tensor, " M"]:
+    """What each member's loss gets for bounds on its log-variances that lie far apart."""
+    distance = network.highest_log_variance - network.lowest_log_variance
+    return BOUND_WEIGHT * distance.sum(dim=(1, 2))
