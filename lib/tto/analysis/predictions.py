@@ -1,0 +1,140 @@
+"""What each model predicts from one recorded state: the states that figure 1 draws.
+
+The Transformer goes on by itself, with actions that it samples. The ensemble predicts states only;
+one particle follows the recorded actions, with one member all along (TS-inf), so it is told what
+the policy did and still has to predict what came of it. Both see the first state and nothing
+before. Of each the first trajectory that is drawn is kept: nothing is chosen by outcome.
+"""
+
+import os
+from dataclasses import asdict, dataclass
+
+import h5py
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from tto.analysis.sampling import sample
+from tto.data.episode import Episode
+from tto.errors import TTOError
+from tto.files import atomic_path
+from tto.model.ensemble import Ensemble
+from tto.model.propagation import propagate
+from tto.model.trained import TrainedModel
+
+FORMAT_VERSION = 1
+SOURCES = ("recorded", "transformer", "ensemble")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where predictions start: `start` transitions into an episode of a dataset."""
+
+    dataset: str
+    env: str
+    episode: int
+    start: int
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """States by where they come from, the first one shared; T transitions.
+
+    Attributes:
+        recorded: by the behaviour policy in the simulator.
+        transformer, ensemble: as each model predicts them.
+    """
+
+    origin: Origin
+    recorded: Float[np.ndarray, "T+1 O"]
+    transformer: Float[np.ndarray, "T+1 O"]
+    ensemble: Float[np.ndarray, "T+1 O"]
+
+
+def predict(
+    model: TrainedModel,
+    ensemble: Ensemble,
+    episode: Episode,
+    origin: Origin,
+    *,
+    steps: int,
+    seed: int,
+) -> Predictions:
+    """Let both models predict `steps` states that follow a recorded one.
+
+    Raises:
+        TTOError: the episode ends too early, or the model is one of masked states.
+    """
+    start, end = origin.start, origin.start + steps
+    if end > len(episode):
+        raise TTOError(
+            f"figure 1: expected an episode of {end} or more transitions, got {len(episode)} in "
+            f"episode {origin.episode} of {origin.dataset}; predict fewer steps"
+        )
+    if model.tokens.mask_token:
+        raise TTOError(
+            f"figure 1: expected a model of whole states, got one of masked ones ({origin.dataset});"
+            " name another dataset"
+        )
+    states = episode.observations[start : end + 1]
+    samples = sample(
+        model,
+        model.discretizer.encode(states[0]),
+        steps=steps,
+        trajectories=1,
+        rng=np.random.default_rng([seed, 0]),
+    )
+    particle = propagate(
+        ensemble,
+        torch.from_numpy(states[0]),
+        torch.from_numpy(episode.actions[start:end]),
+        particles=1,
+        generator=torch.Generator().manual_seed(seed),
+    ).samples[:, 0]
+    first = states[:1].astype(np.float64)
+    return Predictions(
+        origin,
+        recorded=states.astype(np.float64),
+        transformer=np.vstack([first, model.discretizer.decode(samples.observations[0])]),
+        ensemble=np.vstack([first, particle.double().cpu().numpy()]),
+    )
+
+
+def write_predictions(path: str | os.PathLike[str], predictions: Predictions) -> None:
+    """Write an HDF5 file: a dataset a source, the origin as attributes."""
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        for name in SOURCES:
+            file[name] = getattr(predictions, name)
+        file.attrs["format_version"] = FORMAT_VERSION
+        for name, value in asdict(predictions.origin).items():
+            file.attrs[name] = value
+
+
+def read_predictions(path: str | os.PathLike[str]) -> Predictions:
+    """Read what `write_predictions` wrote.
+
+    Raises:
+        TTOError: the file is missing, damaged, of another format version or holds other shapes.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            version = int(file.attrs["format_version"])
+            states = {name: np.asarray(file[name], dtype=np.float64) for name in SOURCES}
+            origin = Origin(
+                dataset=str(file.attrs["dataset"]),
+                env=str(file.attrs["env"]),
+                episode=int(file.attrs["episode"]),
+                start=int(file.attrs["start"]),
+            )
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise TTOError(
+            f"{path}: expected a file of predictions, got {reason}; predict again"
+        ) from error
+    shapes = {values.shape for values in states.values()}
+    if version != FORMAT_VERSION or len(shapes) != 1 or states["recorded"].ndim != 2:
+        raise TTOError(
+            f"{path}: expected format version {FORMAT_VERSION} and states of one shape, got "
+            f"{version} and {sorted(shapes)}; predict again"
+        )
+    return Predictions(origin, **states)

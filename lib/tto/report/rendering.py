@@ -1,0 +1,223 @@
+"""Pictures of robots without a screen: several poses and traced paths in one scene.
+
+MuJoCo draws into memory through EGL (a GPU or Mesa's software) or OSMesa. Which of them works is
+found out once, in processes of their own, because a failed attempt cannot be undone; MUJOCO_GL
+names one and is obeyed. Poses of several moments stand in one scene, so that they hide each other
+as they would; paths are thin cylinders in it. This module knows nothing of models
+and datasets.
+"""
+
+import functools
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import mujoco
+import numpy as np
+from jaxtyping import Float, UInt8
+from matplotlib.colors import to_rgb
+
+from tto.errors import TTOError
+from tto.report.poses import Robot, place_bodies
+
+BACKENDS = ("egl", "osmesa")
+_PROBE = "import mujoco.{0} as gl; context = gl.GLContext(8, 8); context.make_current()"
+_FLOOR, _SKY = (0.88, 0.88, 0.89), (1.0, 1.0, 1.0)
+_CHECKER = 0.06  # by how much every other square of the floor is darker
+_FIELD_OF_VIEW = 16.0  # degrees; a narrow one hardly distorts poses at a picture's sides
+_AZIMUTH, _ELEVATION = 90.0, -14.0  # degrees: along y, so that robots move to the right
+_MOST_GEOMS = 20000
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where pictures are taken from: from the side, a little above.
+
+    Attributes:
+        target: the point in the middle of the picture.
+        distance: from there to the camera, in metres.
+    """
+
+    target: tuple[float, float, float]
+    distance: float
+
+
+@dataclass(frozen=True)
+class Pose:
+    """One pose in a scene: positions `(nq,)` and a colour, red, green and blue in [0, 1]."""
+
+    positions: Float[np.ndarray, " nq"]
+    color: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Path:
+    """A curve in space, `(T, 3)` points in metres, with its colour and radius."""
+
+    points: Float[np.ndarray, "T 3"]
+    color: str
+    radius: float = 0.008
+
+
+def frame_camera(
+    points: Float[np.ndarray, "N 3"], *, aspect: float, margin: float = 1.0
+) -> Camera:
+    """A camera whose picture holds all points, with `margin` times their size in it.
+
+    Args:
+        aspect: width of the picture divided by its height.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    x, y, z = map(float, (low + high) / 2)
+    width, _, height = high - low
+    tangent = np.tan(np.deg2rad(_FIELD_OF_VIEW) / 2)
+    distance = margin * max(width / aspect, height, 1e-3) / (2 * tangent)
+    return Camera((x, y, z), float(distance))
+
+
+@functools.cache
+def working_backend() -> str:
+    """The first of EGL and OSMesa that works here, or what MUJOCO_GL names.
+
+    Raises:
+        TTOError: none does.
+    """
+    asked = os.environ.get("MUJOCO_GL", "").lower()
+    candidates = (asked,) if asked in BACKENDS else BACKENDS
+    reasons = []
+    for backend in candidates:
+        probe = subprocess.run(
+            [sys.executable, "-c", _PROBE.format(backend)],
+            env=os.environ | {"MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend},
+            capture_output=True,
+            text=True,
+        )
+        if probe.returncode == 0:
+            return backend
+        last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
+        reasons.append(f"{backend}: {last[:120]}")
+    raise TTOError(
+        f"rendering: expected {' or '.join(candidates)} to draw without a screen, got "
+        f"{'; '.join(reasons)}; install Mesa (libegl1 or libosmesa6) or set MUJOCO_GL"
+    )
+
+
+class Stage:
+    """One robot's scene and the memory it is drawn into; made by `open_stage`."""
+
+    def __init__(self, robot: Robot, context: Any, *, width: int, height: int) -> None:
+        self.robot, self.width, self.height = robot, width, height
+        _dress(robot.model, width, height)
+        self._context = context
+        self._drawing = mujoco.MjrContext(robot.model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._drawing)
+        self._scene = mujoco.MjvScene(robot.model, maxgeom=_MOST_GEOMS)
+        for unwanted in (mujoco.mjtRndFlag.mjRND_REFLECTION, mujoco.mjtRndFlag.mjRND_SHADOW):
+            self._scene.flags[unwanted] = False
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_HAZE] = True
+        self._data = mujoco.MjData(robot.model)
+        self._option = mujoco.MjvOption()
+
+    def draw(
+        self, camera: Camera, poses: Sequence[Pose], paths: Sequence[Path] = ()
+    ) -> UInt8[np.ndarray, "height width 3"]:
+        """A picture of some poses and paths."""
+        view = mujoco.MjvCamera()
+        view.lookat[:], view.distance = camera.target, camera.distance
+        view.azimuth, view.elevation = _AZIMUTH, _ELEVATION
+        everything, robot = mujoco.mjtCatBit.mjCAT_ALL.value, mujoco.mjtCatBit.mjCAT_DYNAMIC.value
+        self._scene.ngeom = 0
+        for pose in poses:
+            self._data.qpos[:] = pose.positions
+            place_bodies(self.robot.model, self._data)
+            mujoco.mj_camlight(self.robot.model, self._data)
+            state = self.robot.model, self._data, self._option, mujoco.MjvPerturb()
+            first = self._scene.ngeom
+            if pose is poses[0]:
+                mujoco.mjv_updateScene(*state, view, everything, self._scene)
+            else:
+                mujoco.mjv_addGeoms(*state, robot, self._scene)
+            for geom in self._scene.geoms[first : self._scene.ngeom]:
+                _paint(geom, pose)
+        for path in paths:
+            self._add(path)
+        return self._pixels()
+
+    def _add(self, path: Path) -> None:
+        for start, end in zip(path.points[:-1], path.points[1:], strict=True):
+            if self._scene.ngeom == self._scene.maxgeom or np.allclose(start, end):
+                continue
+            geom = self._scene.geoms[self._scene.ngeom]
+            mujoco.mjv_initGeom(
+                geom,
+                mujoco.mjtGeom.mjGEOM_CAPSULE,
+                np.zeros(3),
+                np.zeros(3),
+                np.eye(3).flatten(),
+                np.array([*to_rgb(path.color), 1.0], dtype=np.float32),
+            )
+            mujoco.mjv_connector(geom, mujoco.mjtGeom.mjGEOM_CAPSULE, path.radius, start, end)
+            geom.emission, geom.specular = 0.1, 0.0
+            self._scene.ngeom += 1
+
+    def _pixels(self) -> UInt8[np.ndarray, "height width 3"]:
+        self._context.make_current()
+        rectangle = mujoco.MjrRect(0, 0, self.width, self.height)
+        pixels = np.empty((self.height, self.width, 3), dtype=np.uint8)
+        mujoco.mjr_render(rectangle, self._scene, self._drawing)
+        mujoco.mjr_readPixels(pixels, None, rectangle, self._drawing)
+        return pixels[::-1]
+
+    def _free(self) -> None:
+        self._drawing.free()
+
+
+@contextmanager
+def open_stage(robot: Robot, *, width: int, height: int) -> Iterator[Stage]:
+    """A stage for pictures of a size; it changes how the robot's model looks.
+
+    Raises:
+        TTOError: nothing here draws without a screen.
+    """
+    backend = working_backend()
+    os.environ.setdefault("MUJOCO_GL", backend)  # MuJoCo's own library asks which one it is
+    context = importlib.import_module(f"mujoco.{backend}").GLContext(width, height)
+    context.make_current()
+    stage = Stage(robot, context, width=width, height=height)
+    try:
+        yield stage
+    finally:
+        stage._free()
+        context.free()
+
+
+def _dress(model: Any, width: int, height: int) -> None:
+    """White sky, a pale checkered floor without mirror, soft light: what prints well."""
+    model.vis.global_.offwidth, model.vis.global_.offheight = width, height
+    model.vis.global_.fovy = _FIELD_OF_VIEW
+    model.vis.rgba.haze[:3] = _SKY
+    model.vis.headlight.ambient[:], model.vis.headlight.diffuse[:] = 0.6, 0.3
+    model.light_diffuse[:], model.light_ambient[:], model.light_specular[:] = 0.35, 0.0, 0.1
+    model.mat_reflectance[:] = 0.0
+    for texture in range(model.ntex):
+        first = model.tex_adr[texture]
+        count = model.tex_height[texture] * model.tex_width[texture] * model.tex_nchannel[texture]
+        colors = model.tex_data[first : first + count].reshape(-1, model.tex_nchannel[texture])
+        if model.tex_type[texture] == mujoco.mjtTexture.mjTEXTURE_SKYBOX:
+            colors[:, :3] = 255
+        elif model.tex_type[texture] == mujoco.mjtTexture.mjTEXTURE_2D:
+            dark = colors[:, :3].mean(axis=1) < colors[:, :3].mean()
+            colors[:, :3] = np.where(dark[:, None], 255 * (1 - _CHECKER), 255)
+    floors = model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE
+    model.geom_rgba[floors, :3] = _FLOOR
+    model.mat_rgba[model.geom_matid[floors & (model.geom_matid >= 0)], :3] = _FLOOR
+
+
+def _paint(geom: Any, pose: Pose) -> None:
+    if geom.category == mujoco.mjtCatBit.mjCAT_DYNAMIC.value:
+        geom.rgba[:3], geom.matid, geom.specular = pose.color, -1, 0.15
