@@ -12,6 +12,8 @@ install_import_hook(
         "tto.model.loss",
         "tto.model.windows",
         "tto.model.trained",
+        "tto.analysis.likelihood",
+        "tto.analysis.sampling",
         "tto.planning.cached",
         "tto.planning.draw",
         "tto.planning.engine",

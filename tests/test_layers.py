@@ -8,7 +8,7 @@ import pytest
 import tto.digest
 from tto.digest import PACKAGE, imported_modules
 
-LAYERS = ["data", "tokens", "model", "planning", "evaluation", "report"]
+LAYERS = ["data", "tokens", "model", "planning", "analysis", "evaluation", "report"]
 BASE = {"errors", "files", "digest"}  # below all layers
 HOUSE = {"config", "job", "trials"}  # the workflow's own; they import from BASE and each other
 

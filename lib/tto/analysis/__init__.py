@@ -1,0 +1,1 @@
+"""Models as predictors: sampled trajectories, likelihoods, attention (section 4.1)."""

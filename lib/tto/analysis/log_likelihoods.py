@@ -1,0 +1,209 @@
+"""Held-out episodes under a model's predictions, as tidy rows (figure 2).
+
+Each episode is predicted from its own first state: trajectories are sampled from there and the
+episode's own states are scored under the marginals of each step (`tto.analysis.likelihood`). The
+episodes are the same for all models and seeds. In masked data the models see the mask tokens in
+place of hidden values, but all values count: what a model says about what it does not see is the
+question there.
+
+The Transformers draw their own actions, or follow the recorded ones; an ensemble has no policy and
+follows the recorded ones, so the behaviour policy is their source.
+
+Letters: T steps, O and A observation and action dimensions.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+
+from tto.analysis.likelihood import Cells, Scores, binned_shares, gaussian_shares, score
+from tto.analysis.sampling import sample
+from tto.data.episode import Episode
+from tto.errors import TTOError
+from tto.files import atomic_path
+from tto.model.ensemble import Ensemble
+from tto.model.propagation import Method, propagate
+from tto.model.trained import TrainedModel
+from tto.planning.engine import Engine
+from tto.planning.fastest import fastest_engine
+from tto.tokens.token_file import mask_tokens
+
+COLUMNS = (
+    "dataset",
+    "env",
+    "state",
+    "model",
+    "seed",
+    "episode",
+    "step",
+    "log_likelihood",
+    "oracle",
+    "covered",
+    "out_of_range",
+)
+KEY = ["dataset", "model", "seed", "episode", "step"]
+STATES = ("full", "masked")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What happened, and the cells in which it is counted.
+
+    Attributes:
+        dataset, env: of the models' training data.
+        episodes: numbered episodes of at least `steps` transitions that no model was trained on.
+        steps: T, states after the first that are predicted.
+    """
+
+    dataset: str
+    env: str
+    episodes: dict[int, Episode]
+    steps: int
+    cells: Cells
+
+    def states(self, number: int) -> np.ndarray:
+        """The T states of an episode that follow its first, hidden dimensions included."""
+        return self.episodes[number].observations[1 : self.steps + 1].astype(np.float64)
+
+    def rows(self, model: str, seed: int, number: int, scores: Scores) -> pd.DataFrame:
+        """One row a step."""
+        masked = self.episodes[number].observed is not None
+        return pd.DataFrame(
+            {
+                "dataset": self.dataset,
+                "env": self.env,
+                "state": STATES[masked],
+                "model": model,
+                "seed": seed,
+                "episode": number,
+                "step": np.arange(1, self.steps + 1),
+                "log_likelihood": scores.log_likelihood,
+                "oracle": self.cells.oracle,
+                "covered": scores.covered,
+                "out_of_range": scores.out_of_range,
+            },
+            columns=list(COLUMNS),
+        )
+
+
+def choose_episodes(episodes: Iterable[Episode], *, count: int, steps: int) -> dict[int, Episode]:
+    """Up to `count` episodes of at least `steps` transitions, evenly out of all such, by number.
+
+    Raises:
+        TTOError: there is none.
+    """
+    lengths, long = [], {}
+    for number, episode in enumerate(episodes):
+        lengths.append(len(episode))
+        if len(episode) >= steps:
+            long[number] = episode
+    if not long:
+        raise TTOError(
+            f"model analysis: expected an episode of at least {steps} transitions, got lengths up "
+            f"to {max(lengths, default=0)}; set model_analysis.steps lower"
+        )
+    places = np.linspace(0, len(long) - 1, min(count, len(long))).round().astype(int)
+    return {number: long[number] for number in np.array(list(long))[places].tolist()}
+
+
+def transformer_rows(
+    model: TrainedModel,
+    truth: Truth,
+    *,
+    name: str,
+    seed: int,
+    trajectories: int,
+    actions: Literal["sampled", "recorded"],
+    engine: Engine | None = None,
+) -> pd.DataFrame:
+    """Rows of a Transformer, called `name`, of a training seed."""
+    O, bins = model.tokens.observation_dim, model.discretizer
+    engine, parts = engine or fastest_engine(model.network), []
+    for number, episode in truth.episodes.items():
+        start = bins.encode(episode.observations[:1])
+        if episode.observed is not None:
+            start = mask_tokens(start, episode.observed[:1], model.tokens.vocabulary)
+        recorded = bins.encode(episode.actions[: truth.steps], first=O)
+        samples = sample(
+            model,
+            start[0],
+            steps=truth.steps,
+            trajectories=trajectories,
+            rng=np.random.default_rng([seed, number]),
+            actions=recorded if actions == "recorded" else None,
+            engine=engine,
+        )
+        states = truth.states(number)
+        shares = binned_shares(samples.marginals, bins.edges[:O], states, truth.cells)
+        scores = score(shares, states, truth.cells, trajectories=trajectories)
+        parts.append(truth.rows(name, seed, number, scores))
+    return pd.concat(parts, ignore_index=True)
+
+
+def ensemble_rows(
+    network: Ensemble,
+    truth: Truth,
+    *,
+    seed: int,
+    trajectories: int,
+    methods: Sequence[Method] = ("ts_inf", "ts1"),
+) -> pd.DataFrame:
+    """Rows of an ensemble of a training seed; the model is called by the way of its propagation."""
+    parts = []
+    for method in methods:
+        for number, episode in truth.episodes.items():
+            observed = episode.observed
+            result = propagate(
+                network,
+                torch.from_numpy(episode.observations[0]),
+                torch.from_numpy(episode.actions[: truth.steps]),
+                particles=trajectories,
+                method=method,
+                generator=torch.Generator().manual_seed(1_000_003 * seed + number),
+                observed=None if observed is None else torch.from_numpy(observed[: truth.steps]),
+            )
+            states = truth.states(number)
+            means, log_variances = (x.double().cpu().numpy() for x in result[:2])
+            shares = gaussian_shares(means, log_variances, states, truth.cells)
+            scores = score(shares, states, truth.cells, trajectories=trajectories)
+            parts.append(truth.rows(f"ensemble_{method}", seed, number, scores))
+    return pd.concat(parts, ignore_index=True)
+
+
+def write_log_likelihoods(path: str | os.PathLike[str], parts: Iterable[pd.DataFrame]) -> None:
+    """Write rows with the columns of `COLUMNS`, sorted by `KEY`; numbers keep all their digits."""
+    rows = pd.concat(list(parts), ignore_index=True).sort_values(KEY, ignore_index=True)
+    with atomic_path(path) as temporary:
+        rows.to_csv(temporary, index=False)
+
+
+def read_log_likelihoods(paths: Iterable[str | os.PathLike[str]]) -> Iterator[pd.DataFrame]:
+    """Read what `write_log_likelihoods` wrote, and check it.
+
+    Raises:
+        TTOError: other columns, an empty cell, two rows of one state, or a state above its oracle.
+    """
+    for path in paths:
+        name = os.fspath(path)
+        try:
+            rows = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise TTOError(f"{name}: expected a CSV file of likelihoods, got {error}") from error
+        if tuple(rows.columns) != COLUMNS or rows.empty or rows.isna().to_numpy().any():
+            raise TTOError(
+                f"{name}: expected rows with a value in each of {', '.join(COLUMNS)}, got "
+                f"{len(rows)} rows of {', '.join(rows.columns)}; analyse again"
+            )
+        if rows.duplicated(KEY).any():
+            raise TTOError(f"{name}: expected one row a state, got two; analyse again")
+        if (rows["log_likelihood"] > rows["oracle"] + 1e-6).any():
+            raise TTOError(
+                f"{name}: expected no state above the oracle, which bounds them all, got one; are "
+                "cells of two datasets mixed?"
+            )
+        yield rows
