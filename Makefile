@@ -40,9 +40,9 @@ clean:
 
 .venv/runtime.stamp: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP_INSTALL) --editable '.[workflow]'
+	$(PIP_INSTALL) --editable '.[workflow,video]'
 	touch $@
 
 .venv/test.stamp: .venv/runtime.stamp
-	$(PIP_INSTALL) --editable '.[workflow,test,port]'
+	$(PIP_INSTALL) --editable '.[workflow,video,test,port]'
 	touch $@

@@ -11,6 +11,7 @@ from tto.digest import PACKAGE, imported_modules
 LAYERS = ["data", "tokens", "model", "planning", "analysis", "evaluation", "report"]
 BASE = {"errors", "files", "digest"}  # below all layers
 HOUSE = {"config", "job", "trials"}  # the workflow's own; they import from BASE and each other
+TOP = {"cli"}  # imports from all, and nothing imports it
 
 
 def upward_edges(package: Path) -> list[str]:
@@ -26,7 +27,7 @@ def upward_edges(package: Path) -> list[str]:
 
 
 def allowed(importer: str, imported: str) -> bool:
-    if imported in BASE:
+    if imported in BASE or importer in TOP:
         return True
     if importer in LAYERS and imported in LAYERS:
         return LAYERS.index(imported) <= LAYERS.index(importer)
@@ -35,7 +36,7 @@ def allowed(importer: str, imported: str) -> bool:
 
 def test_every_module_belongs_to_a_layer():
     names = {path.stem for path in PACKAGE.iterdir() if path.name != "__pycache__"}
-    assert names == {*LAYERS, *BASE, *HOUSE, "__init__"}
+    assert names == {*LAYERS, *BASE, *HOUSE, *TOP, "__init__"}
 
 
 def test_no_import_walks_the_layers_backwards():
@@ -52,6 +53,7 @@ def test_no_import_walks_the_layers_backwards():
         "from ..evaluation import rollout",
         "from tto import load",
         "from tto import job",
+        "from tto.cli import app",
     ],
 )
 def test_a_planted_violation_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str):

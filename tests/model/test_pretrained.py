@@ -334,6 +334,7 @@ def test_bins_are_fitted_on_a_dataset_as_the_official_code_does(tmp_path, port):
             for row in rewards
         ]
     )
+    save(tmp_path / "ours", model, extra={})
     for column, values in ((D - 2, rewards), (D - 1, to_go)):
         ranks = np.linspace(0, 39, V + 1, dtype=int)
         expected = np.sort(values.astype(np.float32), axis=None)[ranks]

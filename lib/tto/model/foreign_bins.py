@@ -72,7 +72,7 @@ def strictly_increasing(edges: Float[np.ndarray, "D V"]) -> Float[np.ndarray, "D
     Others let bins be empty, where many values are equal, and count a value into the last bin that
     begins with it. Descending edges are left, to be refused.
     """
-    edges = np.array(edges, dtype=np.float64)
+    edges = np.array(edges, dtype=np.float64, order="C")
     for v in reversed(range(edges.shape[1] - 1)):
         tied = edges[:, v] >= edges[:, v + 1]
         # within a tie, edges above have moved by a few of the least steps already

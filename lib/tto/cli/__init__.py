@@ -1,0 +1,1 @@
+"""The command `tto`: single things outside the workflow."""

@@ -1,0 +1,222 @@
+"""`tto inspect`: what is in a dataset, token file, model, checkpoint or rollout, on one screen."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tto.data.environments import normalized_score
+from tto.data.episodes import open_dataset
+from tto.errors import TTOError
+from tto.evaluation.rollout_file import read_rollout
+from tto.model.pretrained import read_source
+from tto.model.trained import load
+from tto.report.dataset_statistics import returns_and_lengths
+from tto.tokens.discretizer import Discretizer
+from tto.tokens.token_file import TokenAttributes, read_token_file
+
+Lines = list[tuple[str, str]]  # what, and how much or which
+
+
+def inspect(path: str | os.PathLike[str]) -> Lines:
+    """What lies at `path`, as pairs of a label and a value.
+
+    Raises:
+        TTOError: nothing is there, it is damaged, or none of the kinds known.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise TTOError(f"{path}: expected a file or folder, found none; check the name")
+    return _reader(path)(path)
+
+
+def _reader(path: Path) -> Callable[[Path], Lines]:
+    if path.is_dir() and (path / "data").is_dir():
+        return _dataset
+    if path.is_dir() and _is_our_model(path):
+        return _model
+    if path.is_file() and path.suffix in (".h5", ".hdf5"):
+        return _hdf5
+    if path.is_dir() or path.suffix in (".pt", ".pth", ".bin", ".safetensors"):
+        return _checkpoint
+    raise TTOError(
+        f"{path}: expected a dataset, token file (.h5), rollout (.h5), model or checkpoint, got "
+        "another kind of file; name the folder that holds it"
+    )
+
+
+def _is_our_model(folder: Path) -> bool:
+    try:
+        return "format_version" in json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError):
+        return False
+
+
+def _dataset(path: Path) -> Lines:
+    dataset = open_dataset(path)
+    returns, lengths = returns_and_lengths(dataset)
+    return [
+        ("dataset", dataset.name),
+        ("environment", f"{dataset.env_id} ({_sizes(dataset)})"),
+        ("episodes", f"{len(returns):,}"),
+        ("transitions", f"{lengths.sum():,}"),
+        ("length", _spread(lengths)),
+        ("return", _spread(returns)),
+        *_score(dataset.env_id, float(returns.mean())),
+        ("size", _bytes(dataset.data_file)),
+    ]
+
+
+def _hdf5(path: Path) -> Lines:
+    try:
+        with h5py.File(path, "r") as file:
+            names = sorted(file)
+    except OSError as error:
+        raise TTOError(
+            f"{path}: expected a whole HDF5 file, got {' '.join(str(error).split())}; it is "
+            "truncated or foreign, make it again"
+        ) from error
+    if "tokens" in names:
+        return _tokens(path)
+    if "plan_seconds" in names:
+        return _rollout(path)
+    raise TTOError(
+        f"{path}: expected a token file or a rollout, got an HDF5 file with {names[:8]}; of a "
+        "dataset, name its folder"
+    )
+
+
+def _tokens(path: Path) -> Lines:
+    file = read_token_file(path)
+    lengths = np.diff(file.episode_starts)
+    used = [len(np.unique(column)) for column in file.tokens.T]
+    return [
+        ("token file", path.name),
+        *_meaning(file.attributes),
+        ("episodes", f"{len(lengths):,}, {file.terminated.sum():,} of them terminated"),
+        ("transitions", f"{len(file.tokens):,}"),
+        ("tokens", f"{file.tokens.size:,}"),
+        ("length", _spread(lengths)),
+        ("bins used", f"{min(used)} to {max(used)} of {file.attributes.token_count} a dimension"),
+        *_ranges(file.discretizer, file.attributes),
+        ("source", file.source_digest[:16]),
+        ("size", _bytes(path)),
+    ]
+
+
+def _rollout(path: Path) -> Lines:
+    rollout, attributes = read_rollout(path)
+    end = "terminated" if rollout.terminated else "cut off by a time limit"
+    return [
+        ("rollout", path.name),
+        ("dataset", f"{attributes['dataset']} ({attributes['source']})"),
+        ("method", f"{attributes['method']}, seed {attributes['seed']}"),
+        ("environment", f"{attributes['env_id']}, reset by {attributes['evaluation_seed']}"),
+        ("length", f"{len(rollout.rewards)} transitions, {end}"),
+        ("return", f"{rollout.total_reward:.1f}"),
+        *_score(attributes["env_id"], rollout.total_reward),
+        ("a plan", f"{1000 * np.median(rollout.plan_seconds):.1f} ms (median)"),
+    ]
+
+
+def _model(path: Path) -> Lines:
+    model = load(path)
+    config = model.config
+    stored = json.loads((path / "config.json").read_text())
+    heads = (
+        "one shared" if config.output == "shared" else f"{config.transition_dim}, one a dimension"
+    )
+    return [
+        ("model", path.name),
+        *_meaning(model.tokens),
+        ("network", f"{config.layers} layers, {config.heads} heads, width {config.width}"),
+        ("parameters", f"{sum(p.numel() for p in model.network.parameters()):,}"),
+        ("output layer", heads),
+        ("positions", config.position),
+        ("block", f"{config.block_transitions} transitions, {config.block_size} tokens"),
+        ("rewards-to-go", "attended to" if config.attend_values else "hidden from attention"),
+        ("stop token", "yes" if config.stop_token else "no"),
+        ("goal", "each sequence begins with it" if config.goal else "no"),
+        *_ranges(model.discretizer, model.tokens),
+        *_training(path, stored),
+        ("size", _bytes(path / "model.safetensors")),
+    ]
+
+
+def _training(path: Path, stored: dict[str, Any]) -> Lines:
+    lines = [("seed", str(stored["seed"]))] if "seed" in stored else []
+    metrics = path / "metrics.csv"
+    if metrics.is_file():
+        names, *rows = (line.split(",") for line in metrics.read_text().splitlines())
+        if rows:
+            last = dict(zip(names, rows[-1], strict=False))
+            lines.append(("updates", last.get("update", "?")))
+            lines.append(("held-out loss", f"{float(last.get('held_out_loss', 'nan')):.3f}"))
+    return lines
+
+
+def _checkpoint(path: Path) -> Lines:
+    source = read_source(path)
+    head, position = source.tensors["head.weight"], source.tensors["pos_emb"]
+    numbers = sum(t.numel() for t in source.tensors.values() if t.is_floating_point())
+    known = [f"{name} {value}" for name, value in sorted(source.known.items())]
+    return [
+        ("checkpoint", str(source.path)),
+        ("layout", source.layout.name),
+        ("numbers", f"{numbers:,}"),
+        ("output layer", " x ".join(map(str, head.shape))),
+        ("positions", str(position.shape[-2])),
+        ("config", "; ".join(known) or "none found"),
+        ("bins", str(source.bins.name) if source.bins else "none beside it"),
+        ("to use it", f"tto import {path} MODEL"),
+    ]
+
+
+def _meaning(tokens: TokenAttributes) -> Lines:
+    includes = "including" if tokens.to_go_includes_reward else "without"
+    penalty = "" if tokens.terminal_penalty is None else f", penalty {tokens.terminal_penalty:g}"
+    return [
+        ("dataset", tokens.dataset),
+        ("environment", f"{tokens.env} ({_sizes(tokens)})"),
+        ("a transition", f"{tokens.transition_dim} tokens of {tokens.vocabulary} bins"),
+        ("bins", tokens.discretizer + (", and a mask token" if tokens.mask_token else "")),
+        ("reward-to-go", f"discount {tokens.discount:g}, {includes} its own reward{penalty}"),
+    ]
+
+
+def _ranges(discretizer: Discretizer, tokens: TokenAttributes) -> Lines:
+    edges, O, A = discretizer.edges, tokens.observation_dim, tokens.action_dim
+    parts = {
+        "observations": edges[:O],
+        "actions": edges[O : O + A],
+        "rewards": edges[-2:-1],
+        "to go": edges[-1:],
+    }
+    return [
+        (f"range of {name}", f"{rows[:, 0].min():.4g} to {rows[:, -1].max():.4g}")
+        for name, rows in parts.items()
+    ]
+
+
+def _sizes(of: Any) -> str:
+    return f"{of.observation_dim} observation, {of.action_dim} action dimensions"
+
+
+def _score(env_id: str, episode_return: float) -> Lines:
+    score = normalized_score(env_id, episode_return)
+    return [] if score is None else [("score", f"{score:.1f} (D4RL's scale)")]
+
+
+def _spread(values: np.ndarray) -> str:
+    return (
+        f"{values.mean():,.1f} on average, {values.std():,.1f} standard deviation, "
+        f"{values.min():,.1f} to {values.max():,.1f}"
+    )
+
+
+def _bytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:,.1f} MB"

@@ -1,0 +1,154 @@
+"""An episode as a film: what the simulator draws, into an .mp4 or .gif file.
+
+Frames are as fast as the episode was, but at most 30 a second; slower ones are all kept. This file
+knows no policy: `FilmedEnv` can stand wherever an environment does.
+"""
+
+import contextlib
+import math
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from tto.data.environments import make_env
+from tto.errors import TTOError
+from tto.files import atomic_path
+
+SUFFIXES = (".mp4", ".gif")
+_MOST_FPS = 30
+_DEFAULT_FPS = 30  # of environments that do not say how fast they are
+
+
+class Film:
+    """Frames on their way into a file; `open_film` makes and closes one."""
+
+    def __init__(self, path: Path, suffix: str) -> None:
+        self.fps: float = _DEFAULT_FPS
+        self.frames = 0
+        self._path, self._suffix = path, suffix
+        self._writer: Generator[None, Any, None] | None = None
+        self._images: list[Image.Image] = []
+
+    def add(self, frame: UInt8[np.ndarray, "height width 3"]) -> None:
+        """Append a frame; all have the size of the first."""
+        self.frames += 1
+        if self._suffix == ".gif":
+            # a palette each: a third of the memory
+            self._images.append(Image.fromarray(frame).convert("P", palette=Image.Palette.ADAPTIVE))
+            return
+        if self._writer is None:
+            self._writer = self._open(frame.shape[1], frame.shape[0])
+        self._writer.send(np.ascontiguousarray(frame))
+
+    def finish(self) -> None:
+        """Write what is not written yet.
+
+        Raises:
+            TTOError: there is no frame.
+        """
+        if not self.frames:
+            raise TTOError("video: expected at least one frame, got none; does the episode run?")
+        if self._images:
+            first, *others = self._images
+            first.save(
+                self._path,
+                format="GIF",
+                save_all=True,
+                append_images=others,
+                duration=round(1000 / self.fps),
+                loop=0,
+            )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._writer is not None:
+            self._writer.close()  # waits for ffmpeg
+
+    def _open(self, width: int, height: int) -> Generator[None, Any, None]:
+        writer = _ffmpeg().write_frames(
+            str(self._path),
+            size=(width, height),
+            fps=self.fps,
+            macro_block_size=2,
+            ffmpeg_log_level="error",
+            output_params=["-f", "mp4", "-movflags", "+faststart"],
+        )
+        writer.send(None)
+        return writer
+
+
+@contextlib.contextmanager
+def open_film(path: str | os.PathLike[str]) -> Iterator[Film]:
+    """A film for the file at `path`, which appears when all is filmed.
+
+    Raises:
+        TTOError: another suffix than .mp4 and .gif, or nothing here writes .mp4.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise TTOError(f"video {path}: expected a name in {' or '.join(SUFFIXES)}; rename it")
+    if path.suffix == ".mp4":
+        _ffmpeg()
+    with atomic_path(path) as temporary:
+        film = Film(temporary, path.suffix)
+        try:
+            yield film
+            film.finish()
+        finally:
+            film.close()
+
+
+class FilmedEnv(gymnasium.Wrapper):
+    """An environment that adds what it looks like to a film, at each reset and step."""
+
+    def __init__(self, env_id: str, film: Film) -> None:
+        super().__init__(make_env(env_id, render_mode="rgb_array"))
+        fps = self.env.metadata.get("render_fps") or _DEFAULT_FPS
+        self._every = math.ceil(fps / _MOST_FPS)
+        self._film, self._steps, self._env_id = film, 0, env_id
+        film.fps = fps / self._every
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        answer = self.env.reset(**options)
+        self._shoot()
+        return answer
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        answer = self.env.step(action)
+        self._steps += 1
+        if self._steps % self._every == 0:
+            self._shoot()
+        return answer
+
+    def _shoot(self) -> None:
+        try:
+            frame = self.env.render()
+        except Exception as error:  # each library behind it fails in a way of its own
+            raise TTOError(
+                f"video: expected {self._env_id} to draw itself, but it failed "
+                f"({' '.join(str(error).split())[:160]}); without a screen, set MUJOCO_GL to egl "
+                "or osmesa, and install Mesa (libegl1 or libosmesa6)"
+            ) from error
+        if not isinstance(frame, np.ndarray):
+            raise TTOError(
+                f"video: expected a picture of {self._env_id}, got {type(frame).__name__}; it "
+                "cannot draw itself, leave the video out"
+            )
+        self._film.add(frame)
+
+
+def _ffmpeg() -> Any:
+    try:
+        import imageio_ffmpeg
+    except ImportError as error:
+        raise TTOError(
+            "video: expected the package imageio-ffmpeg, which writes .mp4, found none; install "
+            "it (pip install 'tto[video]') or name a .gif"
+        ) from error
+    return imageio_ffmpeg

@@ -1,0 +1,232 @@
+"""The commands, run in this process as the shell runs them."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from tiny_models import FOUR_ROOMS, save_model
+
+import tto
+from tto.cli.app import main
+from tto.cli.play import planning_settings
+from tto.data.environments import make_env
+from tto.data.episode import Episode
+from tto.data.episodes import open_dataset, write_dataset
+from tto.evaluation.rollout import evaluate
+from tto.evaluation.rollout_file import write_rollouts
+from tto.tokens.tokenize import tokenize_dataset
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Run `tto ARGUMENTS`; returns the exit status or the error's line, and what was printed."""
+
+    def run(*arguments: object) -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["tto", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, capsys.readouterr().out
+
+    return run
+
+
+def value_of(label: str, printed: str) -> str:
+    (line,) = re.findall(rf"^{re.escape(label)}  +(.*)$", printed, re.MULTILINE)
+    return line
+
+
+def four_rooms_dataset(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+
+    def episode(length: int) -> Episode:
+        return Episode(
+            observations=rng.uniform(size=(length + 1, 2)).astype(np.float32),
+            actions=rng.uniform(-1, 1, (length, 2)).astype(np.float32),
+            rewards=np.arange(length, dtype=np.float32),
+            terminated=length == 3,
+            truncated=length != 3,
+        )
+
+    write_dataset(
+        folder, [episode(3), episode(5)], env_id=FOUR_ROOMS, algorithm="-", description="-"
+    )
+
+
+def test_plan_acts_as_a_controller_does(tmp_path, run):
+    folder = save_model(tmp_path / "model", goal=True)
+    arguments = ["--beam-width", 2, "--horizon", 2, "--context", 1, "--max-steps", 6, "--seed", 5]
+    status, printed = run("plan", folder, *arguments, "--set", "action_decode=mean")
+    assert status == 0
+    controller = tto.Controller(
+        tto.load(folder),
+        objective="goal",
+        beam_width=2,
+        horizon=2,
+        context=1,
+        action_decode="mean",
+        seed=5,
+    )
+    (rollout,) = evaluate(controller, FOUR_ROOMS, seeds=[5], max_steps=6)
+    (row,) = [line.split() for line in printed.splitlines() if line.startswith("5 ")]
+    assert row[:4] == ["5", f"{rollout.total_reward:.1f}", "-", str(len(rollout.rewards))]
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".mp4"])
+def test_plan_films_the_first_episode(tmp_path, run, suffix):
+    folder, video = save_model(tmp_path / "model", goal=True), tmp_path / f"film{suffix}"
+    arguments = ["--beam-width", 2, "--horizon", 1, "--max-steps", 6, "--episodes", 2]
+    status, printed = run("plan", folder, *arguments, "--video", video)
+    assert status == 0
+    assert f"wrote {video}" in printed
+    if suffix == ".gif":
+        with Image.open(video) as film:
+            assert film.n_frames == 7
+    else:
+        imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+        frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(video))
+        assert (frames, seconds) == (7, pytest.approx(7 / 20, abs=0.05))
+
+
+def test_plan_takes_the_settings_of_the_models_run(tmp_path):
+    folder = tmp_path / "results" / "mine" / "models" / "rooms" / "seed0"
+    config = {
+        "planning": {"horizon": 3, "context": 2, "overrides": {"rooms": {"beam_width": 9}}},
+        "goal_reaching": {"datasets": {"rooms": {}}, "planning": {"objective": "goal"}},
+    }
+    folder.mkdir(parents=True)
+    assert planning_settings(folder, None, {}) == ({}, None)
+    path = tmp_path / "results" / "mine" / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    settings, source = planning_settings(folder, None, {"horizon": 1, "context": None})
+    assert source == path
+    assert settings == {"horizon": 1, "context": 2, "beam_width": 9, "objective": "goal"}
+    assert planning_settings(folder, None, {"budget_ms": 5.0})[0].keys() == {
+        "context",
+        "objective",
+        "budget_ms",
+    }
+    assert planning_settings(tmp_path / "model", path, {})[0] == {"horizon": 3, "context": 2}
+
+
+def test_inspect_a_dataset_and_its_tokens(tmp_path, run):
+    four_rooms_dataset(tmp_path / "rooms-v0")
+    status, printed = run("inspect", tmp_path / "rooms-v0")
+    assert status == 0
+    assert value_of("episodes", printed) == "2"
+    assert value_of("transitions", printed) == "8"
+    assert value_of("length", printed).endswith("3.0 to 5.0")
+    assert value_of("return", printed).startswith("6.5 on average, 3.5 standard deviation")
+    tokenize_dataset(
+        open_dataset(tmp_path / "rooms-v0"),
+        tmp_path / "rooms.h5",
+        name="rooms",
+        discretizer="uniform",
+        bins=10,
+        discount=0.9,
+    )
+    status, printed = run("inspect", tmp_path / "rooms.h5")
+    assert status == 0
+    assert value_of("episodes", printed) == "2, 1 of them terminated"
+    assert value_of("tokens", printed) == "48"
+    assert value_of("range of rewards", printed) == "0 to 4"
+    assert len(printed.splitlines()) <= 24
+
+
+def test_inspect_a_model_and_a_rollout(tmp_path, run):
+    folder = save_model(tmp_path / "model", env="Hopper-v5")
+    status, printed = run("inspect", folder)
+    assert status == 0
+    numbers = sum(p.numel() for p in tto.load(folder).network.parameters())
+    assert value_of("parameters", printed) == f"{numbers:,}"
+    assert value_of("block", printed) == "4 transitions, 64 tokens"
+    assert value_of("seed", printed) == "3"
+    assert len(printed.splitlines()) <= 24
+
+    class Still:
+        def reset(self, goals=None): ...
+        def observe(self, actions, rewards): ...
+        def act(self, observations, active):
+            return np.zeros((len(observations), 2))
+
+    path = tmp_path / "rollout.h5"
+    rollouts = evaluate(Still(), FOUR_ROOMS, seeds=[4], max_steps=3)
+    write_rollouts(
+        [path],
+        rollouts,
+        seeds=[4],
+        dataset="rooms",
+        source="collect",
+        env_id=FOUR_ROOMS,
+        method="still",
+        seed=0,
+    )
+    status, printed = run("inspect", path)
+    assert status == 0
+    assert value_of("length", printed) == "3 transitions, cut off by a time limit"
+
+
+def test_export_import_and_plan(tmp_path, run):
+    model = save_model(tmp_path / "model", attend_values=False, output="per_dimension")
+    assert run("export", model, tmp_path / "hub")[0] == 0
+    assert "# Trajectory Transformer, tiny" in (tmp_path / "hub" / "README.md").read_text()
+    status, printed = run("inspect", tmp_path / "hub")
+    assert status == 0
+    assert value_of("layout", printed) == "transformers"
+    assert run("import", tmp_path / "hub", tmp_path / "back")[0] == 0
+    tokens = np.random.default_rng(0).integers(8, size=(4, 6))
+    before, after = (tto.load(folder).log_probs(tokens) for folder in (model, tmp_path / "back"))
+    np.testing.assert_allclose(before, after, rtol=0, atol=1e-5)
+    stored = json.loads((tmp_path / "back" / "config.json").read_text())
+    assert stored["imported"] == str(tmp_path / "hub")
+    assert run("plan", tmp_path / "back", "--beam-width", 2, "--max-steps", 2)[0] == 0
+
+
+def test_bad_input_is_one_line(tmp_path, run):
+    model = save_model(tmp_path / "model")
+    cases = [
+        (("plan", tmp_path / "none"), "expected config.json in it, found none"),
+        (("plan", model, "--set", "beam"), "expected NAME=VALUE, got 'beam'"),
+        (("plan", model, "--set", "beams=3"), "known settings are beam_width"),
+        (("plan", model, "--video", tmp_path / "a.avi"), "a name in .mp4 or .gif"),
+        (("plan", model, "--env", "Hopper-v5", "--max-steps", 1), "expected observations of 2"),
+        (("plan", model, "--config", tmp_path / "none.yaml"), "name another by --config"),
+        (("inspect", tmp_path / "none"), "expected a file or folder, found none"),
+        (("inspect", Path(__file__)), "got another kind of file"),
+        (("inspect", tmp_path), "expected a folder with model.safetensors"),
+        (("import", model, tmp_path / "new"), "expected names as in official"),
+        (("export", model, tmp_path / "new"), "attend_values: true"),
+        (("export", model, tmp_path), "expected a new folder, found one"),
+    ]
+    for arguments, message in cases:
+        line, _ = run(*arguments)
+        assert str(line).startswith("Error: "), arguments
+        assert message in str(line), arguments
+        assert "\n" not in str(line), arguments
+    assert {path.name for path in tmp_path.iterdir()} == {"model"}
+
+
+def test_help_and_completion_come_without_the_library(tmp_path):
+    for arguments in (["--help"], ["--show-completion", "bash"]):
+        code = "import sys; from tto.cli.app import main\ntry: main()\n" + (
+            "except SystemExit as ended: assert not ended.code\n"
+            "assert 'torch' not in sys.modules and 'gymnasium' not in sys.modules"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+
+
+def test_four_rooms_can_be_drawn():
+    env = make_env(FOUR_ROOMS, render_mode="rgb_array")
+    env.reset(seed=0)
+    frame = env.render()
+    env.close()
+    assert isinstance(frame, np.ndarray)
