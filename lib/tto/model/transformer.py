@@ -21,6 +21,8 @@ from tto.model.attention import causal_attention, dropout
 
 # (layer, query, key, value), each (B, H, L, K), to the attended values (B, H, L, K)
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+# Of a Gaussian output, in units of half a dimension's range: a quarter of a bin of a hundred.
+_LEAST_LOG_DEVIATION = -5.3
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class ModelConfig:
         dropout_at: "block" drops once, at the end of each block (appendix A); "gpt" drops the
             embedding, the attention and both residual branches (the official code).
         output: "shared", one layer of V logits for all dimensions (appendix A), or
-            "per_dimension", a head for each of the D dimensions (the official code).
+            "per_dimension", a head for each of the D dimensions (the official code), or "gaussian",
+            where that head gives the mean and deviation of a Gaussian on the bins' centres in place
+            of V free logits (to see what those are worth; for equal bins without a mask token).
         attend_values: whether tokens may attend to past reward-to-go tokens; the paper does not
             forbid it, the official code does.
         position: "learned", a vector a position (GPT), or "factored", the sum of a vector for the
@@ -52,7 +56,7 @@ class ModelConfig:
     width: int = 192
     dropout: float = 0.1
     dropout_at: Literal["block", "gpt"] = "block"
-    output: Literal["shared", "per_dimension"] = "shared"
+    output: Literal["shared", "per_dimension", "gaussian"] = "shared"
     attend_values: bool = True
     position: Literal["learned", "factored"] = "learned"
     block_tokens: int = 512
@@ -64,6 +68,11 @@ class ModelConfig:
         if self.width % self.heads:
             raise TTOError(
                 f"model: expected width divisible by heads, got {self.width} and {self.heads}"
+            )
+        if self.output == "gaussian" and self.stop_token:
+            raise TTOError(
+                "model: expected output shared or per_dimension with a stop token, which lies on "
+                "no Gaussian, got gaussian; set model.stop_token to false"
             )
         if self.block_transitions < 1 + self.goal:
             raise TTOError(
@@ -139,7 +148,8 @@ class TrajectoryTransformer(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.output_norm = nn.LayerNorm(C)
         heads = 1 if config.output == "shared" else D
-        self.output = nn.Parameter(torch.empty(heads, config.logits, C))
+        outputs = 2 if config.output == "gaussian" else config.logits
+        self.output = nn.Parameter(torch.empty(heads, outputs, C))
         self._initialise(generator)
 
     def _initialise(self, generator: torch.Generator | None) -> None:
@@ -213,12 +223,22 @@ class TrajectoryTransformer(nn.Module):
         D = self.config.transition_dim
         B, L, C = x.shape
         if L == 1:
-            return F.linear(x, self.output[(start + 1) % D])
+            return self._of_bins(F.linear(x, self.output[(start + 1) % D]))
         # position l feeds the head of dimension (l + 1) mod D: lay them along whole transitions
         before, after = start % D, -(start + L) % D
         x = F.pad(x, (0, 0, before, after)).view(B, -1, D, C)
         logits = torch.einsum("btdc,dvc->btdv", x, self.output.roll(-1, dims=0))
-        return logits.flatten(1, 2)[:, before : before + L]
+        return self._of_bins(logits.flatten(1, 2)[:, before : before + L])
+
+    def _of_bins(self, outputs: Float[Tensor, "B L outputs"]) -> Float[Tensor, "B L V"]:
+        """Logits, from the heads' outputs: those themselves, or the logarithm of a Gaussian."""
+        if self.config.output != "gaussian":
+            return outputs
+        V = self.config.vocabulary
+        centers = (torch.arange(V, device=outputs.device) + 0.5) * (2 / V) - 1
+        mean, raw = outputs.float().unbind(dim=-1)
+        log_deviation = _LEAST_LOG_DEVIATION + F.softplus(raw - _LEAST_LOG_DEVIATION)
+        return -0.5 * ((centers - mean[..., None]) * torch.exp(-log_deviation)[..., None]).square()
 
 
 def attention_mask(L: int, config: ModelConfig, device: torch.device) -> Bool[Tensor, "L L"]:

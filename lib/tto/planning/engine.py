@@ -74,6 +74,15 @@ def check_length(network: TrajectoryTransformer, context: int, length: int) -> N
         )
 
 
+def check_logits(network: TrajectoryTransformer) -> None:
+    """Raise TTOError unless the model's outputs are its logits, as faster engines take them."""
+    if network.config.output == "gaussian":
+        raise TTOError(
+            "planning: expected a model with output shared or per_dimension, got gaussian; use the "
+            "cached engine"
+        )
+
+
 @torch.no_grad()
 def position_vectors(network: TrajectoryTransformer) -> Float[Tensor, "L C"]:
     """The vector that is added at each position of the block."""

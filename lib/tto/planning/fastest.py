@@ -20,13 +20,15 @@ def fastest_engine(
 ) -> Engine:
     """The native engine on a processor, graphs on CUDA devices, else the cached engine.
 
-    The cached one serves also where the native one does not compile.
+    The cached one serves also where the native one does not compile, and models of Gaussians.
 
     Args:
         precision: of the first two; the cached engine computes as the network does.
         threads: of the native engine; by default as many as PyTorch uses.
     """
     device = network.output.device.type
+    if network.config.output == "gaussian":
+        return CachedEngine(network)
     if device == "cuda":
         return StaticEngine(network, precision=precision)
     if device != "cpu":

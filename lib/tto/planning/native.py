@@ -17,7 +17,7 @@ from torch import Tensor
 from tto.errors import TTOError
 from tto.model.transformer import TrajectoryTransformer
 from tto.planning.draw import Drawn, Rule
-from tto.planning.engine import check_length, position_vectors
+from tto.planning.engine import check_length, check_logits, position_vectors
 from tto.planning.native_build import native_library
 
 Precision = Literal["float32", "bfloat16"]
@@ -62,8 +62,9 @@ class NativeEngine:
 
         Raises:
             NativeUnavailable: no compiler.
-            TTOError: an unknown precision.
+            TTOError: an unknown precision, or a model of Gaussians.
         """
+        check_logits(network)
         if precision not in ("float32", "bfloat16"):
             raise TTOError(f"precision: expected float32 or bfloat16, got {precision!r}")
         self.network, self.config, self.precision = network, network.config, precision

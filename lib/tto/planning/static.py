@@ -23,7 +23,7 @@ from torch import Tensor
 from tto.errors import TTOError
 from tto.model.transformer import TrajectoryTransformer, attention_mask
 from tto.planning.draw import Drawn, Rule, draw_token
-from tto.planning.engine import check_length, position_vectors
+from tto.planning.engine import check_length, check_logits, position_vectors
 
 SPAN = 64
 
@@ -44,8 +44,9 @@ class StaticEngine:
                 as it is now.
 
         Raises:
-            TTOError: an unknown precision.
+            TTOError: an unknown precision, or a model of Gaussians.
         """
+        check_logits(network)
         if precision not in ("float32", "bfloat16"):
             raise TTOError(f"precision: expected float32 or bfloat16, got {precision!r}")
         self._dtype = getattr(torch, precision)
