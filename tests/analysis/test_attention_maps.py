@@ -72,7 +72,7 @@ def plain_share(weights: np.ndarray, name: str) -> float:
             ago = step - key_step
             counts = {
                 "previous_transition": ago == 1,
-                "own_transition": ago == 0,
+                "older_transitions": ago >= 2,
                 "same_dimension": ago >= 1 and key_dimension == dimension,
                 "same_dimension_older": ago >= 2 and key_dimension == dimension,
                 "actions_to_actions": ago >= 1 and key_dimension in (3, 4),

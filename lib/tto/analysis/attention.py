@@ -1,4 +1,4 @@
-"""Where a Transformer looks while it predicts: all its attention maps, and numbers for their patterns.
+"""Where a Transformer looks while it predicts: all attention maps, and numbers for their patterns.
 
 Section 4.1 names two patterns by eye. Here each is a share of attention: the mass that a prediction
 puts on the transition before it, and the mass that it puts on its own dimension at earlier steps.
@@ -21,7 +21,7 @@ from tto.errors import TTOError
 from tto.model.transformer import ModelConfig, TrajectoryTransformer, attention_mask
 
 LEAST_STEPS = 2  # before a predicted transition: the previous one, and one that is older
-PATTERNS = {"striated": "same_dimension_older", "markov": "previous_transition"}
+PATTERNS = {"markov": "previous_transition", "striated": "same_dimension_older"}
 
 
 @torch.no_grad()
@@ -64,9 +64,10 @@ class Measure:
 def measures(config: ModelConfig, length: int) -> dict[str, Measure]:
     """The shares of attention that are measured, over predictions with two steps behind them.
 
-    previous_transition, own_transition: of predicted states and actions, on the step before theirs
-    and on what of their own step is known. same_dimension, same_dimension_older: of predicted
-    states, on their own dimension at all earlier steps, and at those before the previous one.
+    previous_transition, older_transitions: of predicted states and actions, on the step before
+    theirs and on those before that; the rest is on what of their own step is known.
+    same_dimension, same_dimension_older: of predicted states, on their own dimension at all earlier
+    steps, and at those before the previous one.
     actions_to_actions, actions_to_states, actions_to_current_state: of predicted actions, on
     actions and states of earlier steps, and on the state that they answer.
 
@@ -91,7 +92,7 @@ def measures(config: ModelConfig, length: int) -> dict[str, Measure]:
     states, actions = counted & (dimension < O), counted & (dimension >= O) & (dimension < O + A)
     return {
         "previous_transition": Measure(states | actions, past == 1),
-        "own_transition": Measure(states | actions, past == 0),
+        "older_transitions": Measure(states | actions, past > 1),
         "same_dimension": Measure(states, same & (past > 0)),
         "same_dimension_older": Measure(states, same & (past > 1)),
         "actions_to_actions": Measure(actions, is_action & (past > 0)),
@@ -101,9 +102,9 @@ def measures(config: ModelConfig, length: int) -> dict[str, Measure]:
 
 
 def measure_heads(weights: Float[Tensor, "N B H L L"], config: ModelConfig) -> pd.DataFrame:
-    """One row a head, `kind` "head", layers and heads counted from 1; a last one, "even", is chance.
+    """One row a head, of `kind` "head", layers and heads counted from 1; the measures are means.
 
-    Each measure is a mean over the batch.
+    A last row, of `kind` "even", is what chance gives.
     """
     N, _, H, L, _ = weights.shape
     maps = weights.mean(dim=1).double().cpu().numpy()  # a measure is linear in the weights
@@ -121,17 +122,17 @@ def measure_heads(weights: Float[Tensor, "N B H L L"], config: ModelConfig) -> p
 
 
 def clearest_heads(rows: pd.DataFrame) -> dict[str, tuple[int, int]]:
-    """Layer and head, from 1, with the most of each pattern of section 4.1: two different heads.
+    """Layer and head, from 1, with the clearest of each pattern of section 4.1: different heads.
 
     "striated" is the one that looks most at the predicted dimension in steps before the previous
-    one, "markov" the one of the others that looks most at the previous transition.
+    one; "markov" the one of the others that looks most at the previous transition, less what it
+    looks at older ones.
     """
-    heads = rows[rows["kind"] == "head"]
+    heads = rows[rows["kind"] == "head"].set_index(["layer", "head"])
     if len(heads) < len(PATTERNS):
         raise TTOError(f"attention: expected two heads or more to choose from, got {len(heads)}")
-    chosen = {}
-    for name, column in PATTERNS.items():
-        best = heads.loc[heads[column].idxmax()]
-        chosen[name] = int(best["layer"]), int(best["head"])
-        heads = heads.drop(index=best.name)
-    return chosen
+    striated = heads["same_dimension_older"].idxmax()
+    others = heads.drop(index=[striated])
+    markov = (others["previous_transition"] - others["older_transitions"]).idxmax()
+    chosen = {"markov": markov, "striated": striated}
+    return {name: (int(layer), int(head)) for name, (layer, head) in chosen.items()}

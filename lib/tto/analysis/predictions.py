@@ -73,8 +73,8 @@ def predict(
         )
     if model.tokens.mask_token:
         raise TTOError(
-            f"figure 1: expected a model of whole states, got one of masked ones ({origin.dataset});"
-            " name another dataset"
+            f"figure 1: expected a model of whole states, got one of {origin.dataset}, which is "
+            "masked; name another dataset"
         )
     states = episode.observations[start : end + 1]
     samples = sample(

@@ -106,9 +106,7 @@ def restore_positions(
         raise TTOError("poses: expected finite observations, got NaN or infinity")
     velocities = values[:, nq - hidden :][:, :hidden]
     positions = np.zeros((len(values), nq))
-    positions[1:, :hidden] = np.cumsum(
-        robot.step * (velocities[:-1] + velocities[1:]) / 2, axis=0
-    )
+    positions[1:, :hidden] = np.cumsum(robot.step * (velocities[:-1] + velocities[1:]) / 2, axis=0)
     positions[:, hidden:] = values[:, : nq - hidden]
     if robot.free:
         norms = np.linalg.norm(positions[:, _QUATERNION], axis=1, keepdims=True)

@@ -64,9 +64,7 @@ class Path:
     radius: float = 0.008
 
 
-def frame_camera(
-    points: Float[np.ndarray, "N 3"], *, aspect: float, margin: float = 1.0
-) -> Camera:
+def frame_camera(points: Float[np.ndarray, "N 3"], *, aspect: float, margin: float = 1.0) -> Camera:
     """A camera whose picture holds all points, with `margin` times their size in it.
 
     Args:

@@ -1,0 +1,103 @@
+"""Figure 3: what is shown of a map, and files that can be opened."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tto.analysis.attention_file import measure_model, read_attention, write_attention
+from tto.errors import TTOError
+from tto.model.trained import TrainedModel
+from tto.model.transformer import ModelConfig, TrajectoryTransformer
+from tto.report.figure3 import draw_figure3, read_heads, shown_map
+from tto.tokens.discretizer import Discretizer
+from tto.tokens.token_file import TokenAttributes
+
+O, A, V, STEPS = 3, 2, 6, 4
+D = O + A + 2
+
+
+def make_model():
+    attributes = TokenAttributes(
+        dataset="toy-v0",
+        env="Toy-v0",
+        observation_dim=O,
+        action_dim=A,
+        vocabulary=V,
+        discretizer="uniform",
+        discount=0.9,
+        to_go_includes_reward=True,
+        terminal_penalty=None,
+    )
+    config = ModelConfig(O, A, V, layers=2, heads=2, width=12, block_tokens=STEPS * D)
+    generator = torch.Generator().manual_seed(0)
+    network = TrajectoryTransformer(config, generator=generator)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(std=0.5, generator=generator)
+    edges = np.linspace(np.zeros(D), 1.0, V + 1, axis=1)
+    return TrainedModel(network.eval(), Discretizer("uniform", edges), attributes)
+
+
+def make_windows(count):
+    return np.random.default_rng(0).integers(0, V, size=(count, STEPS * D))
+
+
+def test_numbers_do_not_depend_on_batches(monkeypatch):
+    model, windows = make_model(), make_windows(5)
+    rows, attention = measure_model(model, windows)
+    monkeypatch.setattr("tto.analysis.attention_file._BATCH", 2)
+    in_parts, same = measure_model(model, windows)
+    pd.testing.assert_frame_equal(rows, in_parts)
+    assert attention.heads == same.heads
+    one_by_one = [measure_model(model, windows[i : i + 1])[0] for i in range(5)]
+    mean = np.mean([part["previous_transition"] for part in one_by_one], axis=0)
+    np.testing.assert_allclose(rows["previous_transition"], mean, rtol=1e-6)
+
+
+def test_maps_are_of_the_first_window_and_survive_the_file(tmp_path):
+    model, windows = make_model(), make_windows(3)
+    _, attention = measure_model(model, windows)
+    assert attention.heads["markov"] != attention.heads["striated"]
+    for weights in attention.maps.values():
+        np.testing.assert_allclose(weights.sum(axis=-1), 1.0, atol=1e-5)
+    write_attention(tmp_path / "attention.h5", attention)
+    found = read_attention(tmp_path / "attention.h5")
+    assert (found.dataset, found.heads) == ("toy-v0", attention.heads)
+    assert (found.observation_dim, found.action_dim) == (O, A)
+    for name, weights in attention.maps.items():
+        np.testing.assert_allclose(found.maps[name], weights, atol=1e-3)
+
+
+def test_shown_rows_are_of_predicted_tokens():
+    _, attention = measure_model(make_model(), make_windows(1))
+    weights = np.arange((STEPS * D) ** 2, dtype=float).reshape(STEPS * D, STEPS * D)
+    shown = shown_map(attention, weights, steps=2)
+    places = [p for p in range(2 * D, 4 * D) if p % D < O + A]
+    assert shown.shape == (2 * (O + A), 2 * (O + A))
+    for i, row in enumerate(places):
+        for j, column in enumerate(places):
+            assert shown[i, j] == weights[row - 1, column]
+    whole = shown_map(attention, weights, steps=STEPS)
+    assert (whole[0] == 0).all()
+
+
+def test_figure_of_a_file(tmp_path):
+    rows, attention = measure_model(make_model(), make_windows(2))
+    rows.to_csv(tmp_path / "attention.csv", index=False)
+    paths = [tmp_path / "figure3.png", tmp_path / "figure3.pdf"]
+    draw_figure3(attention, read_heads(tmp_path / "attention.csv"), paths, dpi=60)
+    assert paths[0].read_bytes().startswith(b"\x89PNG")
+    assert paths[1].read_bytes().startswith(b"%PDF")
+
+
+def test_bad_files(tmp_path):
+    with pytest.raises(TTOError, match="expected a table of heads"):
+        read_heads(tmp_path / "attention.csv")
+    (tmp_path / "attention.csv").write_text("kind,layer\nhead,1\n")
+    with pytest.raises(TTOError, match="got columns kind, layer"):
+        read_heads(tmp_path / "attention.csv")
+    with pytest.raises(TTOError, match="expected a file of attention maps"):
+        read_attention(tmp_path / "attention.h5")
+    with pytest.raises(TTOError, match="expected a held-out window"):
+        measure_model(make_model(), make_windows(0))
