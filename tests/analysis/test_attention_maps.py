@@ -79,7 +79,7 @@ def plain_share(weights: np.ndarray, name: str) -> float:
                 "actions_to_states": ago >= 1 and key_dimension in (0, 1, 2),
                 "actions_to_current_state": ago == 0 and key_dimension in (0, 1, 2),
             }
-            share += weights[row, key] * counts[name]
+            share += float(weights[row, key]) * counts[name]
         shares.append(share)
     return float(np.mean(shares))
 
@@ -91,12 +91,13 @@ def test_measures_are_what_they_say():
     assert len(rows) == 2 * 2 + 1
     names = list(measures(config, D * STEPS))
     assert list(rows.columns) == ["kind", "layer", "head", *names]
-    for _, row in rows[rows["kind"] == "head"].iterrows():
+    *heads, even = rows.to_dict("records")
+    assert even["kind"] == "even"
+    for row in heads:
         of_head = weights[row["layer"] - 1, :, row["head"] - 1].numpy()
         for name in names:
             mean = np.mean([plain_share(of_window, name) for of_window in of_head])
             assert row[name] == pytest.approx(mean, abs=1e-12)
-    even = rows[rows["kind"] == "even"].iloc[0]
     uniform = np.tril(np.ones((D * STEPS, D * STEPS))) / np.arange(1, D * STEPS + 1)[:, None]
     for name in names:
         assert even[name] == pytest.approx(plain_share(uniform, name), abs=1e-6)

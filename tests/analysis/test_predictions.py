@@ -11,6 +11,7 @@ from random_predictor import A, O, random_episode, random_predictor
 from tto.analysis.predictions import (
     SOURCES,
     Origin,
+    choose_origin,
     predict,
     read_predictions,
     write_predictions,
@@ -60,6 +61,20 @@ def test_a_seed_decides():
     for name in ("transformer", "ensemble"):
         np.testing.assert_array_equal(getattr(first, name), getattr(same, name))
         assert not np.array_equal(getattr(first, name), getattr(other, name))
+
+
+class Held(list):
+    """Episodes as a dataset hands them out."""
+
+    name, env_id, path = "toy-v0", "Toy-v0", "held_out/toy-v0"
+
+
+def test_the_first_episode_that_is_long_enough_is_taken():
+    held_out = Held(random_episode(length) for length in (4, 9, 12, 9))
+    assert choose_origin(held_out, start=2, steps=7) == Origin("toy-v0", "Toy-v0", 1, 2)
+    assert choose_origin(held_out, start=3, steps=7).episode == 2
+    with pytest.raises(TTOError, match="13 or more transitions in held_out/toy-v0, got 12"):
+        choose_origin(held_out, start=3, steps=10)
 
 
 def test_what_cannot_be_predicted():

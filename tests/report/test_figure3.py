@@ -5,12 +5,19 @@ import pandas as pd
 import pytest
 import torch
 
-from tto.analysis.attention_file import measure_model, read_attention, write_attention
+from tto.analysis.attention_file import (
+    held_out_windows,
+    measure_model,
+    read_attention,
+    write_attention,
+)
+from tto.data.episode import Episode
 from tto.errors import TTOError
 from tto.model.trained import TrainedModel
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.report.figure3 import draw_figure3, read_heads, shown_map
 from tto.tokens.discretizer import Discretizer
+from tto.tokens.reward_to_go import rewards_to_go
 from tto.tokens.token_file import TokenAttributes
 
 O, A, V, STEPS = 3, 2, 6, 4
@@ -55,7 +62,41 @@ def test_numbers_do_not_depend_on_batches(monkeypatch):
     np.testing.assert_allclose(rows["previous_transition"], mean, rtol=1e-6)
 
 
-def test_maps_are_of_the_first_window_and_survive_the_file(tmp_path):
+class Held(list):
+    """Episodes as a dataset hands them out."""
+
+    path = "held_out/toy-v0"
+
+
+def make_episode(length, seed):
+    rng = np.random.default_rng(seed)
+    return Episode(
+        observations=rng.random((length + 1, O)).astype(np.float32),
+        actions=rng.random((length, A)).astype(np.float32),
+        rewards=rng.random(length).astype(np.float32),
+        terminated=False,
+        truncated=True,
+    )
+
+
+def test_windows_are_whole_blocks_of_an_episode():
+    model, episodes = (
+        make_model(),
+        Held([make_episode(9, 0), make_episode(3, 1), make_episode(4, 2)]),
+    )
+    windows = held_out_windows(model, episodes, count=10)
+    assert windows.shape == (3, STEPS * D)
+    for window, (episode, first) in zip(windows, [(0, 0), (0, 4), (2, 0)], strict=True):
+        whole = episodes[episode]
+        to_go = rewards_to_go(whole.rewards, discount=0.9)
+        tokens = model.encode(whole.observations[:-1], whole.actions, whole.rewards, to_go)
+        np.testing.assert_array_equal(window.reshape(STEPS, D), tokens[first : first + STEPS])
+    np.testing.assert_array_equal(held_out_windows(model, episodes, count=2), windows[[0, 2]])
+    with pytest.raises(TTOError, match="an episode of 4 or more transitions in held_out/toy-v0"):
+        held_out_windows(model, Held([make_episode(3, 0)]), count=2)
+
+
+def test_maps_survive_the_file(tmp_path):
     model, windows = make_model(), make_windows(3)
     _, attention = measure_model(model, windows)
     assert attention.heads["markov"] != attention.heads["striated"]
@@ -99,5 +140,3 @@ def test_bad_files(tmp_path):
         read_heads(tmp_path / "attention.csv")
     with pytest.raises(TTOError, match="expected a file of attention maps"):
         read_attention(tmp_path / "attention.h5")
-    with pytest.raises(TTOError, match="expected a held-out window"):
-        measure_model(make_model(), make_windows(0))

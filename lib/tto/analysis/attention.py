@@ -10,6 +10,7 @@ Letters: N layers, B batch, H heads, L tokens, D tokens a transition, O and A di
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -134,5 +135,5 @@ def clearest_heads(rows: pd.DataFrame) -> dict[str, tuple[int, int]]:
     striated = heads["same_dimension_older"].idxmax()
     others = heads.drop(index=[striated])
     markov = (others["previous_transition"] - others["older_transitions"]).idxmax()
-    chosen = {"markov": markov, "striated": striated}
+    chosen: dict[str, Any] = {"markov": markov, "striated": striated}
     return {name: (int(layer), int(head)) for name, (layer, head) in chosen.items()}

@@ -1,11 +1,12 @@
 """What figure 3 draws: attention maps of the chosen heads, in one small HDF5 file.
 
 `measure_model` makes its content from a trained model and windows of held-out episodes: the numbers
-are means over all windows, a map is that of the first one.
+are means over all windows, a map is that of one in the middle.
 """
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,9 +20,12 @@ from tto.analysis.attention import (
     measure_heads,
     record_attention,
 )
+from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import atomic_path
 from tto.model.trained import TrainedModel
+from tto.tokens.token_file import mask_tokens
+from tto.tokens.tokenize import transition_matrix
 
 FORMAT_VERSION = 1
 _BATCH = 16  # windows at a time; memory is that of their weights
@@ -45,30 +49,56 @@ class AttentionMaps:
     maps: dict[str, Float[np.ndarray, "L L"]]
 
 
+def held_out_windows(
+    model: TrainedModel, held_out: EpisodeDataset, *, count: int
+) -> Integer[np.ndarray, "B L"]:
+    """Up to `count` whole blocks of tokens, evenly out of those that the episodes are cut into.
+
+    Raises:
+        TTOError: no episode fills a block.
+    """
+    settings = model.tokens
+    transitions, blocks = model.config.block_transitions, []
+    for episode in held_out:
+        rows = transition_matrix(
+            episode,
+            discount=settings.discount,
+            to_go_includes_reward=settings.to_go_includes_reward,
+            terminal_penalty=settings.terminal_penalty,
+        )
+        tokens = model.discretizer.encode(rows)
+        if episode.observed is not None:
+            tokens = mask_tokens(tokens, episode.observed[:-1], settings.vocabulary)
+        whole = len(tokens) // transitions
+        blocks.append(tokens[: whole * transitions].reshape(whole, transitions * tokens.shape[1]))
+    windows = np.concatenate(blocks)
+    if len(windows) == 0:
+        raise TTOError(
+            f"attention: expected an episode of {transitions} or more transitions in "
+            f"{held_out.path}, got shorter ones; lower model.block_tokens"
+        )
+    chosen = np.linspace(0, len(windows) - 1, min(count, len(windows))).round().astype(int)
+    return windows[chosen]
+
+
 def measure_model(
     model: TrainedModel, windows: Integer[np.ndarray, "B L"]
 ) -> tuple[pd.DataFrame, AttentionMaps]:
     """Rows of `measure_heads`, over all windows, and the maps of the clearest heads.
 
     Raises:
-        TTOError: no window, windows too short, or a model with a goal or a single head.
+        TTOError: windows are too short, or the model has a goal or a single head.
     """
-    if len(windows) == 0:
-        raise TTOError(
-            f"attention: expected a held-out window that an episode of {model.tokens.dataset} "
-            "fills, got none; collect longer episodes or lower model.block_tokens"
-        )
     network, device = model.network, model.network.output.device
     tokens = torch.as_tensor(windows.astype(np.int64), device=device)
-    sums, count = 0.0, 0
-    first = record_attention(network, tokens[:1])[0]
+    shown = record_attention(network, tokens[len(tokens) // 2][None])[0]
+    sums = torch.zeros_like(shown, dtype=torch.float64)
     for batch in tokens.split(_BATCH):
-        weights, _ = record_attention(network, batch)
-        sums, count = sums + weights.double().sum(dim=1, keepdim=True), count + len(batch)
-    rows = measure_heads(sums / count, network.config)
+        sums += record_attention(network, batch)[0].double().sum(dim=1, keepdim=True)
+    rows = measure_heads(sums / len(tokens), network.config)
     heads = clearest_heads(rows)
     maps = {
-        name: first[layer - 1, 0, head - 1].float().cpu().numpy()
+        name: shown[layer - 1, 0, head - 1].float().cpu().numpy()
         for name, (layer, head) in heads.items()
     }
     O, A = network.config.observation_dim, network.config.action_dim
@@ -94,12 +124,13 @@ def read_attention(path: str | os.PathLike[str]) -> AttentionMaps:
     """
     try:
         with h5py.File(path, "r") as file:
-            version = int(file.attrs["format_version"])
-            found = {name: file[name] for name in PATTERNS}
+            attributes: dict[str, Any] = dict(file.attrs)
+            version = int(attributes["format_version"])
+            found: dict[str, Any] = {name: file[name] for name in PATTERNS}
             attention = AttentionMaps(
-                dataset=str(file.attrs["dataset"]),
-                observation_dim=int(file.attrs["observation_dim"]),
-                action_dim=int(file.attrs["action_dim"]),
+                dataset=str(attributes["dataset"]),
+                observation_dim=int(attributes["observation_dim"]),
+                action_dim=int(attributes["action_dim"]),
                 heads={
                     name: (int(stored.attrs["layer"]), int(stored.attrs["head"]))
                     for name, stored in found.items()

@@ -8,6 +8,7 @@ before. Of each the first trajectory that is drawn is kept: nothing is chosen by
 
 import os
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import h5py
 import numpy as np
@@ -16,6 +17,7 @@ from jaxtyping import Float
 
 from tto.analysis.sampling import sample
 from tto.data.episode import Episode
+from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import atomic_path
 from tto.model.ensemble import Ensemble
@@ -49,6 +51,23 @@ class Predictions:
     recorded: Float[np.ndarray, "T+1 O"]
     transformer: Float[np.ndarray, "T+1 O"]
     ensemble: Float[np.ndarray, "T+1 O"]
+
+
+def choose_origin(held_out: EpisodeDataset, *, start: int, steps: int) -> Origin:
+    """The first episode that goes on for `steps` transitions after its first `start` ones.
+
+    Raises:
+        TTOError: none does.
+    """
+    longest = 0
+    for number, episode in enumerate(held_out):
+        longest = max(longest, len(episode))
+        if len(episode) >= start + steps:
+            return Origin(held_out.name, held_out.env_id, number, start)
+    raise TTOError(
+        f"figure 1: expected an episode of {start + steps} or more transitions in {held_out.path}, "
+        f"got {longest} at most; lower model_analysis.prediction.start or steps"
+    )
 
 
 def predict(
@@ -118,13 +137,14 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
     """
     try:
         with h5py.File(path, "r") as file:
-            version = int(file.attrs["format_version"])
+            attributes: dict[str, Any] = dict(file.attrs)
+            version = int(attributes["format_version"])
             states = {name: np.asarray(file[name], dtype=np.float64) for name in SOURCES}
             origin = Origin(
-                dataset=str(file.attrs["dataset"]),
-                env=str(file.attrs["env"]),
-                episode=int(file.attrs["episode"]),
-                start=int(file.attrs["start"]),
+                dataset=str(attributes["dataset"]),
+                env=str(attributes["env"]),
+                episode=int(attributes["episode"]),
+                start=int(attributes["start"]),
             )
     except (OSError, KeyError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())

@@ -90,7 +90,7 @@ def draw_figure3(
         axes[0].set_ylabel("predicted token")
         assert image is not None
         bar = figure.colorbar(image, ax=list(axes[:2]), fraction=0.022, pad=0.012)
-        bar.set_ticks([tick for tick in (0.0, 0.05, 0.2, 0.5, 1.0) if tick <= image.norm.vmax])
+        bar.set_ticks([0.0, 0.05, 0.2, 0.5, 1.0])
         bar.outline.set_linewidth(0.4)  # type: ignore[operator]
         bar.ax.tick_params(width=0.4, labelsize=7)
         _draw_heads(axes[2], rows, attention.heads)
@@ -150,6 +150,7 @@ def _draw_heads(axis: Axes, rows: pd.DataFrame, chosen: dict[str, tuple[int, int
     """All heads by the two numbers that they are chosen by, one colour a layer."""
     x, y = PATTERNS["markov"], PATTERNS["striated"]
     heads, even = rows[rows["kind"] == "head"], rows[rows["kind"] == "even"]
+    limits = [float(np.max(heads[column].to_numpy(dtype=float))) for column in (x, y)]
     for layer, part in heads.groupby("layer"):
         color = SEQUENCE[(int(str(layer)) - 1) % len(SEQUENCE)]
         axis.plot(part[x], part[y], "o", markersize=4.5, color=color, label=f"layer {layer}")
@@ -160,6 +161,6 @@ def _draw_heads(axis: Axes, rows: pd.DataFrame, chosen: dict[str, tuple[int, int
     axis.set_title("All heads", loc="left", y=1.1, pad=0)
     axis.set(xlabel=_SHARES[x], ylabel=_SHARES[y])
     axis.set_box_aspect(1.4)
-    axis.set_xlim(0.0, max(1.0, float(heads[x].max())))
-    axis.set_ylim(0.0, max(1.25 * float(heads[y].max()), 0.05))
+    axis.set_xlim(0.0, max(1.0, limits[0]))
+    axis.set_ylim(0.0, max(1.25 * limits[1], 0.05))
     axis.legend(loc="best", fontsize=7, handletextpad=0.1, borderaxespad=0.2)
