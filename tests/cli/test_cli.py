@@ -15,7 +15,6 @@ from tiny_models import FOUR_ROOMS, save_model
 import tto
 from tto.cli.app import main
 from tto.cli.play import planning_settings
-from tto.data.environments import make_env
 from tto.data.episode import Episode
 from tto.data.episodes import open_dataset, write_dataset
 from tto.evaluation.rollout import evaluate
@@ -222,11 +221,3 @@ def test_help_and_completion_come_without_the_library(tmp_path):
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout
-
-
-def test_four_rooms_can_be_drawn():
-    env = make_env(FOUR_ROOMS, render_mode="rgb_array")
-    env.reset(seed=0)
-    frame = env.render()
-    env.close()
-    assert isinstance(frame, np.ndarray)

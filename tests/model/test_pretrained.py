@@ -4,6 +4,7 @@ import json
 import pickle
 import sys
 import types
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -169,8 +170,20 @@ def test_a_folder_of_the_official_code(tmp_path, port, foreign):
     assert_plans_with_the_ports_logits(model, port)  # state_19.pt's, the last
 
 
-def test_a_folder_of_the_cached_code(tmp_path, port, foreign):
+def as_numpy_1_named_it(path: Path) -> None:
+    """The array module's name in a file that torch saved, as NumPy had it before version 2."""
+    with zipfile.ZipFile(path) as file:
+        records = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in records.items():
+            file.writestr(name, content.replace(b"numpy._core.", b"numpy.core."))
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_folder_of_the_cached_code(tmp_path, port, foreign, old):
     write_cached(tmp_path / "run", port, foreign.define)
+    if old:
+        as_numpy_1_named_it(tmp_path / "run" / "discretizer.pt")
     model = import_model(tmp_path / "run")
     assert np.array_equal(model.discretizer.edges, EDGES)
     assert (model.tokens.discount, model.tokens.terminal_penalty) == (0.97, None)
