@@ -1,6 +1,238 @@
 # Models as predictors: figures 1 to 3 (section 4.1).
 
 
+# Of the Transformer; a variant that knows no mask is not trained on masked states.
+ANALYSIS_VARIANTS = present(config["model_analysis"]["variants"])
+ANALYSED = {
+    dataset: ["transformer"]
+    + [
+        name
+        for name, variant in ANALYSIS_VARIANTS.items()
+        if variant.get("masked", True) or not spec.get("mask")
+    ]
+    for dataset, spec in ANALYSIS.items()
+}
+
+
+def analysis_variant(section):
+    """A param: a section's settings as a variant of the Transformer has them."""
+
+    def settings(wildcards):
+        changes = ANALYSIS_VARIANTS[wildcards.model].get(section, {})
+        return settings_of(section)(wildcards) | changes
+
+    return settings
+
+
+def analysis_tokens(wildcards):
+    """The tokens that a variant is trained on: its own where it has other bins."""
+    own = "discretizer" in ANALYSIS_VARIANTS[wildcards.model]
+    folder = f"{RESULTS}/analysis/{wildcards.model}" if own else RESULTS
+    return f"{folder}/tokens/{wildcards.dataset}.h5"
+
+
+def analysed_model(name):
+    """A file of the Transformer, or of a variant of it."""
+
+    def path(wildcards):
+        own = wildcards.model in ANALYSIS_VARIANTS
+        folder = f"{RESULTS}/analysis/{wildcards.model}" if own else RESULTS
+        return f"{folder}/models/{wildcards.dataset}/seed{wildcards.seed}/{name}"
+
+    return path
+
+
+use rule collect as collect_held_out with:
+    output:
+        directory(f"{RESULTS}/analysis/held_out/{{dataset}}"),
+    log:
+        f"{RESULTS}/logs/collect_held_out/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/collect_held_out/{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(ANALYSIS),
+    params:
+        env=dataset_option("env"),
+        kind=dataset_option("kind"),
+        agent=dataset_option("agent"),
+        mask=dataset_option("mask"),
+        actors=config["collect"]["actors"],
+        # an episode is 1000 steps at most, so these hold as many as are asked for
+        transitions=1000 * config["model_analysis"]["episodes"],
+        seed=config["collect"]["seed"] + 1,
+        noise=config["collect"]["noise"],
+        code=stage_code("collect.py"),
+
+
+use rule tokenize as tokenize_analysis_variant with:
+    output:
+        f"{RESULTS}/analysis/{{model}}/tokens/{{dataset}}.h5",
+    log:
+        f"{RESULTS}/logs/tokenize_analysis_variant/{{model}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tokenize_analysis_variant/{{model}}/{{dataset}}.tsv"
+    wildcard_constraints:
+        model=one_of(ANALYSIS_VARIANTS),
+    params:
+        discretizer=analysis_variant("discretizer"),
+        discount=config["discount"],
+        rewards=config["rewards"],
+        code=stage_code("tokenize_dataset.py"),
+
+
+use rule train as train_analysis_variant with:
+    input:
+        analysis_tokens,
+    output:
+        weights=f"{RESULTS}/analysis/{{model}}/models/{{dataset}}/seed{{seed}}/model.safetensors",
+        config=f"{RESULTS}/analysis/{{model}}/models/{{dataset}}/seed{{seed}}/config.json",
+        metrics=f"{RESULTS}/analysis/{{model}}/models/{{dataset}}/seed{{seed}}/metrics.csv",
+        dimensions=f"{RESULTS}/analysis/{{model}}/models/{{dataset}}/seed{{seed}}/dimensions.csv",
+    log:
+        f"{RESULTS}/logs/train_analysis_variant/{{model}}/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_analysis_variant/{{model}}/{{dataset}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        model=one_of(ANALYSIS_VARIANTS),
+    params:
+        model=analysis_variant("model"),
+        training=analysis_variant("training"),
+        checkpoints=f"{RESULTS}/checkpoints/analysis/{{model}}/{{dataset}}/seed{{seed}}",
+        events=f"{RESULTS}/tensorboard/analysis/{{model}}/{{dataset}}/seed{{seed}}",
+        code=stage_code("train.py"),
+
+
+rule log_likelihoods:
+    input:
+        weights=analysed_model("model.safetensors"),
+        config=analysed_model("config.json"),
+        tokens=f"{RESULTS}/tokens/{{dataset}}.h5",
+        held_out=rules.collect_held_out.output,
+    output:
+        f"{RESULTS}/analysis/log_likelihoods/{{dataset}}/{{model}}-seed{{seed}}.csv",
+    log:
+        f"{RESULTS}/logs/log_likelihoods/{{dataset}}/{{model}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/log_likelihoods/{{dataset}}/{{model}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(ANALYSIS),
+        model=one_of(["transformer", *ANALYSIS_VARIANTS]),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=6 * 60,
+        gpu=GPUS,
+    params:
+        analysis={
+            key: config["model_analysis"][key]
+            for key in ("episodes", "steps", "trajectories", "actions")
+        },
+        code=stage_code("log_likelihoods.py"),
+    script:
+        "../scripts/log_likelihoods.py"
+
+
+rule ensemble_log_likelihoods:
+    input:
+        weights=rules.train_ensemble.output.weights,
+        config=rules.train_ensemble.output.config,
+        tokens=f"{RESULTS}/tokens/{{dataset}}.h5",
+        held_out=rules.collect_held_out.output,
+    output:
+        f"{RESULTS}/analysis/log_likelihoods/{{dataset}}/ensemble-seed{{seed}}.csv",
+    log:
+        f"{RESULTS}/logs/log_likelihoods/{{dataset}}/ensemble-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/log_likelihoods/{{dataset}}/ensemble-seed{{seed}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(ANALYSIS),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        analysis={
+            key: config["model_analysis"][key] for key in ("episodes", "steps", "trajectories")
+        },
+        code=stage_code("ensemble_log_likelihoods.py"),
+    script:
+        "../scripts/ensemble_log_likelihoods.py"
+
+
+rule collect_log_likelihoods:
+    input:
+        [
+            f"{RESULTS}/analysis/log_likelihoods/{dataset}/{model}-seed{seed}.csv"
+            for dataset, models in ANALYSED.items()
+            for model in [*models, "ensemble"]
+            for seed in SEEDS
+        ],
+    output:
+        f"{RESULTS}/log_likelihoods.csv",
+    log:
+        f"{RESULTS}/logs/collect_log_likelihoods.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/collect_log_likelihoods.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=stage_code("collect_log_likelihoods.py"),
+    script:
+        "../scripts/collect_log_likelihoods.py"
+
+
+rule figure2:
+    input:
+        rules.collect_log_likelihoods.output,
+    output:
+        png=report(
+            f"{RESULTS}/figures/figure2.png",
+            caption="../report/figure2.rst",
+            category="Model analysis",
+            labels={"result": "Figure 2", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/figure2.pdf",
+        calibration_png=report(
+            f"{RESULTS}/figures/calibration.png",
+            caption="../report/calibration.rst",
+            category="Model analysis",
+            labels={"result": "All models and calibration", "format": "picture"},
+        ),
+        calibration_pdf=f"{RESULTS}/figures/calibration.pdf",
+        csv=f"{RESULTS}/tables/model_analysis.csv",
+        markdown=f"{RESULTS}/tables/model_analysis.md",
+        html=report(
+            f"{RESULTS}/tables/model_analysis.html",
+            caption="../report/calibration.rst",
+            category="Model analysis",
+            labels={"result": "Likelihood and calibration", "format": "table"},
+        ),
+    log:
+        f"{RESULTS}/logs/figure2.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure2.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        report=config["report"],
+        trajectories=config["model_analysis"]["trajectories"],
+        code=stage_code("figure2.py"),
+    script:
+        "../scripts/figure2.py"
+
+
 rule model_analysis:
     input:
-        [],
+        rules.figure2.output if ANALYSIS else [],

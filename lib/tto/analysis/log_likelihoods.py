@@ -24,6 +24,7 @@ import torch
 from tto.analysis.likelihood import Cells, Scores, binned_shares, gaussian_shares, score
 from tto.analysis.sampling import sample
 from tto.data.episode import Episode
+from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import atomic_path
 from tto.model.ensemble import Ensemble
@@ -91,24 +92,31 @@ class Truth:
         )
 
 
-def choose_episodes(episodes: Iterable[Episode], *, count: int, steps: int) -> dict[int, Episode]:
-    """Up to `count` episodes of at least `steps` transitions, evenly out of all such, by number.
+def held_out_truth(
+    held_out: EpisodeDataset, *, dataset: str, episodes: int, steps: int, cells: Cells
+) -> Truth:
+    """Up to `episodes` episodes of at least `steps` transitions, evenly out of all such.
+
+    Args:
+        dataset: name of the models' training data, which the held-out episodes are not in.
 
     Raises:
         TTOError: there is none.
     """
     lengths, long = [], {}
-    for number, episode in enumerate(episodes):
+    for number, episode in enumerate(held_out):
         lengths.append(len(episode))
         if len(episode) >= steps:
             long[number] = episode
     if not long:
         raise TTOError(
-            f"model analysis: expected an episode of at least {steps} transitions, got lengths up "
-            f"to {max(lengths, default=0)}; set model_analysis.steps lower"
+            f"model analysis: expected an episode of at least {steps} transitions in "
+            f"{held_out.path}, got lengths up to {max(lengths, default=0)}; set "
+            "model_analysis.steps lower"
         )
-    places = np.linspace(0, len(long) - 1, min(count, len(long))).round().astype(int)
-    return {number: long[number] for number in np.array(list(long))[places].tolist()}
+    places = np.linspace(0, len(long) - 1, min(episodes, len(long))).round().astype(int)
+    chosen = {number: long[number] for number in np.array(list(long))[places].tolist()}
+    return Truth(dataset, held_out.env_id, chosen, steps, cells)
 
 
 def transformer_rows(

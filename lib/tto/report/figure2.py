@@ -1,0 +1,157 @@
+"""Figure 2 of the paper: how the likelihood of held-out states falls with the prediction horizon.
+
+Beside it, beyond the paper: the same curves for other outputs of the Transformer (what does
+discretisation buy?) and calibration. Lines are means over training seeds of each seed's mean over
+episodes; bands span the seeds.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from tto.analysis.likelihood import LEVEL
+from tto.analysis.log_likelihoods import STATES
+from tto.data.environments import robot_of
+from tto.errors import TTOError
+from tto.report.style import BLUE, GREEN, ORANGE, PAGE_WIDTH, SEQUENCE, paper_style, save_figure
+
+PAPER = ("transformer", "markovian", "ensemble_ts_inf")
+LABELS = {
+    "transformer": "Transformer",
+    "markovian": "Markovian Transformer",
+    "quantile": "Transformer, quantile bins",
+    "gaussian": "Transformer, Gaussian output",
+    "ensemble_ts_inf": "feedforward ensemble (TS-inf)",
+    "ensemble_ts1": "feedforward ensemble (TS1)",
+}
+TITLES = {"full": "fully observed", "masked": "partially observed"}
+_COLORS = {"transformer": BLUE, "markovian": GREEN, "ensemble_ts_inf": ORANGE}
+_OTHERS = SEQUENCE[3:]
+_ORACLE = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 0.9}
+_DASHES = {"markovian": (0, (5, 1.5)), "ensemble_ts1": (0, (2, 1.2)), "gaussian": (0, (1, 1))}
+
+
+class Curve(NamedTuple):
+    """A mean over seeds and the lowest and highest seed, of each step."""
+
+    steps: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def curve(rows: pd.DataFrame, column: str) -> Curve:
+    """Of the rows of one model on one dataset; all episodes of a seed weigh the same."""
+    by_seed = rows.pivot_table(index="step", columns="seed", values=column, aggfunc="mean")
+    values = by_seed.to_numpy()
+    return Curve(
+        by_seed.index.to_numpy(), values.mean(axis=1), values.min(axis=1), values.max(axis=1)
+    )
+
+
+def label_of(model: str) -> str:
+    """What a model is called in figures and tables."""
+    return LABELS.get(model, f"Transformer, {model.replace('_', ' ')}")
+
+
+def draw_figure2(
+    rows: pd.DataFrame, paths: Sequence[str | os.PathLike[str]], *, dpi: int = 150
+) -> None:
+    """One row of panels an environment: states seen in full on the left, masked on the right.
+
+    Args:
+        rows: of `log_likelihoods.csv`; the paper's models are drawn.
+
+    Raises:
+        TTOError: no row of such a model.
+    """
+    rows = rows[rows["model"].isin(PAPER)]
+    if rows.empty:
+        raise TTOError(f"figure 2: expected rows of {', '.join(PAPER)}, got none")
+    robots = list(dict.fromkeys(rows["env"].map(robot_of)))
+    states = [state for state in STATES if (rows["state"] == state).any()]
+    with paper_style():
+        width = PAGE_WIDTH * len(states) / len(STATES)
+        figure = Figure(figsize=(max(width, 4.2), 0.5 + 2.2 * len(robots)))
+        grid = figure.subplots(len(robots), len(states), sharey="row", squeeze=False)
+        for line, robot in zip(grid, robots, strict=True):
+            of_robot = rows[rows["env"].map(robot_of) == robot]
+            for axis, state in zip(line, states, strict=True):
+                _draw_likelihoods(axis, of_robot[of_robot["state"] == state])
+                axis.set_title(f"{robot}, {TITLES[state]}")
+            line[0].set_ylabel("log-likelihood (nats)")
+        for axis in grid[-1]:
+            axis.set_xlabel("prediction horizon (steps)")
+        _draw_legend(figure, [name for name in PAPER if (rows["model"] == name).any()])
+        save_figure(figure, paths, dpi=dpi)
+
+
+def draw_calibration(
+    rows: pd.DataFrame, paths: Sequence[str | os.PathLike[str]], *, dpi: int = 150
+) -> None:
+    """All models, a row of panels a dataset: likelihood, and coverage of the 90 % interval."""
+    datasets = list(dict.fromkeys(rows["dataset"]))
+    models = [*LABELS, *sorted(set(rows["model"]) - set(LABELS))]
+    models = [name for name in models if (rows["model"] == name).any()]
+    with paper_style():
+        figure = Figure(figsize=(PAGE_WIDTH, 0.7 + 2.1 * len(datasets)))
+        grid = figure.subplots(len(datasets), 2, sharex=True, squeeze=False)
+        for (left, right), dataset in zip(grid, datasets, strict=True):
+            part = rows[rows["dataset"] == dataset]
+            robot, state = robot_of(str(part["env"].iloc[0])), str(part["state"].iloc[0])
+            _draw_likelihoods(left, part, models)
+            left.set_title(f"{robot}, {TITLES[state]}")
+            left.set_ylabel("log-likelihood (nats)")
+            _draw_coverage(right, part, models)
+            right.set_title(f"coverage of the {LEVEL:.0%} interval".replace("%", " %"))
+        for axis in grid[-1]:
+            axis.set_xlabel("prediction horizon (steps)")
+        _draw_legend(figure, models)
+        save_figure(figure, paths, dpi=dpi)
+
+
+def _draw_likelihoods(axis: Axes, rows: pd.DataFrame, models: Sequence[str] = PAPER) -> None:
+    for oracle in rows["oracle"].unique():
+        axis.axhline(oracle, **_ORACLE)
+    _draw_curves(axis, rows, models, "log_likelihood")
+
+
+def _draw_coverage(axis: Axes, rows: pd.DataFrame, models: Sequence[str]) -> None:
+    axis.axhline(LEVEL, color="black", linewidth=0.6)
+    _draw_curves(axis, rows, models, "covered")
+    axis.set_ylim(0, 1.02)
+    axis.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+
+
+def _draw_curves(axis: Axes, rows: pd.DataFrame, models: Sequence[str], column: str) -> None:
+    for model in models:
+        part = rows[rows["model"] == model]
+        if part.empty:
+            continue
+        steps, mean, low, high = curve(part, column)
+        style = _line(model, models)
+        axis.fill_between(steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        axis.plot(steps, mean, **style)
+    axis.set_xlim(left=1, right=rows["step"].max())
+    axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+
+
+def _line(model: str, models: Sequence[str]) -> dict:
+    """Colours of the paper's models stay; others take the next of the sequence in turn."""
+    others = [name for name in models if name not in _COLORS]
+    color = _COLORS.get(model) or _OTHERS[others.index(model) % len(_OTHERS)]
+    return {"color": color, "linestyle": _DASHES.get(model, "-"), "linewidth": 1.3}
+
+
+def _draw_legend(figure: Figure, models: Sequence[str]) -> None:
+    handles = [Line2D([], [], label="discrete oracle", **_ORACLE)]
+    handles += [Line2D([], [], label=label_of(name), **_line(name, models)) for name in models]
+    columns = len(handles) if len(handles) <= 4 else 3
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)

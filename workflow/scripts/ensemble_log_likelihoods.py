@@ -1,0 +1,31 @@
+"""Rule ensemble_log_likelihoods: an ensemble's predictions of held-out episodes to rows."""
+
+from pathlib import Path
+
+import torch
+
+from tto.analysis.likelihood import cells_of
+from tto.analysis.log_likelihoods import ensemble_rows, held_out_truth, write_log_likelihoods
+from tto.data.episodes import open_dataset
+from tto.job import job
+from tto.model.ensemble_file import load_ensemble
+from tto.tokens.token_file import read_token_file
+
+with job(snakemake.log[0]):
+    torch.set_num_threads(snakemake.threads)
+    analysis = snakemake.params.analysis
+    tokens = read_token_file(snakemake.input.tokens)
+    truth = held_out_truth(
+        open_dataset(snakemake.input.held_out[0]),
+        dataset=snakemake.wildcards.dataset,
+        episodes=analysis["episodes"],
+        steps=analysis["steps"],
+        cells=cells_of(tokens.discretizer, tokens.attributes.observation_dim),
+    )
+    rows = ensemble_rows(
+        load_ensemble(Path(snakemake.input.weights).parent),
+        truth,
+        seed=int(snakemake.wildcards.seed),
+        trajectories=analysis["trajectories"],
+    )
+    write_log_likelihoods(snakemake.output[0], [rows])

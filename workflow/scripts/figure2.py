@@ -1,0 +1,19 @@
+"""Rule figure2: rows of likelihoods to figure 2, a table and an answer about long context."""
+
+from tto.analysis.log_likelihoods import read_log_likelihoods
+from tto.job import job
+from tto.report.figure2 import draw_calibration, draw_figure2
+from tto.report.model_analysis import write_model_analysis
+
+with job(snakemake.log[0]):
+    (rows,) = read_log_likelihoods(snakemake.input)
+    output, dpi = snakemake.output, snakemake.params.report["dpi"]
+    draw_figure2(rows, [output.png, output.pdf], dpi=dpi)
+    draw_calibration(rows, [output.calibration_png, output.calibration_pdf], dpi=dpi)
+    write_model_analysis(
+        rows,
+        csv=output.csv,
+        markdown=output.markdown,
+        html=output.html,
+        trajectories=snakemake.params.trajectories,
+    )
