@@ -6,7 +6,6 @@ install_import_hook(
     [
         "tto.tokens.reward_to_go",
         "tto.model.ensemble",
-        "tto.model.ensemble_training",
         "tto.model.propagation",
         "tto.model.transformer",
         "tto.model.loss",
