@@ -93,7 +93,7 @@ def ablation_trials(config: Mapping[str, Any]) -> list[Trial]:
         if sweep is None:
             continue
         lines = sweep.get("lines", {"key": "", "values": [None]})
-        for dataset in config["ablations"]["datasets"]:
+        for dataset in sweep.get("datasets", config["ablations"]["datasets"]):
             for line in lines["values"]:
                 for value in sweep["values"]:
                     settings = {**sweep.get("with", {}), sweep["key"]: value}
@@ -110,12 +110,11 @@ def check_trials(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     Raises:
         TTOError: an unknown dataset, an unknown key or a value that the schema does not allow.
     """
-    for name in config["ablations"]["datasets"]:
-        if config["ablations"]["sweeps"] and not config["datasets"].get(name):
-            hint = suggestion(name, config["datasets"])
-            raise TTOError(f"config: unknown dataset {name!r} in ablations.datasets{hint}")
     checked = set()
-    for trial in [*planner_trials(config, ["any"]), *ablation_trials(config)]:
+    for trial in [*planner_trials(config, config["datasets"]), *ablation_trials(config)]:
+        if config["datasets"].get(trial.dataset, {}) == {}:
+            hint = suggestion(trial.dataset, config["datasets"])
+            raise TTOError(f"config: unknown dataset {trial.dataset!r} in ablations{hint}")
         if trial.name in checked:
             continue
         checked.add(trial.name)
