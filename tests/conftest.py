@@ -8,6 +8,8 @@ install_import_hook(
         "tto.model.ensemble",
         "tto.model.propagation",
         "tto.model.transformer",
+        "tto.model.foreign_bins",
+        "tto.model.layouts",
         "tto.model.loss",
         "tto.model.windows",
         "tto.model.trained",

@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 
-from tto.model.layouts import port_sizes
+from tto.model.port import port_sizes
 from tto.model.transformer import ModelConfig
 
 with warnings.catch_warnings():

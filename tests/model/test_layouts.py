@@ -5,7 +5,8 @@ import torch
 from port_reference import port_logits, port_of, randomise
 
 from tto.errors import TTOError
-from tto.model.layouts import CACHED, OFFICIAL, PORT, config_of, from_layout, layout_of, to_port
+from tto.model.layouts import CACHED, OFFICIAL, PORT, config_of, from_layout, layout_of
+from tto.model.port import to_port
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 
 O, A, V, T = 4, 2, 9, 3

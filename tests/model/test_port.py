@@ -8,7 +8,7 @@ import pytest
 import torch
 from port_reference import port_logits, port_of, randomise
 
-from tto.model.layouts import to_port
+from tto.model.port import to_port
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 
 O, A, V = 5, 3, 20

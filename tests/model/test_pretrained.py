@@ -15,13 +15,10 @@ from port_reference import Port, port_logits, port_of, randomise
 from safetensors.torch import save_file
 
 import tto
-from tto.data.episode import Episode
-from tto.data.episodes import write_dataset
 from tto.errors import TTOError
 from tto.model.export import export_model, model_card
-from tto.model.foreign_bins import official_thresholds, strictly_increasing
-from tto.model.layouts import port_sizes
 from tto.model.plain_pickle import read_config_pickle
+from tto.model.port import port_sizes
 from tto.model.pretrained import Settings, import_model
 from tto.model.trained import TrainedModel, save
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
@@ -295,60 +292,3 @@ def test_what_is_missing_is_asked_for(tmp_path, port):
     (tmp_path / "port" / "config.json").unlink()
     with pytest.raises(TTOError, match="by --heads"):
         import_model(tmp_path / "port", given=given)
-
-
-def slow_official_token(value: float, thresholds: np.ndarray) -> int:
-    """The official code's rule: the last threshold at or below the value, within the bins."""
-    below = [i for i, threshold in enumerate(thresholds) if value >= threshold]
-    return min(max(below, default=0), len(thresholds) - 2)
-
-
-def test_tied_thresholds_keep_each_value_in_its_bin():
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(60, 3)).clip(-1, 1)
-    rows[:, 1] = rng.choice([-1.0, 0.0, 1.0], size=60)
-    thresholds = official_thresholds(rows, 8)
-    assert (np.diff(thresholds, axis=1) == 0).any(axis=1)[:2].all()
-    discretizer = Discretizer("quantile", strictly_increasing(thresholds))
-    expected = [
-        [slow_official_token(x, t) for x, t in zip(r, thresholds, strict=True)] for r in rows
-    ]
-    assert np.array_equal(discretizer.encode(rows), expected)
-    np.testing.assert_allclose(discretizer.edges, thresholds, rtol=0, atol=1e-12)
-    with pytest.raises(TTOError, match="strictly increasing"):
-        Discretizer("quantile", strictly_increasing(thresholds[:, ::-1]))
-
-
-def test_bins_are_fitted_on_a_dataset_as_the_official_code_does(tmp_path, port):
-    rng = np.random.default_rng(0)
-
-    def episode(terminated: bool) -> Episode:
-        return Episode(
-            observations=rng.normal(size=(21, O)).astype(np.float32),
-            actions=rng.uniform(-1, 1, (20, A)).astype(np.float32),
-            rewards=rng.normal(size=20).astype(np.float32),
-            terminated=terminated,
-            truncated=not terminated,
-        )
-
-    episodes = [episode(True), episode(False)]
-    write_dataset(
-        tmp_path / "data-v0", episodes, env_id="Hopper-v5", algorithm="none", description="none"
-    )
-    write_port(tmp_path / "port", port)
-    model = import_model(
-        tmp_path / "port", bins=tmp_path / "data-v0", given=Settings(env="Hopper-v5", discount=0.5)
-    )
-    rewards = np.stack([episode.rewards for episode in episodes]).astype(np.float64)
-    rewards[0, -1] = -100  # where the first terminated
-    to_go = np.array(
-        [
-            [sum(0.5**k * r for k, r in enumerate(row[t + 1 :])) for t in range(20)]
-            for row in rewards
-        ]
-    )
-    save(tmp_path / "ours", model, extra={})
-    for column, values in ((D - 2, rewards), (D - 1, to_go)):
-        ranks = np.linspace(0, 39, V + 1, dtype=int)
-        expected = np.sort(values.astype(np.float32), axis=None)[ranks]
-        np.testing.assert_allclose(model.discretizer.edges[column], expected, rtol=1e-6)

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from tto.errors import TTOError
 from tto.files import atomic_path
-from tto.model.layouts import port_sizes, to_port
+from tto.model.port import port_sizes, to_port
 from tto.model.pretrained import BINS_FILE
 from tto.model.trained import TrainedModel, save
 
