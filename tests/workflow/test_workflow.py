@@ -55,7 +55,7 @@ def test_the_demo_is_planned(tmp_path: Path):
     run = snakemake(tmp_path, "--dry-run")
     assert run.returncode == 0, run.stdout
     jobs = planned(run.stdout)
-    assert (jobs["collect"], jobs["tokenize"], jobs["train"], jobs["plan"]) == (2, 2, 4, 2)
+    assert (jobs["collect"], jobs["tokenize"], jobs["train"], jobs["plan"]) == (4, 4, 8, 2)
     assert (jobs["table1"], jobs["figure4"], jobs["report"]) == (1, 1, 1)
 
 
@@ -63,8 +63,8 @@ def test_the_paper_is_nine_datasets_of_five_models_of_three_rollouts(tmp_path: P
     run = snakemake(tmp_path, "--dry-run", "--configfile", "config/paper.yaml")
     assert run.returncode == 0, run.stdout
     jobs = planned(run.stdout)
-    imitation, rooms = 2, 1
-    datasets = 9 + imitation + rooms
+    imitation, rooms, analysis = 2, 1, 3
+    datasets = 9 + imitation + rooms + analysis
     assert (jobs["tokenize"], jobs["train"], jobs["plan"]) == (datasets, 5 * datasets, 45)
     paths = set(re.findall(r"results/paper/rollouts/[^,\s]+/tto/[^,\s]+\.h5", run.stdout))
     assert len(paths) == 9 * 5 * 3

@@ -318,6 +318,7 @@ rule report:
         rules.offline_rl.input,
         rules.imitation.input,
         rules.goal_reaching.input,
+        rules.model_analysis.input,
         rules.ablations.input,
         rules.training_curves.output,
         rules.dimension_losses.output,

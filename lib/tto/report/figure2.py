@@ -84,7 +84,11 @@ def draw_figure2(
         for line, robot in zip(grid, robots, strict=True):
             of_robot = rows[rows["env"].map(robot_of) == robot]
             for axis, state in zip(line, states, strict=True):
-                _draw_likelihoods(axis, of_robot[of_robot["state"] == state])
+                part = of_robot[of_robot["state"] == state]
+                if part.empty:
+                    axis.set_visible(False)
+                    continue
+                _draw_likelihoods(axis, part)
                 axis.set_title(f"{robot}, {TITLES[state]}")
             line[0].set_ylabel("log-likelihood (nats)")
         for axis in grid[-1]:
@@ -102,7 +106,7 @@ def draw_calibration(
     models = [name for name in models if (rows["model"] == name).any()]
     with paper_style():
         figure = Figure(figsize=(PAGE_WIDTH, 0.7 + 2.1 * len(datasets)))
-        grid = figure.subplots(len(datasets), 2, sharex=True, squeeze=False)
+        grid = figure.subplots(len(datasets), 2, squeeze=False)
         for (left, right), dataset in zip(grid, datasets, strict=True):
             part = rows[rows["dataset"] == dataset]
             robot, state = robot_of(str(part["env"].iloc[0])), str(part["state"].iloc[0])

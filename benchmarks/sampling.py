@@ -1,0 +1,124 @@
+"""Sampled trajectories: the cached engines with a sliding context against plain sampling.
+
+    python benchmarks/sampling.py [--trajectories 1000] [--steps 100] [--layers 4] [--width 128]
+
+The humanoid's shape (45 observation and 17 action dimensions, 64 tokens a transition), random
+weights, a block of eight transitions (512 tokens). Plain sampling runs the model on the whole
+window for each token. CPU seconds are measured of a few trajectories, while the window fills and of
+one transition when it is full, and extrapolated. Peak memory is that of a process, less what it
+took for one trajectory.
+"""
+
+import argparse
+import multiprocessing
+import platform
+import resource
+import time
+
+import numpy as np
+import torch
+
+from tto.analysis.sampling import MEMORY, chunk_rows, sample
+from tto.model.trained import TrainedModel
+from tto.model.transformer import ModelConfig, TrajectoryTransformer
+from tto.planning.cached import CachedEngine
+from tto.planning.fastest import fastest_engine
+from tto.planning.uncached import UncachedEngine
+from tto.tokens.discretizer import Discretizer
+from tto.tokens.token_file import TokenAttributes
+
+O, A, V, TRANSITIONS, PLAIN_ROWS = 45, 17, 100, 8, 4
+D = O + A + 2
+
+
+def random_model(layers: int, width: int) -> TrainedModel:
+    config = ModelConfig(
+        observation_dim=O,
+        action_dim=A,
+        vocabulary=V,
+        layers=layers,
+        heads=width // 32,
+        width=width,
+        block_tokens=TRANSITIONS * D,
+    )
+    network = TrajectoryTransformer(config, generator=torch.Generator().manual_seed(0))
+    attributes = TokenAttributes(
+        dataset="humanoid",
+        env="tto/Humanoid-v5",
+        observation_dim=O,
+        action_dim=A,
+        vocabulary=V,
+        discretizer="uniform",
+        discount=0.99,
+        to_go_includes_reward=True,
+        terminal_penalty=None,
+    )
+    edges = np.tile(np.linspace(-1.0, 1.0, V + 1), (D, 1))
+    return TrainedModel(network.eval(), Discretizer("uniform", edges), attributes)
+
+
+def seconds(model: TrainedModel, engine, past: int, steps: int, trajectories: int) -> float:
+    """CPU seconds of sampling after `past` transitions."""
+    rng = np.random.default_rng(0)
+    context = rng.integers(V, size=past * D + O)
+    started = time.process_time()
+    sample(model, context, steps=steps, trajectories=trajectories, rng=rng, engine=engine)
+    return time.process_time() - started
+
+
+def extrapolated(model: TrainedModel, engine, rows: int, steps: int) -> float:
+    """CPU seconds a trajectory: the filling block as it is, the full one by one transition."""
+    filling = min(steps, TRANSITIONS - 1)
+    total = seconds(model, engine, 0, filling, rows)
+    if steps > filling:
+        total += seconds(model, engine, TRANSITIONS - 1, 1, rows) * (steps - filling)
+    return total / rows
+
+
+def peak_memory(layers: int, width: int, trajectories: int, steps: int, queue) -> None:
+    """Peak of this process in MB, less that of a single trajectory."""
+    torch.set_num_threads(1)
+    model = random_model(layers, width)
+    engine = fastest_engine(model.network)
+    seconds(model, engine, TRANSITIONS - 1, 2, 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds(model, engine, TRANSITIONS - 1, steps, trajectories)
+    queue.put((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trajectories", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--rows", type=int, default=32, help="measured of the cached engines")
+    parser.add_argument("--memory", type=int, nargs="*", default=[100, 400])
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    layers, width, steps = arguments.layers, arguments.width, arguments.steps
+    model = random_model(layers, width)
+    print(f"{platform.machine()}, torch {torch.__version__}")
+    print(f"{layers} layers of width {width}, {D} tokens a transition, {TRANSITIONS} transitions")
+    plain = extrapolated(model, UncachedEngine(model.network), PLAIN_ROWS, steps)
+    print(f"{'CPU seconds a trajectory of':30s} {steps} steps")
+    print(f"  plain    {plain:9.2f}")
+    for engine in (CachedEngine(model.network), fastest_engine(model.network)):
+        cached = extrapolated(model, engine, arguments.rows, steps)
+        name = type(engine).__name__.removesuffix("Engine").lower()
+        hours = cached * arguments.trajectories / 3600
+        print(f"  {name:8s} {cached:9.2f}  ratio {plain / cached:5.1f}  all {hours:5.2f} h")
+    rows = chunk_rows(model.config, MEMORY)
+    print(f"trajectories a chunk of {MEMORY / 2**20:.0f} MB: {rows}; measured peak, MB more:")
+    context = multiprocessing.get_context("spawn")
+    for trajectories in arguments.memory:
+        queue = context.Queue()
+        size = (layers, width, trajectories, 1, queue)
+        process = context.Process(target=peak_memory, args=size)
+        process.start()
+        print(f"  {trajectories:6d} trajectories {queue.get():8.0f}", flush=True)
+        process.join()
+
+
+if __name__ == "__main__":
+    main()
