@@ -233,6 +233,127 @@ rule figure2:
         "../scripts/figure2.py"
 
 
+rule predict:
+    input:
+        weights=rules.train.output.weights,
+        config=rules.train.output.config,
+        ensemble=rules.train_ensemble.output.weights,
+        ensemble_config=rules.train_ensemble.output.config,
+        held_out=f"{RESULTS}/analysis/held_out/{{dataset}}",
+    output:
+        f"{RESULTS}/analysis/predictions/{{dataset}}-seed{{seed}}.h5",
+    log:
+        f"{RESULTS}/logs/predict/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/predict/{{dataset}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(ANALYSIS),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=GPUS,
+    params:
+        prediction=config["model_analysis"]["prediction"],
+        code=stage_code("predict.py"),
+    script:
+        "../scripts/predict.py"
+
+
+rule figure1:
+    input:
+        f"{RESULTS}/analysis/predictions/{shown('prediction')}.h5",
+    output:
+        png=report(
+            f"{RESULTS}/figures/figure1.png",
+            caption="../report/figure1.rst",
+            category="Model analysis",
+            labels={"result": "Figure 1", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/figure1.pdf",
+        webp=f"{RESULTS}/figures/figure1.webp",
+        html=report(
+            f"{RESULTS}/figures/figure1.html",
+            caption="../report/figure1.rst",
+            category="Model analysis",
+            labels={"result": "Figure 1", "format": "film"},
+        ),
+    log:
+        f"{RESULTS}/logs/figure1.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure1.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        report=config["report"],
+        code=stage_code("figure1.py"),
+    script:
+        "../scripts/figure1.py"
+
+
+rule attention:
+    input:
+        weights=rules.train.output.weights,
+        config=rules.train.output.config,
+        held_out=f"{RESULTS}/analysis/held_out/{{dataset}}",
+    output:
+        table=f"{RESULTS}/analysis/attention/{{dataset}}-seed{{seed}}.csv",
+        maps=f"{RESULTS}/analysis/attention/{{dataset}}-seed{{seed}}.h5",
+    log:
+        f"{RESULTS}/logs/attention/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/attention/{{dataset}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(ANALYSIS),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+        gpu=GPUS,
+    params:
+        windows=config["model_analysis"]["attention"]["windows"],
+        code=stage_code("attention.py"),
+    script:
+        "../scripts/attention.py"
+
+
+rule figure3:
+    input:
+        table=f"{RESULTS}/analysis/attention/{shown('attention')}.csv",
+        maps=f"{RESULTS}/analysis/attention/{shown('attention')}.h5",
+    output:
+        png=report(
+            f"{RESULTS}/figures/figure3.png",
+            caption="../report/figure3.rst",
+            category="Model analysis",
+            labels={"result": "Figure 3", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/figure3.pdf",
+    log:
+        f"{RESULTS}/logs/figure3.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure3.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        report=config["report"],
+        code=stage_code("figure3.py"),
+    script:
+        "../scripts/figure3.py"
+
+
 rule model_analysis:
     input:
-        rules.figure2.output if ANALYSIS else [],
+        [rules.figure1.output, rules.figure2.output, rules.figure3.output] if ANALYSIS else [],

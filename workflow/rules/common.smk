@@ -231,3 +231,14 @@ def trial_evaluation(wildcards):
 def planner_of(wildcards):
     """The choice of a planner that a dataset waits for, where planners are tuned."""
     return f"{RESULTS}/tuning/{wildcards.dataset}.txt" if wildcards.dataset in TUNED else []
+
+
+def shown(part):
+    """Dataset and seed of the model that figure 1 (prediction) or figure 3 (attention) shows."""
+    name = config["model_analysis"][part]["dataset"]
+    if ANALYSIS and name not in ANALYSIS:
+        sys.exit(
+            f"Error: model_analysis.{part}.dataset: expected one of model_analysis.datasets "
+            f"({', '.join(ANALYSIS)}), got {name}"
+        )
+    return f"{name}-seed{SEEDS[0]}"

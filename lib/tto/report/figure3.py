@@ -150,7 +150,7 @@ def _draw_heads(axis: Axes, rows: pd.DataFrame, chosen: dict[str, tuple[int, int
     """All heads by the two numbers that they are chosen by, one colour a layer."""
     x, y = PATTERNS["markov"], PATTERNS["striated"]
     heads, even = rows[rows["kind"] == "head"], rows[rows["kind"] == "even"]
-    limits = [float(np.max(heads[column].to_numpy(dtype=float))) for column in (x, y)]
+    limits = [float(np.asarray(heads[column], dtype=float).max()) for column in (x, y)]
     for layer, part in heads.groupby("layer"):
         color = SEQUENCE[(int(str(layer)) - 1) % len(SEQUENCE)]
         axis.plot(part[x], part[y], "o", markersize=4.5, color=color, label=f"layer {layer}")
