@@ -27,7 +27,7 @@ from tto.planning.uncached import UncachedEngine
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes
 
-O, A, V, TRANSITIONS, PLAIN_ROWS = 45, 17, 100, 8, 4
+O, A, V, TRANSITIONS, PLAIN_ROWS = 45, 17, 100, 8, 2
 D = O + A + 2
 
 
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--rows", type=int, default=32, help="measured of the cached engines")
+    parser.add_argument("--rows", type=int, default=64, help="measured of the cached engines")
     parser.add_argument("--memory", type=int, nargs="*", default=[100, 400])
     arguments = parser.parse_args()
     torch.set_num_threads(1)

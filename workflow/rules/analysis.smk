@@ -107,7 +107,7 @@ rule log_likelihoods:
         weights=analysed_model("model.safetensors"),
         config=analysed_model("config.json"),
         tokens=f"{RESULTS}/tokens/{{dataset}}.h5",
-        held_out=rules.collect_held_out.output,
+        held_out=f"{RESULTS}/analysis/held_out/{{dataset}}",
     output:
         f"{RESULTS}/analysis/log_likelihoods/{{dataset}}/{{model}}-seed{{seed}}.csv",
     log:
@@ -139,7 +139,7 @@ rule ensemble_log_likelihoods:
         weights=rules.train_ensemble.output.weights,
         config=rules.train_ensemble.output.config,
         tokens=f"{RESULTS}/tokens/{{dataset}}.h5",
-        held_out=rules.collect_held_out.output,
+        held_out=f"{RESULTS}/analysis/held_out/{{dataset}}",
     output:
         f"{RESULTS}/analysis/log_likelihoods/{{dataset}}/ensemble-seed{{seed}}.csv",
     log:

@@ -17,7 +17,7 @@ with job(snakemake.log[0]):
     analysis = snakemake.params.analysis
     tokens = read_token_file(snakemake.input.tokens)
     truth = held_out_truth(
-        open_dataset(snakemake.input.held_out[0]),
+        open_dataset(snakemake.input.held_out),
         dataset=snakemake.wildcards.dataset,
         episodes=analysis["episodes"],
         steps=analysis["steps"],
