@@ -193,8 +193,10 @@ def test_return_search_takes_the_best_of_all_its_candidates():
     assert len({tuple(row[: 5 - O]) for row in plan.tokens[0].tolist()}) > 1
 
 
-@pytest.mark.parametrize("includes_reward", [True, False])
-def test_a_plan_counts_rewards_once(includes_reward):
+@pytest.mark.parametrize(
+    ("includes_reward", "counts_to_go"), [(True, True), (False, True), (True, False)]
+)
+def test_a_plan_counts_rewards_once(includes_reward, counts_to_go):
     """Rewards of the transitions before the last, then the reward-to-go: r_t is counted once."""
     model = random_model()
     context = random_contexts(model, 1, past=0)
@@ -203,7 +205,9 @@ def test_a_plan_counts_rewards_once(includes_reward):
     plan = return_search(
         engine,
         context,
-        config=SearchConfig(beam_width=1, horizon=3, expansion=1, value="mode"),
+        config=SearchConfig(
+            beam_width=1, horizon=3, expansion=1, value="mode", reward_to_go=counts_to_go
+        ),
         observation_dim=O,
         centers=centers,
         discount=0.5,
@@ -213,7 +217,9 @@ def test_a_plan_counts_rewards_once(includes_reward):
     )
     steps = torch.cat([torch.zeros(O, dtype=torch.long), plan.tokens[0, 0]]).view(3, D)
     rewards, to_go = centers[D - 2][steps[:, -2]], centers[D - 1][steps[:, -1]]
-    if includes_reward:
+    if not counts_to_go:
+        expected = rewards[0] + 0.5 * rewards[1] + 0.25 * rewards[2]
+    elif includes_reward:
         expected = rewards[0] + 0.5 * rewards[1] + 0.25 * to_go[2]
     else:
         expected = rewards[0] + 0.5 * rewards[1] + 0.25 * rewards[2] + 0.125 * to_go[2]

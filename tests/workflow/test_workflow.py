@@ -131,12 +131,13 @@ def test_the_whole_workflow_runs(finished: Path):
     rows = (results / "rollouts.csv").read_text().splitlines()
     # methods x seeds x rollouts: offline RL, imitation, pairs of the four rooms
     assert len(rows) == 1 + 2 * 1 * 2 + 3 * 1 * 2 + 2 * 1 * 4
-    for name in ("imitation", "goal_reaching"):
+    for name in ("imitation", "goal_reaching", "tuning"):
         assert (results / f"tables/{name}.md").stat().st_size > 0
     for name in ("tables/table1.csv", "tables/table1.tex", "figures/figure4.pdf", "config.yaml"):
         assert (results / name).stat().st_size > 0
     report = (results / "report.html").read_text()
-    assert "figure4.png" in report
+    for name in ("figure4.png", "figure5.png", "imitation.png", "reward_to_go.png", "bins.png"):
+        assert name in report
     assert "table1.md" in report
 
 
@@ -163,6 +164,12 @@ def test_other_planning_settings_rerun_planning_and_what_follows(copy: Path):
     assert planned(run.stdout) == {
         "plan": 1,
         "imitate": 2,
+        "plan_trial": 4,
+        "tuning_rows": 1,
+        "choose_planner": 1,
+        "tuning_table": 1,
+        "sweep_rows": 2,
+        "ablation": 2,
         "collect_rollouts": 2,
         "collect_all_rollouts": 1,
         "table1": 1,

@@ -1,0 +1,91 @@
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from tto.errors import TTOError
+from tto.evaluation.rollout import Rollout
+from tto.evaluation.rollout_file import write_rollouts
+from tto.evaluation.sweeps import (
+    COLUMNS,
+    Point,
+    best_value,
+    collect_sweep,
+    read_planner,
+    read_sweep,
+    write_planner,
+    write_sweep,
+)
+
+
+def play(folder, returns, seed=0):
+    """Files of one model's rollouts with these returns."""
+    paths = [folder / f"seed{seed}-rollout{j}.h5" for j in range(len(returns))]
+    rollouts = [
+        Rollout(
+            observations=np.zeros((2, 2), dtype=np.float32),
+            actions=np.zeros((1, 1), dtype=np.float32),
+            rewards=np.array([total]),
+            terminated=True,
+            truncated=False,
+            plan_seconds=np.array([0.01]),
+        )
+        for total in returns
+    ]
+    run = {"dataset": "d", "source": "file", "env_id": "Hopper-v5", "method": "tto"}
+    write_rollouts(paths, rollouts, seeds=range(len(returns)), seed=seed, **run)
+    return paths
+
+
+@pytest.fixture
+def rows(tmp_path):
+    points = [
+        Point("d", "true", play(tmp_path / "a", [1.0, 3.0]) + play(tmp_path / "a", [8.0, 8.0], 1)),
+        Point("d", "false", play(tmp_path / "b", [5.0, 5.0]) + play(tmp_path / "b", [5.5, 5.5], 1)),
+    ]
+    return collect_sweep("to_go", points)
+
+
+def test_rows_and_files(tmp_path, rows):
+    assert tuple(rows.columns) == COLUMNS
+    assert list(rows["value"]) == ["true"] * 4 + ["false"] * 4
+    assert list(rows["return"]) == [1, 3, 8, 8, 5, 5, 5.5, 5.5]
+    assert list(rows["seed"]) == [0, 0, 1, 1] * 2
+    write_sweep(tmp_path / "rows.csv", rows)
+    pd.testing.assert_frame_equal(read_sweep(tmp_path / "rows.csv"), rows, check_dtype=False)
+
+
+def test_the_best_value_by_the_mean_over_models(tmp_path, rows):
+    assert best_value(rows) == "false"  # 5.25 against 5
+    rows.loc[3, "return"] = 10.0
+    assert best_value(rows) == "true"  # 5.5
+    rows.loc[3, "return"] = 9.0
+    assert best_value(rows) == "true"  # equal: the first
+    write_planner(tmp_path / "chosen.txt", "true")
+    assert read_planner(tmp_path / "chosen.txt") == "true"
+
+
+def test_a_missing_rollout_is_an_error(tmp_path):
+    paths = play(tmp_path, [1.0])
+    with h5py.File(paths[0], "a") as file:
+        del file["rewards"]
+    with pytest.raises(TTOError):
+        collect_sweep("s", [Point("d", "1", paths)])
+
+
+def test_bad_files(tmp_path, rows):
+    with pytest.raises(TTOError, match="expected a CSV file of a sweep"):
+        read_sweep(tmp_path / "none.csv")
+    path = tmp_path / "rows.csv"
+    write_sweep(path, rows)
+    lines = path.read_text().splitlines()
+    for text, message in [
+        (lines[:1], "got 0 rows"),
+        (["a,b", "1,2"], "rows of a, b"),
+        ([*lines, lines[1]], "two rows of one"),
+        ([*lines, "depth,1,d,d,9,9,1,1"], "got depth, to_go"),
+        ([*lines, "to_go,1,d,d,9,9,,1"], "a value in each"),
+    ]:
+        path.write_text("\n".join(text) + "\n")
+        with pytest.raises(TTOError, match=message):
+            read_sweep(path)

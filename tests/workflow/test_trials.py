@@ -1,0 +1,120 @@
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from tto.errors import TTOError
+from tto.trials import (
+    MODEL_SECTIONS,
+    UNCHANGED,
+    ablation_trials,
+    check_trials,
+    name_of,
+    part_of,
+    planner_trials,
+    varied,
+)
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+BASE = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+HOPPER = "hopper-medium-replay-v2"
+
+
+def with_sweeps(*, planners: dict[str, Any] | None = None, **sweeps: Any) -> dict[str, Any]:
+    config = copy.deepcopy(BASE)
+    update_config(config, {"ablations": {"sweeps": sweeps}, "tuning": {"planners": planners or {}}})
+    return config
+
+
+def test_names_say_what_differs_whatever_its_order():
+    assert name_of({}) == UNCHANGED
+    one = name_of({"planning.horizon": 2, "model.goal": True})
+    assert one == name_of({"model.goal": True, "planning.horizon": 2})
+    assert one == "model.goal=true,planning.horizon=2"
+    assert name_of({"planning.horizon": 1}) == "planning.horizon=1"
+
+
+def test_settings_of_a_section():
+    settings = {"planning.horizon": 2, "model.width": 8, "discount": 0.5}
+    assert part_of(settings, MODEL_SECTIONS) == {"model.width": 8, "discount": 0.5}
+    assert varied("model", {"width": 4, "heads": 2}, settings) == {"width": 8, "heads": 2}
+    assert varied("discount", 0.99, settings) == 0.5
+    assert varied("discount", 0.99, {}) == 0.99
+
+
+def test_every_planner_on_every_dataset():
+    config = with_sweeps(planners={"far": {"horizon": 9}, "plain": {}})
+    trials = planner_trials(config, ["a", "b"])
+    assert [(t.dataset, t.value, t.name) for t in trials] == [
+        ("a", "far", "planning.horizon=9"),
+        ("a", "plain", UNCHANGED),
+        ("b", "far", "planning.horizon=9"),
+        ("b", "plain", UNCHANGED),
+    ]
+
+
+def test_every_value_on_every_line():
+    config = with_sweeps(
+        width={
+            "key": "planning.beam_width",
+            "values": [1, 2],
+            "with": {"planning.horizon": 1},
+            "lines": {"key": "planning.objective", "values": ["return", "likelihood"]},
+        }
+    )
+    trials = ablation_trials(config)
+    assert [(t.line, t.value) for t in trials] == [
+        (f"{HOPPER}, return", "1"),
+        (f"{HOPPER}, return", "2"),
+        (f"{HOPPER}, likelihood", "1"),
+        (f"{HOPPER}, likelihood", "2"),
+    ]
+    assert trials[2].settings == {
+        "planning.beam_width": 1,
+        "planning.horizon": 1,
+        "planning.objective": "likelihood",
+    }
+
+
+@pytest.mark.parametrize(
+    ("sweep", "message"),
+    [
+        (
+            {"key": "planning.horizn", "values": [1]},
+            "config: unknown key 'horizn' in planning; did you mean 'horizon'? "
+            "(in ablations.sweeps.s)",
+        ),
+        (
+            {"key": "planning.horizon", "values": [1, 0]},
+            "config: planning.horizon must be at least 1, not 0 (in ablations.sweeps.s)",
+        ),
+        (
+            {"key": "plannin.horizon", "values": [1]},
+            "config: 'plannin.horizon' is not a setting that can be varied; "
+            "did you mean 'planning'? (in ablations.sweeps.s)",
+        ),
+        (
+            {"key": "planning.horizon", "values": [1], "datasets": ["hoper-medium-replay-v2"]},
+            "config: unknown dataset 'hoper-medium-replay-v2' in ablations; "
+            f"did you mean '{HOPPER}'?",
+        ),
+    ],
+)
+def test_a_wrong_sweep_is_one_line(sweep: dict[str, Any], message: str):
+    config = with_sweeps(s=sweep)
+    with pytest.raises(TTOError) as caught:
+        check_trials(config, SCHEMA)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_shipped_sweeps_are_valid(path: Path):
+    config = copy.deepcopy(BASE)
+    update_config(config, yaml.safe_load(path.read_text()))
+    check_trials(config, SCHEMA)
