@@ -13,6 +13,7 @@ install_import_hook(
         "tto.model.loss",
         "tto.model.windows",
         "tto.model.trained",
+        "tto.analysis.attention",
         "tto.analysis.likelihood",
         "tto.analysis.sampling",
         "tto.planning.cached",
@@ -22,6 +23,8 @@ install_import_hook(
         "tto.planning.search",
         "tto.planning.static",
         "tto.planning.uncached",
+        "tto.report.poses",
+        "tto.report.rendering",
     ],
     "beartype.beartype",
 )

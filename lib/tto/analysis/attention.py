@@ -110,6 +110,7 @@ def measure_heads(weights: Float[Tensor, "N B H L L"], config: ModelConfig) -> p
     N, _, H, L, _ = weights.shape
     maps = weights.mean(dim=1).double().cpu().numpy()  # a measure is linear in the weights
     even = even_attention(config, L).double().numpy()
+    maps = np.concatenate([maps.reshape(N * H, L, L), even[None]])
     rows = pd.DataFrame(
         {
             "kind": ["head"] * (N * H) + ["even"],
@@ -118,7 +119,7 @@ def measure_heads(weights: Float[Tensor, "N B H L L"], config: ModelConfig) -> p
         }
     )
     for name, measure in measures(config, L).items():
-        rows[name] = [*measure.of(maps).flatten(), measure.of(even)]
+        rows[name] = measure.of(maps)
     return rows
 
 

@@ -40,7 +40,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Predictions:
-    """States by where they come from, the first one shared; T transitions.
+    """States by where they come from, the first one shared, T + 1 of each.
 
     Attributes:
         recorded: by the behaviour policy in the simulator.
@@ -48,9 +48,9 @@ class Predictions:
     """
 
     origin: Origin
-    recorded: Float[np.ndarray, "T+1 O"]
-    transformer: Float[np.ndarray, "T+1 O"]
-    ensemble: Float[np.ndarray, "T+1 O"]
+    recorded: Float[np.ndarray, "states O"]
+    transformer: Float[np.ndarray, "states O"]
+    ensemble: Float[np.ndarray, "states O"]
 
 
 def choose_origin(held_out: EpisodeDataset, *, start: int, steps: int) -> Origin:
