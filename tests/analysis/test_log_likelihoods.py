@@ -68,7 +68,7 @@ def test_each_state_is_scored_under_samples_from_its_episodes_start(masked: bool
         assert part["step"].tolist() == [1, 2, 3]
         np.testing.assert_allclose(part["log_likelihood"], expected.log_likelihood, atol=1e-5)
         np.testing.assert_allclose(part["out_of_range"], expected.out_of_range)
-    assert (rows["log_likelihood"] <= rows["oracle"]).all()
+    assert (rows["log_likelihood"].to_numpy() <= truth.cells.oracle + 1e-9).all()
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -76,7 +76,7 @@ def test_an_ensemble_is_scored_by_both_propagations(masked: bool):
     truth = make_truth(masked=masked)
     rows = ensemble_rows(make_ensemble(masked=masked), truth, seed=0, trajectories=8)
     assert rows.groupby("model").size().to_dict() == {"ensemble_ts1": 6, "ensemble_ts_inf": 6}
-    assert (rows["log_likelihood"] <= rows["oracle"]).all()
+    assert (rows["log_likelihood"].to_numpy() <= truth.cells.oracle + 1e-9).all()
     again = ensemble_rows(make_ensemble(masked=masked), truth, seed=0, trajectories=8)
     pd.testing.assert_frame_equal(rows, again)
 
@@ -95,7 +95,7 @@ def test_a_sure_and_right_ensemble_reaches_the_oracle():
     truth = dataclasses.replace(truth, episodes=episodes)
     rows = ensemble_rows(network, truth, seed=0, trajectories=10**5, methods=["ts_inf"])
     np.testing.assert_allclose(rows["log_likelihood"], truth.cells.oracle, atol=1e-3)
-    assert rows["covered"].eq(1).all()
+    assert rows["covered"].to_numpy().min() == 1
 
 
 def test_episodes_are_long_enough_and_evenly_chosen(tmp_path: Path):

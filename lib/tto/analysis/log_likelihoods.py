@@ -15,7 +15,7 @@ Letters: T steps, O and A observation and action dimensions.
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -90,6 +90,14 @@ class Truth:
             },
             columns=list(COLUMNS),
         )
+
+
+def select(rows: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """The rows that have these values in the columns of those names."""
+    chosen: Any = rows
+    for column, value in values.items():
+        chosen = chosen[chosen[column] == value]
+    return chosen
 
 
 def held_out_truth(
@@ -209,7 +217,7 @@ def read_log_likelihoods(paths: Iterable[str | os.PathLike[str]]) -> Iterator[pd
             )
         if rows.duplicated(KEY).any():
             raise TTOError(f"{name}: expected one row a state, got two; analyse again")
-        if (rows["log_likelihood"] > rows["oracle"] + 1e-6).any():
+        if (rows["log_likelihood"].to_numpy() > rows["oracle"].to_numpy() + 1e-6).any():
             raise TTOError(
                 f"{name}: expected no state above the oracle, which bounds them all, got one; are "
                 "cells of two datasets mixed?"

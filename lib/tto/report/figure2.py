@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tto.analysis.likelihood import LEVEL
-from tto.analysis.log_likelihoods import STATES
+from tto.analysis.log_likelihoods import STATES, select
 from tto.data.environments import robot_of
 from tto.errors import TTOError
 from tto.report.style import BLUE, GREEN, ORANGE, PAGE_WIDTH, SEQUENCE, paper_style, save_figure
@@ -61,6 +61,12 @@ def label_of(model: str) -> str:
     return LABELS.get(model, f"Transformer, {model.replace('_', ' ')}")
 
 
+def rank_of(model: str) -> tuple[int, str]:
+    """Where a model stands in tables and legends: known ones first."""
+    names = list(LABELS)
+    return (names.index(model) if model in names else len(names), model)
+
+
 def draw_figure2(
     rows: pd.DataFrame, paths: Sequence[str | os.PathLike[str]], *, dpi: int = 150
 ) -> None:
@@ -72,28 +78,27 @@ def draw_figure2(
     Raises:
         TTOError: no row of such a model.
     """
-    rows = rows[rows["model"].isin(PAPER)]
-    if rows.empty:
+    models = [name for name in PAPER if name in set(rows["model"])]
+    if not models:
         raise TTOError(f"figure 2: expected rows of {', '.join(PAPER)}, got none")
-    robots = list(dict.fromkeys(rows["env"].map(robot_of)))
-    states = [state for state in STATES if (rows["state"] == state).any()]
+    envs = list(dict.fromkeys(rows["env"]))
+    states = [state for state in STATES if state in set(rows["state"])]
     with paper_style():
         width = PAGE_WIDTH * len(states) / len(STATES)
-        figure = Figure(figsize=(max(width, 4.2), 0.5 + 2.2 * len(robots)))
-        grid = figure.subplots(len(robots), len(states), sharey="row", squeeze=False)
-        for line, robot in zip(grid, robots, strict=True):
-            of_robot = rows[rows["env"].map(robot_of) == robot]
+        figure = Figure(figsize=(max(width, 4.2), 0.5 + 2.2 * len(envs)))
+        grid = figure.subplots(len(envs), len(states), sharey="row", squeeze=False)
+        for line, env in zip(grid, envs, strict=True):
             for axis, state in zip(line, states, strict=True):
-                part = of_robot[of_robot["state"] == state]
+                part = select(rows, env=env, state=state)
                 if part.empty:
                     axis.set_visible(False)
                     continue
-                _draw_likelihoods(axis, part)
-                axis.set_title(f"{robot}, {TITLES[state]}")
+                _draw_likelihoods(axis, part, models)
+                axis.set_title(f"{robot_of(env)}, {TITLES[state]}")
             line[0].set_ylabel("log-likelihood (nats)")
         for axis in grid[-1]:
             axis.set_xlabel("prediction horizon (steps)")
-        _draw_legend(figure, [name for name in PAPER if (rows["model"] == name).any()])
+        _draw_legend(figure, models)
         save_figure(figure, paths, dpi=dpi)
 
 
@@ -102,16 +107,15 @@ def draw_calibration(
 ) -> None:
     """All models, a row of panels a dataset: likelihood, and coverage of the 90 % interval."""
     datasets = list(dict.fromkeys(rows["dataset"]))
-    models = [*LABELS, *sorted(set(rows["model"]) - set(LABELS))]
-    models = [name for name in models if (rows["model"] == name).any()]
+    models = sorted(set(rows["model"]), key=rank_of)
     with paper_style():
         figure = Figure(figsize=(PAGE_WIDTH, 0.7 + 2.1 * len(datasets)))
         grid = figure.subplots(len(datasets), 2, squeeze=False)
         for (left, right), dataset in zip(grid, datasets, strict=True):
-            part = rows[rows["dataset"] == dataset]
-            robot, state = robot_of(str(part["env"].iloc[0])), str(part["state"].iloc[0])
+            part = select(rows, dataset=dataset)
+            env, state = (str(part[name].to_numpy()[0]) for name in ("env", "state"))
             _draw_likelihoods(left, part, models)
-            left.set_title(f"{robot}, {TITLES[state]}")
+            left.set_title(f"{robot_of(env)}, {TITLES[state]}")
             left.set_ylabel("log-likelihood (nats)")
             _draw_coverage(right, part, models)
             right.set_title(f"coverage of the {LEVEL:.0%} interval".replace("%", " %"))
@@ -121,8 +125,8 @@ def draw_calibration(
         save_figure(figure, paths, dpi=dpi)
 
 
-def _draw_likelihoods(axis: Axes, rows: pd.DataFrame, models: Sequence[str] = PAPER) -> None:
-    for oracle in rows["oracle"].unique():
+def _draw_likelihoods(axis: Axes, rows: pd.DataFrame, models: Sequence[str]) -> None:
+    for oracle in sorted(set(rows["oracle"])):
         axis.axhline(oracle, **_ORACLE)
     _draw_curves(axis, rows, models, "log_likelihood")
 
@@ -136,14 +140,14 @@ def _draw_coverage(axis: Axes, rows: pd.DataFrame, models: Sequence[str]) -> Non
 
 def _draw_curves(axis: Axes, rows: pd.DataFrame, models: Sequence[str], column: str) -> None:
     for model in models:
-        part = rows[rows["model"] == model]
+        part = select(rows, model=model)
         if part.empty:
             continue
         steps, mean, low, high = curve(part, column)
         style = _line(model, models)
         axis.fill_between(steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
         axis.plot(steps, mean, **style)
-    axis.set_xlim(left=1, right=rows["step"].max())
+    axis.set_xlim(left=1, right=float(rows["step"].to_numpy().max()))
     axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
 
 

@@ -3,13 +3,15 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tto.analysis.likelihood import LEVEL
+from tto.analysis.log_likelihoods import select
 from tto.data.environments import robot_of
-from tto.report.figure2 import LABELS, TITLES, label_of
+from tto.report.figure2 import TITLES, label_of, rank_of
 from tto.report.tables import Column, Table, html_page, markdown_page, write_csv, write_text
 
 CONTEXT, NO_CONTEXT = "transformer", "markovian"
@@ -70,60 +72,59 @@ class ContextGain:
 
 def analysis_rows(rows: pd.DataFrame) -> list[AnalysisRow]:
     """Rows of the table, by dataset and model."""
-    order = [*LABELS, *sorted(set(rows["model"]) - set(LABELS))]
-    groups = rows.groupby(["dataset", "model"])
-    keys = sorted(groups.groups, key=lambda key: (key[0], order.index(key[1])))
-    return [_row(groups.get_group(key)) for key in keys]
+    models = sorted(set(rows["model"]), key=rank_of)
+    parts = [
+        select(rows, dataset=dataset, model=model)
+        for dataset in sorted(set(rows["dataset"]))
+        for model in models
+    ]
+    return [_row(part) for part in parts if len(part)]
 
 
 def _row(rows: pd.DataFrame) -> AnalysisRow:
-    first = rows.iloc[0]
-    last = int(rows["step"].max())
+    last = int(rows["step"].to_numpy().max())
     steps = (1, (1 + last) // 2, last)
+    first, middle, end = (_over_seeds(select(rows, step=step)) for step in steps)
     return AnalysisRow(
-        dataset=str(first["dataset"]),
-        env=str(first["env"]),
-        state=str(first["state"]),
-        model=str(first["model"]),
+        **_first(rows, "dataset", "env", "state", "model"),
         steps=steps,
-        log_likelihoods=tuple(_over_seeds(rows[rows["step"] == step]) for step in steps),  # type: ignore[arg-type]
-        oracle=float(first["oracle"]),
+        log_likelihoods=(first, middle, end),
+        oracle=float(rows["oracle"].to_numpy()[0]),
         covered=_over_seeds(rows, "covered"),
-        out_of_range=float(rows["out_of_range"].mean()),
-        seeds=rows["seed"].nunique(),
-        episodes=rows["episode"].nunique(),
+        out_of_range=float(rows["out_of_range"].to_numpy().mean()),
+        seeds=len(set(rows["seed"])),
+        episodes=len(set(rows["episode"])),
     )
 
 
+def _first(rows: pd.DataFrame, *names: str) -> dict[str, Any]:
+    return {name: str(rows[name].to_numpy()[0]) for name in names}
+
+
 def _over_seeds(rows: pd.DataFrame, column: str = "log_likelihood") -> Spread:
-    return _spread(rows.groupby("seed")[column].mean().to_numpy())
-
-
-def _spread(values: np.ndarray) -> Spread:
-    return Spread(float(values.mean()), float(values.min()), float(values.max()))
+    seeds = sorted(set(rows["seed"]))
+    values = [select(rows, seed=seed)[column].to_numpy(dtype=float).mean() for seed in seeds]
+    return Spread(float(np.mean(values)), float(min(values)), float(max(values)))
 
 
 def context_gains(rows: pd.DataFrame) -> list[ContextGain]:
     """What the context beyond one transition is worth, of each dataset with both models."""
-    gains = []
-    for _, part in rows.groupby("dataset"):
-        keys = ["seed", "episode", "step"]
-        values = part.set_index(keys).groupby("model")["log_likelihood"]
-        if not {CONTEXT, NO_CONTEXT} <= set(part["model"]):
+    gains, keys = [], ["seed", "episode", "step"]
+    for dataset in sorted(set(rows["dataset"])):
+        part = select(rows, dataset=dataset)
+        with_context, without = (select(part, model=name) for name in (CONTEXT, NO_CONTEXT))
+        pairs = with_context.merge(without, on=keys, suffixes=("", "_without"))
+        if pairs.empty:
             continue
-        difference = (values.get_group(CONTEXT) - values.get_group(NO_CONTEXT)).dropna()
-        last = int(part["step"].max())
-        at_last = difference[difference.index.get_level_values("step") == last]
-        overall, at_last = (d.groupby("seed").mean().to_numpy() for d in (difference, at_last))
-        first = part.iloc[0]
+        gain = pairs["log_likelihood"] - pairs["log_likelihood_without"]
+        pairs = pairs.assign(gain=gain)
+        last = int(pairs["step"].to_numpy().max())
         gains.append(
             ContextGain(
-                dataset=str(first["dataset"]),
-                env=str(first["env"]),
-                state=str(first["state"]),
+                **_first(pairs, "dataset", "env", "state"),
                 steps=last,
-                gain=_spread(overall),
-                last=_spread(at_last),
+                gain=_over_seeds(pairs, "gain"),
+                last=_over_seeds(select(pairs, step=last), "gain"),
             )
         )
     return gains
