@@ -33,7 +33,7 @@ _POSES = 9
 # Metres between poses shown, at least: a humanoid is that wide.
 _SPACING = {"humanoid": 0.5, "ant": 0.8}
 _LEAST_SPACING = 0.15
-_BEYOND = 0.2  # of the recorded size: how far a prediction widens the picture
+_BEYOND = np.array([0.5, 0.5, 0.2])  # of the recorded size: how far predictions widen the picture
 _WIDE = 1.7  # panels wider than this times their height stand in rows
 _MARGIN = 1.22
 

@@ -122,8 +122,8 @@ def _draw_map(
             axis.add_patch(above)
             axis.add_patch(beside)
     axis.set(xticks=list(labels), yticks=list(labels))
-    axis.set_xticklabels(labels.values(), fontsize=6.5)
-    axis.set_yticklabels(labels.values(), fontsize=6.5)
+    axis.set_xticklabels(labels.values(), fontsize=5.6)
+    axis.set_yticklabels(labels.values(), fontsize=5.6)
     axis.tick_params(length=0, pad=4, top=False, bottom=False, labeltop=True, labelbottom=False)
     axis.grid(False)
     for spine in axis.spines.values():
