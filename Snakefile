@@ -21,6 +21,7 @@ include: "workflow/rules/trials.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/claims.smk"
 
 
 localrules:
@@ -38,4 +39,5 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/rollouts.csv",
+        rules.claims.output,
         rules.report.output,

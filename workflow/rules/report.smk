@@ -322,6 +322,7 @@ rule report:
         rules.ablations.input,
         rules.training_curves.output,
         rules.dimension_losses.output,
+        f"{RESULTS}/tables/claims.html",
         config=f"{RESULTS}/config.yaml",
     output:
         f"{RESULTS}/report.html",

@@ -5,7 +5,7 @@ import sys
 
 from tto.job import job
 
-TARGETS = ["offline_rl", "imitation", "goal_reaching", "ablations"]
+TARGETS = ["offline_rl", "imitation", "goal_reaching", "ablations", "claims"]
 
 with job(snakemake.log[0]), open(snakemake.log[0], "a") as log:
     # A Snakemake inside Snakemake: it only reads what the finished jobs left, so it needs no lock.

@@ -92,9 +92,9 @@ def _markdown_table(columns: Sequence[Column]) -> str:
     return "\n".join([line(titles), "|" + "|".join(rules) + "|", *map(line, rows)])
 
 
-def html_page(tables: Sequence[Table], notes: Sequence[str], *, title: str) -> str:
-    """A page with the tables and their notes, as the report shows it."""
-    parts = [_HTML_HEAD.format(title=escape(title))]
+def html_page(tables: Sequence[Table], notes: Sequence[str], *, title: str, css: str = "") -> str:
+    """A page with the tables and their notes, as the report shows it; `css` adds rules to it."""
+    parts = [_HTML_HEAD.format(title=escape(title)), f"<style>{css}</style>\n" if css else ""]
     for table in tables:
         if table.title:
             parts.append(f"<p>{escape(table.title)}</p>\n")

@@ -1,0 +1,86 @@
+"""The rows of a run that claims are judged by, read from its files; what is missing is None.
+
+All claims derive from these tidy files alone: evaluated episodes, goal reaching, statistics of
+datasets, sweeps, log-likelihoods of held-out states, shares of attention, and training times.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from tto.analysis.log_likelihoods import read_log_likelihoods
+from tto.errors import TTOError
+from tto.evaluation.results import read_results
+from tto.evaluation.sweeps import read_sweep
+from tto.report.dataset_statistics import DatasetStatistics, read_statistics
+from tto.report.figure3 import read_heads
+from tto.report.goal_reaching import read_goal_reaching
+
+Path = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run left.
+
+    Attributes:
+        rollouts: rows of `rollouts.csv`.
+        goals: rows of `goal_reaching.csv`.
+        statistics: of datasets, by name.
+        sweeps: rows of `sweeps/<name>.csv`, by name.
+        likelihoods: rows of `log_likelihoods.csv`.
+        heads: shares of attention of figure 3's model.
+        training_hours: of each model of offline RL.
+    """
+
+    rollouts: pd.DataFrame | None = None
+    goals: pd.DataFrame | None = None
+    statistics: Mapping[str, DatasetStatistics] = field(default_factory=dict)
+    sweeps: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    likelihoods: pd.DataFrame | None = None
+    heads: pd.DataFrame | None = None
+    training_hours: Sequence[float] = ()
+
+
+def read_evidence(
+    *,
+    rollouts: Path,
+    goals: Path | None = None,
+    statistics: Iterable[Path] = (),
+    sweeps: Iterable[Path] = (),
+    likelihoods: Path | None = None,
+    heads: Path | None = None,
+    metrics: Iterable[Path] = (),
+) -> Evidence:
+    """Read and check a run's files; None for an experiment that it does not have.
+
+    Args:
+        heads: `attention.csv` of the model that figure 3 shows.
+        metrics: `metrics.csv` of the models of offline RL.
+
+    Raises:
+        TTOError: a file is missing or damaged.
+    """
+    found = [read_sweep(path) for path in sweeps]
+    return Evidence(
+        rollouts=read_results(rollouts),
+        goals=read_goal_reaching(goals) if goals else None,
+        statistics={row.dataset: row for row in read_statistics(statistics)},
+        sweeps={str(rows["sweep"].iloc[0]): rows for rows in found},
+        likelihoods=next(read_log_likelihoods([likelihoods])) if likelihoods else None,
+        heads=read_heads(heads) if heads else None,
+        training_hours=[_training_hours(path) for path in metrics],
+    )
+
+
+def _training_hours(path: Path) -> float:
+    """Of one model, from its last row of metrics."""
+    try:
+        return float(pd.read_csv(path)["seconds"].iloc[-1]) / 3600
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise TTOError(
+            f"{os.fspath(path)}: expected a training's metrics with seconds, got {error}; train "
+            "again"
+        ) from error

@@ -1,0 +1,37 @@
+# Rows of all experiments to a verdict on each claim of the paper.
+
+
+rule claims:
+    input:
+        rollouts=f"{RESULTS}/rollouts.csv",
+        statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=[*OFFLINE, *IMITATION]),
+        goals=f"{RESULTS}/goal_reaching.csv" if ROOMS else [],
+        sweeps=expand(f"{RESULTS}/sweeps/{{sweep}}.csv", sweep=SWEEPS),
+        likelihoods=rules.collect_log_likelihoods.output if ANALYSIS else [],
+        heads=(f"{RESULTS}/analysis/attention/{shown('attention')}.csv" if ANALYSIS else []),
+        metrics=expand(
+            f"{RESULTS}/models/{{dataset}}/seed{{seed}}/metrics.csv", dataset=OFFLINE, seed=SEEDS
+        ),
+    output:
+        csv=f"{RESULTS}/claims.csv",
+        markdown=f"{RESULTS}/claims.md",
+        html=report(
+            f"{RESULTS}/tables/claims.html",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"result": "Claims of the paper", "format": "table"},
+        ),
+    log:
+        f"{RESULTS}/logs/claims.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/claims.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=stage_code("claims.py"),
+    script:
+        "../scripts/claims.py"

@@ -1,0 +1,25 @@
+"""Rule claims: a run's rows to a verdict on each claim of the paper."""
+
+from tto.job import job
+from tto.report.claim import judge_all
+from tto.report.claims import CLAIMS
+from tto.report.claims_table import write_claims
+from tto.report.evidence import read_evidence
+
+with job(snakemake.log[0]):
+    inputs = snakemake.input
+    evidence = read_evidence(
+        rollouts=inputs.rollouts,
+        statistics=inputs.statistics,
+        goals=inputs.goals or None,
+        sweeps=inputs.sweeps,
+        likelihoods=inputs.likelihoods or None,
+        heads=inputs.heads or None,
+        metrics=inputs.metrics,
+    )
+    write_claims(
+        judge_all(CLAIMS, evidence),
+        csv=snakemake.output.csv,
+        markdown=snakemake.output.markdown,
+        html=snakemake.output.html,
+    )
