@@ -16,8 +16,8 @@ from tto.errors import TTOError
 def job(log_path: str | os.PathLike[str]) -> Iterator[None]:
     """Run a script's body: messages go to the file at `log_path`, bad input ends it in one line.
 
-    Log records of level INFO and above, warnings and tracebacks are written to the file. On a
-    terminal, standard error stays there, for progress bars; elsewhere it goes to the file too.
+    The library's log records of level INFO and above, all warnings and tracebacks are written to
+    the file. On a terminal, standard error stays there, for progress bars; elsewhere it goes to the file too.
 
     A `TTOError`, or an error of the file system that a user can mend (no space, no permission), is
     one line in the file and exit status 1. Everything else is a bug: the file gets the traceback.
@@ -26,6 +26,7 @@ def job(log_path: str | os.PathLike[str]) -> Iterator[None]:
     with open(log_path, "a", buffering=1, encoding="utf-8") as log:
         handler = logging.StreamHandler(log)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handler.addFilter(_is_ours_or_a_warning)
         root = logging.getLogger()
         previous_level = root.level
         root.addHandler(handler)
@@ -45,6 +46,11 @@ def job(log_path: str | os.PathLike[str]) -> Iterator[None]:
             logging.captureWarnings(False)
             root.removeHandler(handler)
             root.setLevel(previous_level)
+
+
+def _is_ours_or_a_warning(record: logging.LogRecord) -> bool:
+    """Other libraries tell at length how they subset a font."""
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] in ("tto", "root")
 
 
 MENDABLE = {
