@@ -1,5 +1,5 @@
 # Trajectory Transformers, from datasets to the paper's tables and figures.
-# Targets: all (default), offline_rl, imitation, goal_reaching, model_analysis, ablations, report. Settings: config/README.md.
+# Targets: all (default), offline_rl, imitation, goal_reaching, model_analysis, ablations, report, publish. Settings: config/README.md.
 
 from snakemake.utils import min_version
 
@@ -22,6 +22,7 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/publish.smk"
 
 
 localrules:
@@ -32,6 +33,7 @@ localrules:
     model_analysis,
     ablations,
     config,
+    publish,
     report,
 
 

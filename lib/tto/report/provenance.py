@@ -1,0 +1,111 @@
+"""How a run was made: command, code, settings, versions, machine and time, for who repeats it."""
+
+import csv
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tto.errors import TTOError
+from tto.files import content_digest
+
+PACKAGES = ("torch", "gymnasium", "mujoco", "numpy", "snakemake")
+
+
+def provenance(
+    *,
+    command: str,
+    repository: str | os.PathLike[str],
+    config: str | os.PathLike[str],
+    benchmarks: str | os.PathLike[str],
+) -> dict[str, Any]:
+    """All of it, as JSON takes it.
+
+    Args:
+        command: that makes the run's results.
+        repository: a checkout of the code.
+        config: the run's whole config.
+        benchmarks: the folder of its jobs' times.
+    """
+    return {
+        "command": command,
+        "commit": commit_of(repository),
+        "config_sha256": content_digest(config),
+        "versions": versions(),
+        "machine": machine(),
+        "seconds_by_rule": seconds_by_rule(benchmarks),
+    }
+
+
+def commit_of(repository: str | os.PathLike[str]) -> str | None:
+    """The checked-out commit, with "-changed" where tracked files differ; None without Git."""
+    try:
+        output = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=-changed"],
+            cwd=repository,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return output.stdout.strip()
+
+
+def versions() -> dict[str, str | None]:
+    """Of Python and the packages that numbers depend on; None for one that is not installed."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, memory (GiB) and operating system; no name of the machine."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory / 2**30, 1),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }
+
+
+def _processor() -> str:
+    """The model where Linux tells it, else what the platform says."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def seconds_by_rule(benchmarks: str | os.PathLike[str]) -> dict[str, float]:
+    """Wall-clock seconds of all jobs of each rule; jobs run side by side, so they add up to more.
+
+    Raises:
+        TTOError: a file that is no benchmark of Snakemake's.
+    """
+    seconds: dict[str, float] = {}
+    for path in sorted(Path(benchmarks).rglob("*.tsv")):
+        rule = path.relative_to(benchmarks).with_suffix("").parts[0]
+        seconds[rule] = seconds.get(rule, 0.0) + sum(_seconds(path))
+    return {rule: round(total, 1) for rule, total in sorted(seconds.items())}
+
+
+def _seconds(path: Path) -> Iterable[float]:
+    try:
+        with open(path, newline="") as file:
+            return [float(row["s"]) for row in csv.DictReader(file, delimiter="\t")]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise TTOError(
+            f"{path}: expected a benchmark with seconds, got {type(error).__name__} ({error}); "
+            "remove it"
+        ) from error

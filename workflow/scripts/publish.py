@@ -1,0 +1,19 @@
+"""Rule publish: a finished run's results, and how they were made, to a folder to be committed."""
+
+import logging
+from pathlib import Path
+
+from tto.job import job
+from tto.report.provenance import provenance
+from tto.report.publication import publish
+
+with job(snakemake.log[0]):
+    params = snakemake.params
+    made = provenance(
+        command=params.command,
+        repository=params.repository,
+        config=snakemake.input.config,
+        benchmarks=params.benchmarks,
+    )
+    for name in publish(params.results, Path(snakemake.output.page).parent, made):
+        logging.info("left out, being too large: %s", name)
