@@ -1,5 +1,6 @@
 """The workflow as its users run it: by Snakemake's command line, in a folder of its own."""
 
+import json
 import os
 import re
 import shutil
@@ -172,6 +173,7 @@ def test_other_planning_settings_rerun_planning_and_what_follows(copy: Path):
         "ablation": 2,
         "collect_rollouts": 2,
         "collect_all_rollouts": 1,
+        "claims": 1,
         "table1": 1,
         "figure4": 1,
         "imitation_table": 1,
@@ -179,6 +181,20 @@ def test_other_planning_settings_rerun_planning_and_what_follows(copy: Path):
         "report": 1,
         "all": 1,
     }
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_published(copy: Path):
+    run = snakemake(copy, "publish", "--configfile", TINY)
+    assert run.returncode == 0, run.stdout
+    assert planned(run.stdout) == {"publish": 1}
+    folder = copy / "docs/results/tiny"
+    for name in ("claims.csv", "rollouts.csv", "tables/table1.md", "figures/figure4.pdf"):
+        assert (folder / name).read_bytes() == (copy / "results/tiny" / name).read_bytes()
+    made = json.loads((folder / "provenance.json").read_text())
+    assert made["seconds_by_rule"]["train"] > 0
+    assert "tiny.yaml" in made["command"]
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 3_000_000
 
 
 def error_lines(log: Path) -> list[str]:
