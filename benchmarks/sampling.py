@@ -27,7 +27,7 @@ from tto.planning.uncached import UncachedEngine
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes
 
-O, A, V, TRANSITIONS, PLAIN_ROWS = 45, 17, 100, 8, 2
+O, A, V, TRANSITIONS, PLAIN_ROWS, SLIDES = 45, 17, 100, 8, 2, 4
 D = O + A + 2
 
 
@@ -66,23 +66,33 @@ def seconds(model: TrainedModel, engine, past: int, steps: int, trajectories: in
     return time.process_time() - started
 
 
-def extrapolated(model: TrainedModel, engine, rows: int, steps: int) -> float:
-    """CPU seconds a trajectory: the filling block as it is, the full one by one transition."""
-    filling = min(steps, TRANSITIONS - 1)
-    total = seconds(model, engine, 0, filling, rows)
+def plain_seconds(model: TrainedModel, steps: int) -> float:
+    """CPU seconds a trajectory, from the filling window and one transition of a full one."""
+    engine, filling = UncachedEngine(model.network), min(steps, TRANSITIONS)
+    total = seconds(model, engine, 0, filling, PLAIN_ROWS)
     if steps > filling:
-        total += seconds(model, engine, TRANSITIONS - 1, 1, rows) * (steps - filling)
-    return total / rows
+        total += seconds(model, engine, TRANSITIONS - 1, 1, PLAIN_ROWS) * (steps - filling)
+    return total / PLAIN_ROWS
 
 
-def peak_memory(layers: int, width: int, trajectories: int, steps: int, queue) -> None:
+def cached_seconds(model: TrainedModel, engine, steps: int, rows: int) -> float:
+    """CPU seconds a trajectory, where the rows of a full window have nothing left in common.
+
+    They share a start, which the native engine computes once.
+    """
+    filling = seconds(model, engine, 0, TRANSITIONS, rows)
+    full = seconds(model, engine, 0, TRANSITIONS + SLIDES, rows) - filling
+    return (filling + full / SLIDES * (steps - TRANSITIONS)) / rows
+
+
+def peak_memory(layers: int, width: int, trajectories: int, queue) -> None:
     """Peak of this process in MB, less that of a single trajectory."""
     torch.set_num_threads(1)
     model = random_model(layers, width)
     engine = fastest_engine(model.network)
-    seconds(model, engine, TRANSITIONS - 1, 2, 1)
+    seconds(model, engine, 0, TRANSITIONS + 1, 1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds(model, engine, TRANSITIONS - 1, steps, trajectories)
+    seconds(model, engine, 0, TRANSITIONS + 1, trajectories)
     queue.put((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
 
@@ -100,24 +110,26 @@ def main() -> None:
     model = random_model(layers, width)
     print(f"{platform.machine()}, torch {torch.__version__}")
     print(f"{layers} layers of width {width}, {D} tokens a transition, {TRANSITIONS} transitions")
-    plain = extrapolated(model, UncachedEngine(model.network), PLAIN_ROWS, steps)
-    print(f"{'CPU seconds a trajectory of':30s} {steps} steps")
-    print(f"  plain    {plain:9.2f}")
-    for engine in (CachedEngine(model.network), fastest_engine(model.network)):
-        cached = extrapolated(model, engine, arguments.rows, steps)
-        name = type(engine).__name__.removesuffix("Engine").lower()
-        hours = cached * arguments.trajectories / 3600
-        print(f"  {name:8s} {cached:9.2f}  ratio {plain / cached:5.1f}  all {hours:5.2f} h")
     rows = chunk_rows(model.config, MEMORY)
     print(f"trajectories a chunk of {MEMORY / 2**20:.0f} MB: {rows}; measured peak, MB more:")
     context = multiprocessing.get_context("spawn")
-    for trajectories in arguments.memory:
+    for trajectories in arguments.memory:  # first: a process counts its parent's size at the fork
         queue = context.Queue()
-        size = (layers, width, trajectories, 1, queue)
-        process = context.Process(target=peak_memory, args=size)
+        process = context.Process(target=peak_memory, args=(layers, width, trajectories, queue))
         process.start()
         print(f"  {trajectories:6d} trajectories {queue.get():8.0f}", flush=True)
         process.join()
+    plain = plain_seconds(model, steps)
+    print(f"CPU seconds a trajectory of {steps} steps")
+    print(f"  plain    {plain:9.2f}")
+    for engine in (CachedEngine(model.network), fastest_engine(model.network)):
+        cached = cached_seconds(model, engine, steps, arguments.rows)
+        name = type(engine).__name__.removesuffix("Engine").lower()
+        hours = cached * arguments.trajectories / 3600
+        print(
+            f"  {name:8s} {cached:9.2f}  ratio {plain / cached:5.1f}  all {hours:5.2f} h",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
