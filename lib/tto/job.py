@@ -17,7 +17,8 @@ def job(log_path: str | os.PathLike[str]) -> Iterator[None]:
     """Run a script's body: messages go to the file at `log_path`, bad input ends it in one line.
 
     The library's log records of level INFO and above, all warnings and tracebacks are written to
-    the file. On a terminal, standard error stays there, for progress bars; elsewhere it goes to the file too.
+    the file. On a terminal, standard error stays there, for progress bars; elsewhere it goes to the
+    file too.
 
     A `TTOError`, or an error of the file system that a user can mend (no space, no permission), is
     one line in the file and exit status 1. Everything else is a bug: the file gets the traceback.
