@@ -1,8 +1,7 @@
 # Models as predictors: figures 1 to 3 (section 4.1).
 
 
-# Of the Transformer; a variant that knows no mask is not trained on masked states.
-ANALYSIS_VARIANTS = present(config["model_analysis"]["variants"])
+# Models of each dataset; a variant that knows no mask is not trained on masked states.
 ANALYSED = {
     dataset: ["transformer"]
     + [
@@ -12,34 +11,6 @@ ANALYSED = {
     ]
     for dataset, spec in ANALYSIS.items()
 }
-
-
-def analysis_variant(section):
-    """A param: a section's settings as a variant of the Transformer has them."""
-
-    def settings(wildcards):
-        changes = ANALYSIS_VARIANTS[wildcards.model].get(section, {})
-        return settings_of(section)(wildcards) | changes
-
-    return settings
-
-
-def analysis_tokens(wildcards):
-    """The tokens that a variant is trained on: its own where it has other bins."""
-    own = "discretizer" in ANALYSIS_VARIANTS[wildcards.model]
-    folder = f"{RESULTS}/analysis/{wildcards.model}" if own else RESULTS
-    return f"{folder}/tokens/{wildcards.dataset}.h5"
-
-
-def analysed_model(name):
-    """A file of the Transformer, or of a variant of it."""
-
-    def path(wildcards):
-        own = wildcards.model in ANALYSIS_VARIANTS
-        folder = f"{RESULTS}/analysis/{wildcards.model}" if own else RESULTS
-        return f"{folder}/models/{wildcards.dataset}/seed{wildcards.seed}/{name}"
-
-    return path
 
 
 use rule collect as collect_held_out with:
@@ -121,8 +92,8 @@ rule log_likelihoods:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=6 * 60,
+        mem_mb=growing(4000),
+        runtime=growing(6 * 60),
         gpu=GPUS,
     params:
         analysis={
@@ -152,8 +123,8 @@ rule ensemble_log_likelihoods:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         analysis={
             key: config["model_analysis"][key] for key in ("episodes", "steps", "trajectories")
@@ -252,8 +223,8 @@ rule predict:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
         gpu=GPUS,
     params:
         prediction=config["model_analysis"]["prediction"],

@@ -55,6 +55,7 @@ OFFLINE = present(config["datasets"])
 IMITATION = present(config["imitation"]["datasets"])
 ROOMS = present(config["goal_reaching"]["datasets"])
 ANALYSIS = present(config["model_analysis"]["datasets"])
+ANALYSIS_VARIANTS = present(config["model_analysis"]["variants"])  # of the Transformer
 EXPERIMENTS = {"imitation": IMITATION, "goal_reaching": ROOMS, "model_analysis": ANALYSIS}
 DATASETS = OFFLINE | IMITATION | ROOMS | ANALYSIS
 DOWNLOADS = "results/downloads/d4rl"  # shared by all runs
@@ -242,3 +243,31 @@ def shown(part):
             f"({', '.join(ANALYSIS)}), got {name}"
         )
     return f"{name}-seed{SEEDS[0]}"
+
+
+def analysis_variant(section):
+    """A param: a section's settings as a variant of the Transformer has them."""
+
+    def settings(wildcards):
+        changes = ANALYSIS_VARIANTS[wildcards.model].get(section, {})
+        return settings_of(section)(wildcards) | changes
+
+    return settings
+
+
+def analysis_tokens(wildcards):
+    """The tokens that a variant is trained on: its own where it has other bins."""
+    own = "discretizer" in ANALYSIS_VARIANTS[wildcards.model]
+    folder = f"{RESULTS}/analysis/{wildcards.model}" if own else RESULTS
+    return f"{folder}/tokens/{wildcards.dataset}.h5"
+
+
+def analysed_model(name):
+    """A file of the Transformer, or of a variant of it."""
+
+    def path(wildcards):
+        own = wildcards.model in ANALYSIS_VARIANTS
+        folder = f"{RESULTS}/analysis/{wildcards.model}" if own else RESULTS
+        return f"{folder}/models/{wildcards.dataset}/seed{wildcards.seed}/{name}"
+
+    return path
