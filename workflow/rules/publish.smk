@@ -1,10 +1,10 @@
 # A finished run's results to docs/results/<run>/, small enough to be committed; not part of `all`.
 
 
-def command_of_run():
-    """What makes this run's results, with the overlays that were given."""
-    overlays = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
-    return " ".join(["snakemake --cores all", *(["--configfile", *overlays] if overlays else [])])
+# What makes this run's results; an overlay from elsewhere by its name alone, as no one else has its folder.
+OVERLAYS = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
+OVERLAYS = [Path(path).name if path.startswith("..") else path for path in OVERLAYS]
+COMMAND = " ".join(["snakemake --cores all", *(["--configfile", *OVERLAYS] if OVERLAYS else [])])
 
 
 rule publish:
@@ -28,10 +28,9 @@ rule publish:
         mem_mb=500,
         runtime=10,
     params:
-        command=command_of_run(),
+        command=COMMAND,
         repository=str(BASE),
-        results=RESULTS,
-        benchmarks=f"{RESULTS}/benchmarks",
+        results=lambda wildcards, input: os.path.dirname(input.config),
         code=stage_code("publish.py"),
     script:
         "../scripts/publish.py"

@@ -13,7 +13,7 @@ with job(snakemake.log[0]):
         command=params.command,
         repository=params.repository,
         config=snakemake.input.config,
-        benchmarks=params.benchmarks,
+        benchmarks=Path(params.results) / "benchmarks",
     )
     for name in publish(params.results, Path(snakemake.output.page).parent, made):
         logging.info("left out, being too large: %s", name)
