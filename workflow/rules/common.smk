@@ -85,6 +85,11 @@ wildcard_constraints:
     seed="[0-9]+",
 
 
+def growing(amount):
+    """A resource: `amount` at a job's first attempt, twice that at the second, and so on."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 def stage_code(script):
     """Digest of a rule's script and of the library modules behind it; a param, so that a change reruns."""
     return code_digest(BASE / "workflow/scripts" / script)

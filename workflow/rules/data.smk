@@ -14,8 +14,8 @@ rule train_actors:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=12 * 60,
+        mem_mb=growing(4000),
+        runtime=growing(12 * 60),
     params:
         noise=config["collect"]["noise"],
         # Not an output: a killed training goes on from here.
@@ -40,8 +40,8 @@ rule collect:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         env=dataset_option("env"),
         kind=dataset_option("kind"),
@@ -93,8 +93,8 @@ rule import_dataset:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         env=dataset_option("env"),
         source=dataset_option("source"),

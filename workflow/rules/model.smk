@@ -18,8 +18,8 @@ rule train:
         "../../environment.yml"
     threads: config["training"]["threads"] * config["training"]["processes"]
     resources:
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
         gpu=GPUS * config["training"]["processes"],
     params:
         model=model_of,
@@ -47,8 +47,8 @@ rule train_behavior_cloning:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         behavior_cloning=config["behavior_cloning"],
         code=stage_code("train_behavior_cloning.py"),
@@ -71,8 +71,8 @@ rule train_ensemble:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=6 * 60,
+        mem_mb=growing(4000),
+        runtime=growing(6 * 60),
         gpu=GPUS,
     params:
         ensemble=config["ensemble"],

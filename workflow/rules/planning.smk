@@ -17,8 +17,8 @@ rule plan:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=24 * 60,
+        mem_mb=growing(8000),
+        runtime=growing(24 * 60),
         gpu=GPUS,
     params:
         method="tto",

@@ -15,8 +15,8 @@ rule tokenize:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         discretizer=config["discretizer"],
         discount=config["discount"],
