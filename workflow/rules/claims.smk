@@ -7,7 +7,7 @@ rule claims:
         statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=[*OFFLINE, *IMITATION]),
         goals=f"{RESULTS}/goal_reaching.csv" if ROOMS else [],
         sweeps=expand(f"{RESULTS}/sweeps/{{sweep}}.csv", sweep=SWEEPS),
-        likelihoods=rules.collect_log_likelihoods.output if ANALYSIS else [],
+        likelihoods=f"{RESULTS}/log_likelihoods.csv" if ANALYSIS else [],
         heads=(f"{RESULTS}/analysis/attention/{shown('attention')}.csv" if ANALYSIS else []),
         metrics=expand(
             f"{RESULTS}/models/{{dataset}}/seed{{seed}}/metrics.csv", dataset=OFFLINE, seed=SEEDS
