@@ -23,6 +23,7 @@ include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/rulegraph.smk"
 
 
 localrules:
@@ -35,6 +36,7 @@ localrules:
     config,
     publish,
     report,
+    rulegraph,
 
 
 rule all:

@@ -1,55 +1,14 @@
 """The workflow as its users run it: by Snakemake's command line, in a folder of its own."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import yaml
-
-ROOT = Path(__file__).parents[2]
-TINY = ROOT / "tests/workflow/tiny.yaml"
-SOURCES = ("config", "lib", "profiles", "resources", "workflow")
-HOPPER = "hopper-medium-replay-v2"
-
-
-def snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake on a copy of the workflow in `folder`; output and errors together in stdout."""
-    for name in SOURCES:
-        if not (folder / name).exists():
-            shutil.copytree(
-                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
-            )
-    for name in ("Snakefile", "environment.yml"):
-        shutil.copy2(ROOT / name, folder)
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *map(str, arguments)],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder / "lib")},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-
-
-def planned(output: str) -> dict[str, int]:
-    """Jobs of each rule, from the table that a run and a dry run begin with."""
-    table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", output, re.DOTALL | re.MULTILINE)
-    lines = table[1].splitlines() if table else []
-    return {rule: int(count) for rule, count in map(str.split, lines)}
-
-
-def overlay(folder: Path, content: dict) -> Path:
-    path = folder / "overlay.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
+from running import HOPPER, TINY, overlay, planned, snakemake
 
 
 def test_the_demo_is_planned(tmp_path: Path):
@@ -108,22 +67,6 @@ def test_an_overlay_takes_a_dataset_out(tmp_path: Path):
     assert run.returncode == 0, run.stdout
     assert "results/demo/tokens/mine.h5" in run.stdout
     assert HOPPER not in run.stdout
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the whole workflow ran in its smallest size."""
-    folder = tmp_path_factory.mktemp("tiny")
-    run = snakemake(folder, "--configfile", TINY)
-    assert run.returncode == 0, run.stdout
-    return folder
-
-
-@pytest.fixture
-def copy(finished: Path, tmp_path: Path) -> Path:
-    """A copy of the finished folder, to be spoilt."""
-    shutil.copytree(finished, tmp_path / "copy", symlinks=True)
-    return tmp_path / "copy"
 
 
 @pytest.mark.slow

@@ -40,7 +40,9 @@ try:
 except TTOError as error:
     sys.exit(f"Error: {error}")
 # Snakemake compares params as text, so their order must not depend on that of an overlay's keys.
-config.update(sorted_keys(config))
+ordered = sorted_keys(config)
+config.clear()
+config.update(ordered)
 
 RESULTS = f"results/{config['run']}"
 

@@ -1,0 +1,91 @@
+"""What reruns on which change of a finished run: the list behind a test and a table in the docs.
+
+`python tests/workflow/reruns.py` prints the table of docs/workflow.md. Rules are those of the tiny
+run, which has all experiments; any change of the config also renews `config`, `report` and `all`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+ROWS = "collect_rollouts collect_all_rollouts claims table1 figure4 imitation_table"
+TRIALS = "plan_trial sweep_rows ablation tuning_rows choose_planner tuning_table"
+PLANNED = f"imitate plan {TRIALS} {ROWS}"
+GOALS = "goal_rows goal_reaching_table figure5"
+LIKELIHOODS = "log_likelihoods collect_log_likelihoods figure2"
+CURVES = "training_curves dimension_losses"
+TRAINED = (
+    f"train train_analysis_variant train_variant {CURVES} {PLANNED} reach_goals {GOALS} "
+    f"{LIKELIHOODS} predict figure1 attention figure3"
+)
+TOKENS = "tokenize tokenize_variant tokenize_analysis_variant dataset_card ensemble_log_likelihoods"
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A change of the config, in words and as an overlay, and the rules that rerun for it."""
+
+    change: str
+    overlay: dict[str, Any]
+    what: str
+    rules: str
+    reason: str  # a part of the reason that `snakemake -n` gives for the first of them
+
+
+RERUNS = [
+    Rerun(
+        "`planning.beam_width`",
+        {"planning": {"beam_width": 5}},
+        "planning, its rows, tables and figures; not the four rooms, which set their own",
+        PLANNED,
+        "'beam_width': 4,",
+    ),
+    Rerun(
+        "`training.learning_rate`",
+        {"training": {"learning_rate": 0.004}},
+        "training of the Transformers and what follows; neither tokens nor baselines",
+        TRAINED,
+        "'learning_rate': 0.005,",
+    ),
+    Rerun(
+        "`discretizer.bins`",
+        {"discretizer": {"bins": 21}},
+        "tokens and what follows; neither datasets nor the training of baselines",
+        f"{TOKENS} {TRAINED}",
+        "before: {'bins': 20, 'kind': 'uniform'} now: {'bins': 21, 'kind': 'uniform'}",
+    ),
+    Rerun(
+        "one more of `seeds`",
+        {"seeds": [0, 1]},
+        "models, baselines and rollouts of that seed, and what compares seeds; where planners are "
+        "tuned, the choice hears the new seed, so all reported episodes are played again",
+        f"train train_analysis_variant train_variant train_behavior_cloning train_ensemble "
+        f"{CURVES} act_behavior_cloning {PLANNED} reach_goals script_goals {GOALS} {LIKELIHOODS} "
+        "ensemble_log_likelihoods",
+        "models/four-rooms/seed1/",
+    ),
+    Rerun(
+        "`report.dpi`",
+        {"report": {"dpi": 51}},
+        "figures only",
+        f"dataset_card ablation imitation_table {CURVES} figure1 figure2 figure3 figure4 figure5",
+        "'dpi': 50",
+    ),
+]
+CODE = [
+    ("code of a stage, as `workflow/scripts/plan.py`", "that stage and what follows"),
+    ("a library module", "the stages that import it, directly or not, and what follows"),
+    ("a comment, a docstring or the layout of code", "nothing"),
+    ("a touched file, or a fresh clone of the code beside copied results", "nothing"),
+    ("memory, time, retries or another profile", "nothing"),
+]
+
+
+def table() -> str:
+    """The table of docs/workflow.md."""
+    rows = [(rerun.change, rerun.what) for rerun in RERUNS] + CODE
+    lines = ["| change | what reruns |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")

@@ -1,0 +1,48 @@
+"""Snakemake as users run it, by its command line, on a copy of the workflow in another folder."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests/workflow/tiny.yaml"
+SOURCES = ("config", "lib", "profiles", "resources", "workflow")
+HOPPER = "hopper-medium-replay-v2"
+
+
+def snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake on a copy of the workflow in `folder`; output and errors together in stdout."""
+    for name in SOURCES:
+        if not (folder / name).exists():
+            shutil.copytree(
+                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
+    for name in ("Snakefile", "environment.yml"):
+        shutil.copy2(ROOT / name, folder)
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", *map(str, arguments)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder / "lib")},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+
+
+def planned(output: str) -> dict[str, int]:
+    """Jobs of each rule, from the table that a run and a dry run begin with."""
+    table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", output, re.DOTALL | re.MULTILINE)
+    lines = table[1].splitlines() if table else []
+    return {rule: int(count) for rule, count in map(str.split, lines)}
+
+
+def overlay(folder: Path, content: dict) -> Path:
+    path = folder / "overlay.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
