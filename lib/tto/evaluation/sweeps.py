@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from tto.errors import TTOError
@@ -69,9 +70,13 @@ def read_sweep(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def best_value(rows: pd.DataFrame) -> str:
     """The value of a line with the highest mean return over models, the first of equal ones."""
-    by_model = rows.groupby(["value", "seed"], sort=False)["return"].mean()
-    means = by_model.groupby("value", sort=False).mean()
-    return str(means.idxmax())
+    means: dict[str, float] = {}
+    values = rows["value"].to_numpy(dtype=str)
+    seeds, returns = rows["seed"].to_numpy(), rows["return"].to_numpy(dtype=float)
+    for value in dict.fromkeys(values.tolist()):
+        models = [(values == value) & (seeds == seed) for seed in np.unique(seeds)]
+        means[value] = float(np.mean([returns[model].mean() for model in models if model.any()]))
+    return max(means, key=means.__getitem__)
 
 
 def read_planner(path: str | os.PathLike[str]) -> str:

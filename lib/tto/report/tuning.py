@@ -29,7 +29,7 @@ def write_tuning(
     for sweep in sweeps:
         best = best_value(sweep)
         for name in planners:
-            part = sweep[sweep["value"] == name]
+            part = sweep.loc[sweep["value"].to_numpy() == name]
             found = estimate(list(values_by_seed(part, "return").values()))
             shown[name].append(found.text(0) + (" *" if name == best else ""))
             rows.append(
