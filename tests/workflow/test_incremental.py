@@ -128,9 +128,16 @@ def test_profiles_agree_on_what_is_up_to_date(name: str):
     assert "gpu" not in other.get("resources", {})  # it would be one for all nodes
 
 
-def test_small_jobs_are_grouped_on_a_cluster(tmp_path: Path):
-    run = snakemake(tmp_path, "--dry-run", "--workflow-profile", "profiles/slurm")
+def test_a_cluster_groups_small_jobs_and_gives_more_at_the_second_attempt(tmp_path: Path):
+    profile = ("--workflow-profile", "profiles/slurm", "--attempt", "2")
+    run = snakemake(tmp_path, "--dry-run", *profile)
     assert run.returncode == 0, run.stdout
     groups = re.findall(r"Group job (\w+)", run.stdout)
     assert groups.count("tables") == 1
     assert {"cards", "curves"} <= set(groups)
+    for rule in ("train", "plan"):
+        asked = re.findall(
+            rf"^rule {rule}:\n(?: .*\n)*? +resources: (.*)$", run.stdout, re.MULTILINE
+        )
+        assert asked
+        assert all("mem_mb=16000" in line and "runtime=2880" in line for line in asked)

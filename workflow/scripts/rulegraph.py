@@ -9,10 +9,10 @@ from tto.files import atomic_path
 from tto.job import job
 
 with job(snakemake.log[0]):
+    options = ["--nolock", "--forceall", "--rulegraph", "mermaid-js"]
+    options += ["--snakefile", snakemake.params.snakefile, "--configfile", snakemake.input[0]]
     drawn = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--nolock", "--forceall"]
-        + ["--snakefile", snakemake.params.snakefile]
-        + ["--rulegraph", "mermaid-js", "--configfile", snakemake.input[0]],
+        [sys.executable, "-m", "snakemake", *options],
         env=os.environ,
         capture_output=True,
         text=True,
