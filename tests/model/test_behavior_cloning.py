@@ -8,8 +8,8 @@ import torch
 from tto.data.episodes import Episode, open_dataset, write_dataset
 from tto.errors import TTOError
 from tto.evaluation.rollout import evaluate
+from tto.model.baseline_file import METRICS
 from tto.model.behavior_cloning import (
-    METRICS,
     BehaviorCloningConfig,
     load_behavior_cloning,
     train_behavior_cloning,

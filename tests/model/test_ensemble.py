@@ -10,8 +10,9 @@ from torch.nn import functional as F
 from tto.data.episodes import Episode, open_dataset, write_dataset
 from tto.errors import TTOError
 from tto.model import ensemble_training
+from tto.model.baseline_file import METRICS
 from tto.model.ensemble import Ensemble, bound_penalty, gaussian_loss
-from tto.model.ensemble_file import METRICS, load_ensemble
+from tto.model.ensemble_file import load_ensemble
 from tto.model.ensemble_training import EnsembleConfig, evaluate, fit_ensemble, train_ensemble
 from tto.model.propagation import propagate
 from tto.model.transitions import Examples

@@ -6,9 +6,7 @@ from Kumar et al. (2020) and gives no settings; those here are usual for offline
 hidden layers of 256, ReLU, Adam, batches of 256, standardised observations.
 """
 
-import csv
 import itertools
-import json
 import math
 import os
 import time
@@ -19,18 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from tto.data.environments import action_bounds, make_env
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
-from tto.files import atomic_path
-
-FORMAT_VERSION = 1
-METRICS = ("update", "seconds", "learning_rate", "train_loss", "held_out_loss")
+from tto.model.baseline_file import read_baseline, write_baseline
+from tto.model.episode_split import held_out_episodes
 
 
 @dataclass(frozen=True)
@@ -174,7 +168,7 @@ def train_behavior_cloning(
     )
     metrics = _fit(network, train, held_out, config, generator, dataset.name)
     stored = {"env_id": dataset.env_id, "dataset": dataset.name, "seed": seed, **asdict(config)}
-    _save(Path(output), network, stored, metrics)
+    write_baseline(Path(output), network, config=stored, metrics=metrics)
     return BehaviorCloningPolicy(network)
 
 
@@ -182,14 +176,7 @@ def _split(
     dataset: EpisodeDataset, held_out_fraction: float, generator: torch.Generator
 ) -> tuple[_Pairs, _Pairs]:
     """Training and held-out transitions; no episode is in both."""
-    episodes = len(dataset)
-    if episodes < 2:
-        raise TTOError(
-            f"{dataset.name}: expected at least two episodes, one of them held out, got "
-            f"{episodes}: collect more transitions"
-        )
-    count = min(max(1, round(held_out_fraction * episodes)), episodes - 1)
-    held_out = set(torch.randperm(episodes, generator=generator)[:count].tolist())
+    held_out = held_out_episodes(dataset, held_out_fraction, generator)
     parts: tuple[list, list] = ([], [])
     for index, episode in enumerate(dataset):
         parts[index in held_out].append((episode.observations[:-1], episode.actions))
@@ -260,43 +247,18 @@ def _loss(network: Perceptron, observations: Tensor, actions: Tensor) -> Float[T
     return (network(observations) - actions).square().sum(dim=1).mean()
 
 
-def _save(
-    folder: Path, network: Perceptron, config: dict[str, Any], metrics: list[dict[str, float]]
-) -> None:
-    stored = {"format_version": FORMAT_VERSION, **config}
-    with atomic_path(folder / "metrics.csv") as path, open(path, "w", newline="") as table:
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerows([METRICS, *(row.values() for row in metrics)])
-    with atomic_path(folder / "config.json") as path:
-        path.write_text(json.dumps(stored, indent=1) + "\n")
-    with atomic_path(folder / "model.safetensors") as path:
-        save_file(dict(network.state_dict()), path)
-
-
 def load_behavior_cloning(folder: str | os.PathLike[str]) -> BehaviorCloningPolicy:
     """The policy in a folder that `train_behavior_cloning` wrote.
 
     Raises:
         TTOError: files are missing, damaged, of another format version, or do not fit together.
     """
-    folder = Path(folder)
-    try:
-        config = json.loads((folder / "config.json").read_text())
-        version = config["format_version"]
-        hidden = tuple(config["hidden"])
-        weights = load_file(folder / "model.safetensors")
-        dims = len(weights["observation_mean"]), len(weights["action_low"])
-        network = Perceptron(*dims, hidden)
-        network.load_state_dict(weights)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
-        raise TTOError(
-            f"{folder}: expected model.safetensors and config.json of a behaviour-cloning policy, "
-            f"got {type(error).__name__} ({reason}); train it again"
-        ) from error
-    if version != FORMAT_VERSION:
-        raise TTOError(
-            f"{folder}: expected behaviour-cloning format version {FORMAT_VERSION}, got {version}; "
-            "train it again"
-        )
+    network = read_baseline(
+        folder,
+        lambda config, weights: Perceptron(
+            len(weights["observation_mean"]), len(weights["action_low"]), tuple(config["hidden"])
+        ),
+        what="a behaviour-cloning policy",
+        kind="behaviour-cloning",
+    )
     return BehaviorCloningPolicy(network)

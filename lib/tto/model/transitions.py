@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tto.data.episodes import EpisodeDataset
-from tto.errors import TTOError
 from tto.model.ensemble import Ensemble
+from tto.model.episode_split import held_out_episodes
 
 
 class Transitions(NamedTuple):
@@ -54,14 +54,7 @@ def split_transitions(
     dataset: EpisodeDataset, held_out_fraction: float, generator: torch.Generator
 ) -> tuple[Transitions, Transitions]:
     """Training and held-out transitions; no episode is in both."""
-    episodes = len(dataset)
-    if episodes < 2:
-        raise TTOError(
-            f"{dataset.name}: expected at least two episodes, one of them held out, got "
-            f"{episodes}: collect more transitions"
-        )
-    count = min(max(1, round(held_out_fraction * episodes)), episodes - 1)
-    held_out = set(torch.randperm(episodes, generator=generator)[:count].tolist())
+    held_out = held_out_episodes(dataset, held_out_fraction, generator)
     parts: tuple[list, list] = ([], [])
     for index, episode in enumerate(dataset):
         rows = [episode.observations[:-1], episode.observations[1:], episode.actions]
