@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from tto.model.muon import Muon
 from tto.model.transformer import TrajectoryTransformer
 
 
@@ -66,9 +67,7 @@ def make_optimizers(
         ]
         return [adamw(groups)]
     return [
-        torch.optim.Muon(
-            matrices, lr=rate, weight_decay=decay, momentum=0.95, adjust_lr_fn="match_rms_adamw"
-        ),
+        Muon(matrices, lr=rate, weight_decay=decay),
         adamw(linear + others, weight_decay=0.0),
     ]
 
