@@ -48,7 +48,7 @@ def make_optimizers(
     for name, parameter in model.named_parameters():
         if id(parameter) in block_matrices:
             matrices.append(parameter)
-        elif name == "output":
+        elif "output" in name.split("."):  # as it is, or its coefficients
             linear.append(parameter)
         else:
             others.append(parameter)

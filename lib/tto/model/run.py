@@ -15,6 +15,7 @@ from tto.model.distributed import Group
 from tto.model.held_out import held_out_losses
 from tto.model.loss import next_token_losses, weighted_sum
 from tto.model.optimizers import learning_rate, make_optimizers
+from tto.model.smooth_bins import smooth_bins
 from tto.model.training_config import TrainingConfig
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.model.windows import Windows, split_windows
@@ -64,6 +65,9 @@ class Run:
         self.network = TrajectoryTransformer(
             config, generator=torch.Generator().manual_seed(seed)
         ).to(device)
+        if training.bins == "smooth":
+            smooth_bins(self.network, bins=file.attributes.vocabulary)
+            self.network.to(device)
         forward = group.wrap(self.network, device)
         self._forward: Forward = torch.compile(forward) if training.compile else forward
         self.optimizers = make_optimizers(self.network, training.optimizer)

@@ -21,6 +21,7 @@ from tto.model.events import Events
 from tto.model.held_out import write_dimension_losses
 from tto.model.interruption import asked_to_stop
 from tto.model.run import METRICS, Run
+from tto.model.smooth_bins import fold
 from tto.model.trained import TrainedModel, save
 from tto.model.training_config import TrainingConfig
 from tto.model.transformer import ModelConfig
@@ -69,6 +70,7 @@ def train(
         if state is not None:
             run.restore(state)
         _finish(run, folder, signal, events=events if group.is_first else None)
+    fold(run.network)
     trained = TrainedModel(run.network, file.discretizer, file.attributes)
     if group.is_first:
         _write(Path(output), run, trained, extra={"training": asdict(training), "seed": seed})

@@ -18,6 +18,8 @@ class TrainingConfig:
         epoch: what an epoch is. "tokens": as many windows as hold the dataset's tokens once; the
             paper's 80 epochs in 6 to 12 V100-hours fit this reading. "million_windows": a million
             windows, rounded down to whole passes over all windows, as the official code has it.
+        bins: whether embeddings and outputs of neighbouring bins are learned "smooth"ly, alike (see
+            `tto.model.smooth_bins`), or "independent"ly (the paper, the official code).
         batch_size: windows an update.
         evaluate_every: updates between rows of metrics.csv.
         evaluation_windows: held-out windows that the held-out loss is a mean over.
@@ -28,6 +30,7 @@ class TrainingConfig:
 
     epochs: float
     epoch: Literal["tokens", "million_windows"] = "tokens"
+    bins: Literal["independent", "smooth"] = "independent"
     batch_size: int = 64
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss_weights: LossWeights = field(default_factory=LossWeights)

@@ -1,0 +1,71 @@
+"""Tables over bins in a cosine basis, so that neighbouring bins learn alike.
+
+A model with a free vector for each bin has to find out from data that bin 41 lies between 40 and
+42. Here the optimiser moves cosine coefficients over the bins instead, the slow waves farther than
+the fast ones. Any table can still be reached, and training ends with plain tables: the trained
+model is none the wiser. The paper and the official code learn bins independently.
+
+Letters: V bins, N tokens of a dimension (V, and a mask or stop token), C channels.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from tto.model.transformer import TrajectoryTransformer
+
+
+def smooth_bins(network: TrajectoryTransformer, *, bins: int) -> None:
+    """Let the bins' embeddings and output rows be learned in the cosine basis, until `fold`.
+
+    Initial tables keep their deviation. Rows of tokens that are no bins (mask, stop) are learned as
+    they are. A Gaussian output has no rows for bins and stays.
+
+    Args:
+        bins: V; a dimension's tokens from V on are no bins.
+    """
+    config = network.config
+    embedding = CosineTables(bins, rows=config.vocabulary)
+    # unsafe: the coefficients start as the table did, so that the table starts smooth
+    parametrize.register_parametrization(network.token_embedding, "weight", embedding, unsafe=True)
+    if config.output != "gaussian":
+        heads = CosineTables(bins, rows=config.logits)
+        parametrize.register_parametrization(network, "output", heads, unsafe=True)
+
+
+def fold(network: TrajectoryTransformer) -> None:
+    """Turn coefficients into plain tables; a network without coefficients stays as it is."""
+    for module, name in ((network.token_embedding, "weight"), (network, "output")):
+        if parametrize.is_parametrized(module, name):
+            parametrize.remove_parametrizations(module, name)
+
+
+class CosineTables(nn.Module):
+    """Coefficients to tables of `rows` rows, of which the first `bins` are in the cosine basis."""
+
+    basis: Float[Tensor, "V V"]
+
+    def __init__(self, bins: int, *, rows: int) -> None:
+        """Compute the basis: column k is a wave of k half periods, and 1 / (1 + k) as strong."""
+        super().__init__()
+        self.rows = rows
+        bin_number, wave = torch.arange(bins, dtype=torch.float64), torch.arange(bins)
+        basis = torch.cos(math.pi / bins * (bin_number[:, None] + 0.5) * wave) * math.sqrt(2 / bins)
+        basis[:, 0] /= math.sqrt(2)
+        strength = 1.0 / (1 + wave.double())
+        basis *= strength / strength.square().mean().sqrt()  # tables keep the coefficients' size
+        self.register_buffer("basis", basis.float(), persistent=False)
+
+    def forward(self, coefficients: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Tables one below the other, and what follows the last whole one as it is."""
+        C, V = coefficients.shape[-1], len(self.basis)
+        flat = coefficients.reshape(-1, C)
+        whole = len(flat) // self.rows * self.rows
+        tables = flat[:whole].view(-1, self.rows, C)
+        smooth = torch.matmul(self.basis, tables[:, :V])
+        if self.rows > V:
+            smooth = torch.cat([smooth, tables[:, V:]], dim=1)
+        return torch.cat([smooth.reshape(-1, C), flat[whole:]]).view_as(coefficients)
