@@ -6,6 +6,8 @@
 
 PYTHON ?= python3
 # Without --no-compile, half of the set-up would be spent on byte code of modules that nobody imports.
+# Jobs are many short processes; where the environment forbids byte code, each would compile its imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint requirements.lock
 
