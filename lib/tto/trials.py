@@ -1,7 +1,8 @@
 """Trials: the config's settings varied, to choose planners and to see what each setting is worth.
 
 A trial is a set of settings, written as dotted keys of the config with other values, on one
-dataset. Its name says what differs, so trials of equal settings share their models and episodes.
+dataset. Its name says what differs from what the dataset has anyway, so trials of equal settings
+share their models and episodes.
 """
 
 import copy
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tto.config import check_config, suggestion
+from tto.config import check_config, suggestion, with_overrides
 from tto.errors import TTOError
 
 Settings = Mapping[str, Any]  # dotted keys to values: {"planning.horizon": 5}
@@ -79,7 +80,9 @@ def planner_trials(config: Mapping[str, Any], datasets: Iterable[str]) -> list[T
             dataset,
             name,
             dataset,
-            {f"planning.{key}": value for key, value in planner.items()},
+            _differing(
+                config, dataset, {f"planning.{key}": value for key, value in planner.items()}
+            ),
         )
         for dataset in datasets
         for name, planner in config["tuning"]["planners"].items()
@@ -100,7 +103,8 @@ def ablation_trials(config: Mapping[str, Any]) -> list[Trial]:
                     if lines["key"]:
                         settings[lines["key"]] = line
                     label = f"{dataset}, {text_of(line)}" if lines["key"] else dataset
-                    trials.append(Trial(name, label, text_of(value), dataset, settings))
+                    differing = _differing(config, dataset, settings)
+                    trials.append(Trial(name, label, text_of(value), dataset, differing))
     return trials
 
 
@@ -123,6 +127,22 @@ def check_trials(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
             check_config(_changed(config, trial.settings), schema)
         except TTOError as error:
             raise TTOError(f"{error} (in {where})") from error
+
+
+def _differing(config: Mapping[str, Any], dataset: str, settings: Settings) -> Settings:
+    """The settings that the dataset does not have anyway."""
+    return {key: value for key, value in settings.items() if _value(config, dataset, key) != value}
+
+
+def _value(config: Mapping[str, Any], dataset: str, key: str) -> object:
+    """What a dataset has for a dotted key; the key itself where there is no such setting."""
+    section, _, name = key.partition(".")
+    settings = config.get(section, key)
+    if not name:
+        return settings
+    if isinstance(settings, dict) and "overrides" in settings:
+        settings = with_overrides(settings, dataset)
+    return settings.get(name, key) if isinstance(settings, dict) else key
 
 
 def _changed(config: Mapping[str, Any], settings: Settings) -> dict[str, Any]:

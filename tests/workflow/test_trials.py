@@ -57,6 +57,25 @@ def test_every_planner_on_every_dataset():
     ]
 
 
+def test_settings_that_a_dataset_has_anyway_make_no_trial_of_their_own():
+    config = with_sweeps(
+        planners={"usual": {"horizon": 2}, "far": {"horizon": 9}},
+        horizon={"key": "planning.horizon", "values": [2, 9], "with": {"discount": 0.99}},
+    )
+    config["planning"] |= {"horizon": 2, "overrides": {"b": {"horizon": 9}}}
+    names = [(t.dataset, t.value, t.name) for t in planner_trials(config, ["a", "b"])]
+    assert names == [
+        ("a", "usual", UNCHANGED),
+        ("a", "far", "planning.horizon=9"),
+        ("b", "usual", "planning.horizon=2"),
+        ("b", "far", UNCHANGED),
+    ]
+    assert [(t.value, t.name) for t in ablation_trials(config)] == [
+        ("2", UNCHANGED),
+        ("9", "planning.horizon=9"),
+    ]
+
+
 def test_every_value_on_every_line():
     config = with_sweeps(
         width={
