@@ -1,6 +1,5 @@
 """The commands of `tto`; what they do is in the library, which is imported when it is needed."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -98,8 +97,10 @@ def plan(
     threads: Threads = None,
 ) -> None:
     """Let a model act in its environment by planning; print returns, and film it."""
-    if video is not None and sys.platform == "linux" and not os.environ.get("DISPLAY"):
-        os.environ.setdefault("MUJOCO_GL", "egl")  # read when MuJoCo is imported
+    if video is not None:
+        from tto.evaluation.headless import choose_renderer
+
+        choose_renderer()
     from tto.cli.play import planning_settings, play, table
 
     given = {"beam_width": beam_width, "horizon": horizon, "context": context}

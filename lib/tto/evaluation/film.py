@@ -132,8 +132,8 @@ class FilmedEnv(gymnasium.Wrapper):
         except Exception as error:  # each library behind it fails in a way of its own
             raise TTOError(
                 f"video: expected {self._env_id} to draw itself, but it failed "
-                f"({' '.join(str(error).split())[:160]}); without a screen, set MUJOCO_GL to egl "
-                "or osmesa, and install Mesa (libegl1 or libosmesa6)"
+                f"({' '.join(str(error).split())[:160]}); without a screen MuJoCo draws by EGL "
+                "or OSMesa: install one (Debian: libegl1 libgl1-mesa-dri, or libosmesa6)"
             ) from error
         if not isinstance(frame, np.ndarray):
             raise TTOError(
