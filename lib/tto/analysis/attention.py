@@ -59,6 +59,7 @@ class Measure:
     columns: Bool[np.ndarray, "L L"]
 
     def of(self, weights: Float[np.ndarray, "... L L"]) -> Float[np.ndarray, "..."]:
+        """The share in each of these attention matrices."""
         return (weights * self.columns).sum(-1)[..., self.rows].mean(-1)
 
 
@@ -129,6 +130,9 @@ def clearest_heads(rows: pd.DataFrame) -> dict[str, tuple[int, int]]:
     "striated" is the one that looks most at the predicted dimension in steps before the previous
     one; "markov" the one of the others that looks most at the previous transition, less what it
     looks at older ones.
+
+    Raises:
+        TTOError: the model has a single head.
     """
     heads = rows[rows["kind"] == "head"].set_index(["layer", "head"])
     if len(heads) < len(PATTERNS):

@@ -119,7 +119,11 @@ def run_episode(
     generator: np.random.Generator,
     noise: float,
 ) -> Episode:
-    """Run one episode to its end; what is stored is what was executed."""
+    """Run one episode to its end; what is stored is what was executed.
+
+    Raises:
+        TTOError: the environment has no time limit.
+    """
     if env.spec is None or env.spec.max_episode_steps is None:
         raise TTOError(f"env {env} has no time limit; register it with max_episode_steps")
     low, high = action_bounds(env)

@@ -31,7 +31,11 @@ class ScriptedPolicy:
     def act(
         self, observations: Float[np.ndarray, "B 2"], active: Bool[np.ndarray, " B"]
     ) -> Float[np.ndarray, "B 2"]:
-        """One action for each position."""
+        """One action for each position.
+
+        Raises:
+            TTOError: there are no goals.
+        """
         if self._goals is None:
             raise TTOError("the scripted agent needs an environment with a goal, got none")
         actions = np.zeros((len(observations), 2), dtype=np.float32)

@@ -60,6 +60,9 @@ def evaluation_seeds(*, seed: int, rollouts: int, offset: int) -> list[int]:
 
     Runs never share an initial state (up to 1000 rollouts); settings are tuned at another
     `offset` than the one that is reported.
+
+    Raises:
+        TTOError: no rollouts, or more than 1000.
     """
     if not 0 < rollouts <= 1000:
         raise TTOError(f"expected 1 to 1000 rollouts, got {rollouts}: change `rollouts`")

@@ -74,7 +74,11 @@ class Group:
 
 
 def join(device: str) -> str:
-    """Enter the group that torchrun made and return the device of this process."""
+    """Enter the group that torchrun made and return the device of this process.
+
+    Raises:
+        TTOError: more processes than GPUs.
+    """
     local = int(os.environ["LOCAL_RANK"])
     if device == "cuda":
         if local >= torch.cuda.device_count():

@@ -32,6 +32,7 @@ class TrainedModel:
 
     @property
     def config(self) -> ModelConfig:
+        """The network's sizes and what it was trained as."""
         return self.network.config
 
     def encode(

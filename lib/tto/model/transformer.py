@@ -169,6 +169,9 @@ class TrajectoryTransformer(nn.Module):
 
         Args:
             generator: draws the dropout masks; None turns dropout off.
+
+        Raises:
+            TTOError: more tokens than the block holds.
         """
         config = self.config
         length = tokens.shape[1]

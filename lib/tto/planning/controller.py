@@ -146,7 +146,11 @@ class Controller:
         return actions if np.ndim(observations) > 1 else actions[0]
 
     def observe(self, actions: Float[np.ndarray, "*B A"], rewards: Float[np.ndarray, "*B"]) -> None:
-        """Take note of the actions that were taken and the rewards that they brought."""
+        """Take note of the actions that were taken and the rewards that they brought.
+
+        Raises:
+            TTOError: nothing was planned since the last call.
+        """
         if self._observations is None or self._history is None:
             raise TTOError("observe: expected a call of act before it")
         B = len(self._observations)

@@ -80,7 +80,11 @@ def draw_frames(predictions: Predictions) -> list[UInt8[np.ndarray, "height widt
 
 
 def frame_times(last: int) -> list[int]:
-    """The states shown: evenly spaced, the first and the last among them."""
+    """The states shown: evenly spaced, the first and the last among them.
+
+    Raises:
+        TTOError: none but the first.
+    """
     if last < 1:
         raise TTOError(f"figure 1: expected one predicted state or more, got {last}")
     stride = max(1, round(last / _FRAMES))

@@ -1,0 +1,73 @@
+"""What the reference is made of: each public name says what it does, and which errors it raises."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tto.digest import PACKAGE
+
+# Methods that are what their interface says: of torch's modules, of Gymnasium's, of our engines.
+INTERFACES = {"forward", "reset", "step", "start", "select", "append", "draw"}
+
+Definition = ast.FunctionDef | ast.ClassDef
+
+
+def public(tree: ast.Module | ast.ClassDef) -> Iterator[Definition]:
+    for node in tree.body:
+        if isinstance(node, Definition) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node)
+
+
+def faults(path: Path) -> list[str]:
+    tree = ast.parse(path.read_text())
+    found = [] if ast.get_docstring(tree) else [f"{path.name}: the module has no docstring"]
+    for node in public(tree):
+        text = ast.get_docstring(node) or ""
+        if not text and node.name not in INTERFACES:
+            found.append(f"{path.name}:{node.lineno}: {node.name} has no docstring")
+        if isinstance(node, ast.FunctionDef) and raises(node) and "TTOError" not in text:
+            found.append(f"{path.name}:{node.lineno}: {node.name} does not say that it raises")
+    return found
+
+
+def raises(function: ast.FunctionDef) -> bool:
+    """Whether the function itself, not one that it calls, raises a `TTOError`."""
+    return any(
+        isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and isinstance(node.exc.func, ast.Name)
+        and node.exc.func.id == "TTOError"
+        for node in ast.walk(function)
+    )
+
+
+@pytest.mark.parametrize("folder", sorted(path.name for path in PACKAGE.iterdir() if path.is_dir()))
+def test_public_names_have_docstrings(folder: str):
+    assert [
+        fault for path in sorted((PACKAGE / folder).rglob("*.py")) for fault in faults(path)
+    ] == []
+
+
+def test_top_modules_have_docstrings():
+    assert [fault for path in sorted(PACKAGE.glob("*.py")) for fault in faults(path)] == []
+
+
+def test_what_is_missing_is_found(tmp_path: Path):
+    path = tmp_path / "planted.py"
+    path.write_text(
+        "def f():\n    raise TTOError('x')\n\n"
+        "class C:\n    '''Doc.'''\n    def g(self): ...\n    def _h(self): ...\n"
+        "    def forward(self): ...\n"
+        "    def i(self):\n        '''Doc.\n\n        Raises:\n            TTOError: x.'''\n"
+        "        raise TTOError('x')\n"
+    )
+    assert faults(path) == [
+        "planted.py: the module has no docstring",
+        "planted.py:1: f has no docstring",
+        "planted.py:1: f does not say that it raises",
+        "planted.py:6: g has no docstring",
+    ]
