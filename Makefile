@@ -1,6 +1,9 @@
 # make demo   the whole workflow on data collected on this machine, in at most a quarter of an hour
 # make test   linters, type checker and tests
 # make lint   the first two of them
+# make setup  set up .venv and no more
+# make docs   the library's reference from its docstrings, to site/
+# make readme renew the README's results from the published run that it names
 # make lock   renew requirements.lock
 # make clean  remove what the demo and the tools left (results/demo, caches), not .venv
 
@@ -11,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint setup docs readme lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/runtime.stamp
@@ -28,6 +31,14 @@ lint: .venv/test.stamp
 	$(BIN)/snakemake --lint
 	$(BIN)/pyright
 
+setup: .venv/runtime.stamp
+
+docs: .venv/test.stamp
+	$(BIN)/python docs/reference.py site
+
+readme: .venv/runtime.stamp
+	$(BIN)/python -m tto.report.readme
+
 lock: .venv/test.stamp
 	$(PIP_INSTALL) pip-tools
 	$(BIN)/python -m piptools compile --quiet --strip-extras --all-extras \
@@ -38,7 +49,7 @@ lock: .venv/test.stamp
 	sed -E '/^(nvidia-|cuda-|triton=)/d; s/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' .venv/requirements.lock > requirements.lock
 
 clean:
-	rm -rf results/demo .snakemake .pytest_cache .ruff_cache .hypothesis
+	rm -rf results/demo site .snakemake .pytest_cache .ruff_cache .hypothesis
 
 .venv/runtime.stamp: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
