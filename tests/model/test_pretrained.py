@@ -1,24 +1,19 @@
 """Checkpoints of other implementations, written as they write them, become models that plan."""
 
-import json
 import pickle
-import sys
-import types
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
+from foreign_checkpoints import write_cached, write_official, write_port
 from port_reference import Port, port_logits, port_of, randomise
-from safetensors.torch import save_file
 
 import tto
 from tto.errors import TTOError
 from tto.model.export import export_model, model_card
 from tto.model.plain_pickle import read_config_pickle
-from tto.model.port import port_sizes
 from tto.model.pretrained import Settings, import_model
 from tto.model.trained import TrainedModel, save
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
@@ -51,83 +46,6 @@ def port() -> torch.nn.Module:
     return port
 
 
-@pytest.fixture
-def foreign(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    """Modules with the names that other implementations' classes have, while they are pickled."""
-    modules = ["trajectory", *(f"trajectory.{n}" for n in ("utils", "models", "datasets"))]
-    modules += ["trajectory.utils.config", "trajectory.utils.discretization"]
-    for name in modules:
-        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-
-    def define(module: str, name: str) -> type:
-        made = type(name, (), {"__module__": module})
-        setattr(sys.modules[module], name, made)
-        return made
-
-    return types.SimpleNamespace(define=define)  # type: ignore[return-value]
-
-
-def write_port(folder: Path, port: torch.nn.Module) -> None:
-    folder.mkdir()
-    config = {"model_type": "trajectory_transformer", **port_sizes(CONFIG)}
-    (folder / "config.json").write_text(json.dumps(config))
-    save_file(port.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
-
-
-def write_official(folder: Path, port: torch.nn.Module, define) -> None:
-    """As its scripts/train.py: pickled configs, and states by epoch."""
-    folder.mkdir()
-    state = {
-        name.replace("l1.", "mlp.0.").replace("l2.", "mlp.2."): tensor
-        for name, tensor in port.state_dict().items()
-    }
-    state["pos_emb"] = state["pos_emb"][:, :-1]
-    torch.save({name: torch.zeros_like(t) for name, t in state.items()}, folder / "state_9.pt")
-    torch.save(state, folder / "state_19.pt")
-    config, gpt = define("trajectory.utils.config", "Config"), define("trajectory.models", "GPT")
-    model, data = config(), config()
-    sizes = {k: v for k, v in port_sizes(CONFIG).items() if k != "max_position_embeddings"}
-    model.__dict__.update(_class=gpt, _dict={**sizes, "embd_pdrop": 0.25})
-    data.__dict__.update(
-        _class=define("trajectory.datasets", "DiscretizedDataset"),
-        _dict={"env": "hopper-medium-v2", "N": V, "penalty": -70, "discount": 0.98},
-    )
-    for name, value in (("model_config", model), ("data_config", data)):
-        (folder / f"{name}.pkl").write_bytes(pickle.dumps(value))
-
-
-def write_cached(folder: Path, port: torch.nn.Module, define) -> None:
-    """As its trainer: config.yaml, model_last.pt, and the discretiser object in discretizer.pt."""
-    folder.mkdir()
-    state, cached = port.state_dict(), {}
-    for name, tensor in state.items():
-        new = name.replace("ln_f", "norm").replace(".ln1", ".norm1").replace(".ln2", ".norm2")
-        new = new.replace(".l1", ".mlp.0").replace(".l2", ".mlp.2")
-        cached[new.replace(".attn.proj", ".attention.out_proj")] = tensor
-    for kind in ("weight", "bias"):
-        parts = [cached.pop(f"blocks.0.attn.{n}.{kind}") for n in ("query", "key", "value")]
-        cached[f"blocks.0.attention.in_proj_{kind}"] = torch.cat(parts)
-    cached["tok_emb.weight"] = cached["tok_emb.weight"][:-1]
-    cached["head.weight"] = cached["head.weight"][:, :V]
-    mask = ~torch.ones(T * D, T * D).tril().bool()
-    mask[:, D - 1 :: D] = True
-    torch.save(cached | {"blocks.0.attn_mask": mask}, folder / "model_last.pt")
-    bins = define("trajectory.utils.discretization", "KBinsDiscretizer")()
-    bins.__dict__.update(
-        strategy="quantile",
-        n_bins=V,
-        feature_dim=D,
-        bin_edges=EDGES,
-        bin_centers=(EDGES[:, 1:] + EDGES[:, :-1]) / 2,
-        bin_centers_torch=torch.from_numpy((EDGES[:, 1:] + EDGES[:, :-1]) / 2),
-    )
-    torch.save(bins, folder / "discretizer.pt")
-    sizes = {"vocab_size": V, "transition_dim": D, "observation_dim": O, "action_dim": A}
-    sizes |= {"seq_len": T * D, "embedding_dim": 8, "num_layers": 1, "num_heads": 2}
-    data = {"env_name": "hopper-medium-v2", "num_bins": V, "discount": 0.97}
-    (folder / "config.yaml").write_text(yaml.safe_dump({"dataset": data, "model": sizes}))
-
-
 def assert_plans_with_the_ports_logits(model: TrainedModel, port: torch.nn.Module) -> None:
     tokens = np.random.default_rng(1).integers(V, size=(T, D))
     expected = port_logits(port, torch.from_numpy(tokens.reshape(1, -1)))[0, :-1, :V]
@@ -142,8 +60,9 @@ def assert_plans_with_the_ports_logits(model: TrainedModel, port: torch.nn.Modul
         controller.observe(action, 0.0)
 
 
-def test_a_transformers_folder(tmp_path, port):
-    write_port(tmp_path / "port", port)
+@pytest.mark.parametrize("safe", [True, False])
+def test_a_transformers_folder(tmp_path, port, safe):
+    write_port(tmp_path / "port", port.state_dict(), CONFIG, safe=safe)
     np.save(tmp_path / "thresholds.npy", EDGES.T)
     model = import_model(
         tmp_path / "port", bins=tmp_path / "thresholds.npy", given=Settings(env="Hopper-v5")
@@ -155,8 +74,8 @@ def test_a_transformers_folder(tmp_path, port):
     assert_plans_with_the_ports_logits(tto.load(tmp_path / "ours"), port)
 
 
-def test_a_folder_of_the_official_code(tmp_path, port, foreign):
-    write_official(tmp_path / "run", port, foreign.define)
+def test_a_folder_of_the_official_code(tmp_path, port):
+    write_official(tmp_path / "run", port.state_dict(), CONFIG)
     np.savez(tmp_path / "bins.npz", thresholds=EDGES.T)
     model = import_model(tmp_path / "run", bins=tmp_path / "bins.npz")
     tokens = model.tokens
@@ -177,8 +96,8 @@ def as_numpy_1_named_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("old", [False, True])
-def test_a_folder_of_the_cached_code(tmp_path, port, foreign, old):
-    write_cached(tmp_path / "run", port, foreign.define)
+def test_a_folder_of_the_cached_code(tmp_path, port, old):
+    write_cached(tmp_path / "run", port.state_dict(), CONFIG, EDGES)
     if old:
         as_numpy_1_named_it(tmp_path / "run" / "discretizer.pt")
     model = import_model(tmp_path / "run")
@@ -252,7 +171,7 @@ class Planted:
 
 def test_nothing_in_a_checkpoint_runs(tmp_path, port):
     planted = Planted(tmp_path / "ran")
-    write_port(tmp_path / "port", port)
+    write_port(tmp_path / "port", port.state_dict(), CONFIG)
     for folder, name in (("state", "state_1.pt"), ("bins", "discretizer.pt")):
         (tmp_path / folder).mkdir()
         torch.save({"edges": planted}, tmp_path / folder / name)
@@ -276,7 +195,7 @@ def test_nothing_in_a_checkpoint_runs(tmp_path, port):
 
 
 def test_what_is_missing_is_asked_for(tmp_path, port):
-    write_port(tmp_path / "port", port)
+    write_port(tmp_path / "port", port.state_dict(), CONFIG)
     given = Settings(env="Hopper-v5")
     with pytest.raises(TTOError, match="by --env"):
         import_model(tmp_path / "port")
