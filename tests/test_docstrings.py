@@ -1,6 +1,9 @@
 """What the reference is made of: each public name says what it does, and which errors it raises."""
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from tto.digest import PACKAGE
 # Methods that are what their interface says: of torch's modules, of Gymnasium's, of our engines.
 INTERFACES = {"forward", "reset", "step", "start", "select", "append", "draw"}
 
+ROOT = Path(__file__).parents[1]
 Definition = ast.FunctionDef | ast.ClassDef
 
 
@@ -71,3 +75,18 @@ def test_what_is_missing_is_found(tmp_path: Path):
         "planted.py:1: f does not say that it raises",
         "planted.py:6: g has no docstring",
     ]
+
+
+@pytest.mark.slow
+def test_the_reference_is_built(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs/reference.py", tmp_path / "site"],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "lib")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "site/tto/planning/controller.html").read_text()
+    assert "the observation to reach" in page
+    assert (tmp_path / "site/index.html").exists()
