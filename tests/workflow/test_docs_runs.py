@@ -1,0 +1,50 @@
+"""Snakemake plans what the docs tell it, and takes in the tutorial's own dataset."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from doc_blocks import PAGES, commands, write_files
+from running import planned, snakemake
+from snakemake.cli import get_argument_parser
+
+
+def runs() -> dict[tuple[str, ...], set[str]]:
+    """Targets by the options on which a plan depends: overlays and profile."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for command in (command for page in PAGES for command in commands(page)):
+        if command.program != "snakemake":
+            continue
+        given = get_argument_parser().parse_args(list(command.words[1:]))
+        options = ["--configfile", *map(str, given.configfile)] if given.configfile else []
+        if given.workflow_profile:
+            options += ["--workflow-profile", given.workflow_profile]
+        found.setdefault(tuple(options), set()).update(given.targets or ["all"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as after following the docs up to Snakemake: scripts run, overlays written."""
+    folder = tmp_path_factory.mktemp("clone")
+    for block in write_files(folder):
+        if block.language == "python":
+            subprocess.run([sys.executable, block.name], cwd=folder, check=True)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("options", "targets"), runs().items(), ids=map(" ".join, runs()))
+def test_the_docs_runs_are_planned(options: tuple[str, ...], targets: set[str], clone: Path):
+    run = snakemake(clone, *sorted(targets), "--dry-run", *options)
+    assert run.returncode == 0, run.stdout
+    assert planned(run.stdout)
+
+
+@pytest.mark.slow
+def test_the_tutorials_file_is_taken_in(clone: Path):
+    tokens = "results/pendulum/tokens/pendulum.h5"
+    run = snakemake(clone, tokens, "--configfile", "pendulum.yaml")
+    assert run.returncode == 0, run.stdout
+    assert (clone / tokens).exists()
