@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import yaml
@@ -137,6 +138,25 @@ def test_inspect_a_dataset_and_its_tokens(tmp_path, run):
     assert len(printed.splitlines()) <= 24
 
 
+def test_inspect_a_file_in_d4rls_layout(tmp_path, run):
+    path = tmp_path / "mine.hdf5"
+    with h5py.File(path, "w") as file:
+        for name, width in (("observations", 4), ("next_observations", 4), ("actions", 2)):
+            file[name] = np.zeros((7, width))
+        file["rewards"] = np.arange(7.0)
+        file["terminals"] = [0, 1, 0, 0, 0, 0, 0]
+        file["timeouts"] = [0, 0, 0, 0, 1, 0, 0]
+    status, printed = run("inspect", path)
+    assert status == 0
+    assert value_of("episodes", printed) == "2, 1 of them terminated"
+    assert value_of("left over", printed).startswith("2 ")
+    assert value_of("length", printed).endswith("2.0 to 3.0")
+    assert value_of("return", printed).endswith("1.0 to 9.0")
+    with h5py.File(path, "a") as file:
+        del file["timeouts"]
+    assert "D4RL's arrays" in run("inspect", path)[0]
+
+
 def test_inspect_a_model_and_a_rollout(tmp_path, run):
     folder = save_model(tmp_path / "model", env="Hopper-v5")
     status, printed = run("inspect", folder)
@@ -187,9 +207,11 @@ def test_export_import_and_plan(tmp_path, run):
 
 
 def test_bad_input_is_one_line(tmp_path, run):
-    model = save_model(tmp_path / "model")
+    model, hub = save_model(tmp_path / "model"), tmp_path / "hub"
+    run("export", save_model(tmp_path / "other", attend_values=False), hub)
     cases = [
         (("plan", tmp_path / "none"), "expected config.json in it, found none"),
+        (("plan", hub), "got None; train it again, update the package, or take in another's"),
         (("plan", model, "--set", "beam"), "expected NAME=VALUE, got 'beam'"),
         (("plan", model, "--set", "beams=3"), "known settings are beam_width"),
         (("plan", model, "--video", tmp_path / "a.avi"), "a name in .mp4 or .gif"),
@@ -207,7 +229,7 @@ def test_bad_input_is_one_line(tmp_path, run):
         assert str(line).startswith("Error: "), arguments
         assert message in str(line), arguments
         assert "\n" not in str(line), arguments
-    assert {path.name for path in tmp_path.iterdir()} == {"model"}
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "other", "hub"}
 
 
 def test_help_and_completion_come_without_the_library(tmp_path):

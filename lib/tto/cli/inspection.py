@@ -1,6 +1,7 @@
-"""`tto inspect`: what is in a dataset, token file, model, checkpoint or rollout, on one screen."""
+"""`tto inspect`: what a dataset, token file, model, checkpoint or rollout holds, on one screen."""
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tto.data.d4rl import REQUIRED
 from tto.data.environments import normalized_score
 from tto.data.episodes import open_dataset
 from tto.errors import TTOError
@@ -44,7 +46,7 @@ def _reader(path: Path) -> Callable[[Path], Lines]:
     if path.is_dir() or path.suffix in (".pt", ".pth", ".bin", ".safetensors"):
         return _checkpoint
     raise TTOError(
-        f"{path}: expected a dataset, token file (.h5), rollout (.h5), model or checkpoint, got "
+        f"{path}: expected a dataset, token file, rollout (.h5, .hdf5), model or checkpoint, got "
         "another kind of file; name the folder that holds it"
     )
 
@@ -84,10 +86,36 @@ def _hdf5(path: Path) -> Lines:
         return _tokens(path)
     if "plan_seconds" in names:
         return _rollout(path)
+    if set(REQUIRED) <= set(names):
+        return _d4rl(path)
     raise TTOError(
-        f"{path}: expected a token file or a rollout, got an HDF5 file with {names[:8]}; of a "
-        "dataset, name its folder"
+        f"{path}: expected a token file, a rollout or D4RL's arrays {', '.join(REQUIRED)}, got an "
+        f"HDF5 file with {names[:8]}; of a dataset in Minari's format, name its folder"
     )
+
+
+def _d4rl(path: Path) -> Lines:
+    with h5py.File(path, "r") as file:
+        rewards, terminals, timeouts = (
+            np.reshape(file[name], -1) for name in ("rewards", "terminals", "timeouts")
+        )
+        sizes = [file[name].shape[1:] for name in ("observations", "actions")]
+    ends = np.flatnonzero(terminals.astype(bool) | timeouts.astype(bool)) + 1
+    lines = [
+        ("file", f"{path.name}, in D4RL's layout"),
+        ("an observation", f"{math.prod(sizes[0])} numbers"),
+        ("an action", f"{math.prod(sizes[1])} numbers"),
+        ("episodes", f"{len(ends):,}, {terminals.astype(bool).sum():,} of them terminated"),
+        ("transitions", f"{len(rewards):,}"),
+    ]
+    if len(ends):
+        lengths = np.diff(ends, prepend=0)
+        lines += [
+            ("left over", f"{len(rewards) - ends[-1]:,} after the last end, which do not count"),
+            ("length", _spread(lengths)),
+            ("return", _spread(np.add.reduceat(rewards[: ends[-1]], ends - lengths))),
+        ]
+    return [*lines, ("size", _bytes(path))]
 
 
 def _tokens(path: Path) -> Lines:

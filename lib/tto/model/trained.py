@@ -106,13 +106,17 @@ def load(folder: str | os.PathLike[str], *, device: str = "cpu") -> TrainedModel
     folder = Path(folder)
     for name in ("config.json", "model.safetensors"):
         if not (folder / name).is_file():
-            raise TTOError(f"model {folder}: expected {name} in it, found none; train it first")
+            raise TTOError(
+                f"model {folder}: expected {name} in it, found none; train it first, or take in "
+                "another's checkpoint by tto import"
+            )
     try:
         stored = json.loads((folder / "config.json").read_text())
         if stored.get("format_version") != FORMAT_VERSION:
             raise TTOError(
                 f"model {folder}: expected format_version {FORMAT_VERSION}, "
-                f"got {stored.get('format_version')}; train it again or update the package"
+                f"got {stored.get('format_version')}; train it again, update the package, or take "
+                "in another's checkpoint by tto import"
             )
         config = ModelConfig(**stored["model"])
         tokens = TokenAttributes(**stored["tokens"])
