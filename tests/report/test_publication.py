@@ -9,7 +9,7 @@ import pytest
 
 from tto.errors import TTOError
 from tto.files import content_digest
-from tto.report.provenance import commit_of, machine, provenance, seconds_by_rule, versions
+from tto.report.provenance import commit_of, machine, provenance, versions
 from tto.report.publication import publish
 
 FILES = {
@@ -28,7 +28,7 @@ FILES = {
     "figures/ablations/bins.png": "png",
     "models/x/seed0/model.safetensors": "weights",
 }
-UNPUBLISHED = {"tables/table1.html", "figures/figure1.webp", "models/x/seed0/model.safetensors"}
+UNPUBLISHED = {"tables/table1.html", "models/x/seed0/model.safetensors"}
 
 
 @pytest.fixture
@@ -115,10 +115,10 @@ def test_a_run_that_is_not_finished_leaves_the_folder_as_it_was(tmp_path: Path, 
 
 
 def test_seconds_are_of_all_jobs_of_a_rule(results: Path):
-    assert seconds_by_rule(results / "benchmarks") == {"table1": 2.0, "train": 3600.0}
+    assert made(results)["seconds_by_rule"] == {"table1": 2.0, "train": 3600.0}
     (results / "benchmarks/table1.tsv").write_text("x\n1\n")
     with pytest.raises(TTOError, match="expected a benchmark with seconds"):
-        seconds_by_rule(results / "benchmarks")
+        made(results)
 
 
 def test_commit_and_whether_files_differ_from_it(tmp_path: Path):

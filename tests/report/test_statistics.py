@@ -9,7 +9,9 @@ from tto.report.statistics import (
     Estimate,
     estimate,
     interquartile_mean,
+    mean_band,
     paired_difference,
+    stratified_estimate,
     success_rate,
     values_by_seed,
 )
@@ -49,6 +51,47 @@ def test_interval_of_two_units_by_hand():
 
 def test_one_unit_has_no_interval():
     assert estimate([np.array([1.0, 3.0])]) == Estimate(2.0, None, None)
+
+
+def test_strata_are_drawn_one_by_one():
+    strata = [[np.zeros(2), np.ones(2)], [np.full(1, 10.0), np.full(1, 20.0), np.full(1, 30.0)]]
+    draws = np.random.default_rng(3)
+    chosen = [draws.integers(0, len(units), (RESAMPLES, len(units))) for units in strata]
+    slow = [
+        np.mean(
+            [v for units, of in zip(strata, chosen, strict=True) for u in of[r] for v in units[u]]
+        )
+        for r in range(RESAMPLES)
+    ]
+    found = stratified_estimate(strata, seed=3)
+    assert found.value == pytest.approx(62 / 7)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))
+
+
+def test_a_stratum_of_one_unit_allows_no_interval():
+    strata = [[np.zeros(2), np.ones(2)], [np.ones(2)]]
+    assert stratified_estimate(strata) == Estimate(pytest.approx(4 / 6), None, None)
+    values, low, high = mean_band([np.ones((2, 3)), np.zeros((1, 3))])
+    np.testing.assert_allclose(values, 0.5)
+    assert low is high is None
+    with pytest.raises(TTOError, match="finite values"):
+        stratified_estimate([[np.ones(1)], []])
+
+
+def test_a_band_is_an_estimate_at_each_point():
+    generator = np.random.default_rng(0)
+    strata = [generator.normal(size=(units, 5)) for units in (3, 4)]
+    band = mean_band(strata, seed=11)
+    for point in range(5):
+        draws = np.random.default_rng(11)
+        means = [
+            part[draws.integers(0, len(part), (RESAMPLES, len(part))), point].mean(axis=1)
+            for part in strata
+        ]
+        low, high = np.quantile(np.mean(means, axis=0), [0.025, 0.975])
+        expected = np.mean([part[:, point].mean() for part in strata])
+        found = (band.values[point], band.low[point], band.high[point])
+        assert found == pytest.approx((expected, low, high))
 
 
 @pytest.mark.parametrize("units", [[], [np.array([])], [np.array([1.0]), np.array([np.nan])]])

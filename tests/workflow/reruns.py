@@ -7,10 +7,13 @@ run, which has all experiments; any change of the config also renews `config`, `
 from dataclasses import dataclass
 from typing import Any
 
-ROWS = "collect_rollouts collect_all_rollouts claims table1 figure4 imitation_table"
+ROWS = (
+    "collect_rollouts collect_all_rollouts claims table1 extended figure4 profiles imitation_table "
+    "film"
+)
 TRIALS = "plan_trial sweep_rows ablation tuning_rows choose_planner tuning_table"
 PLANNED = f"imitate plan {TRIALS} {ROWS}"
-GOALS = "goal_rows goal_reaching_table figure5"
+GOALS = "goal_rows goal_reaching_table figure5 film"
 LIKELIHOODS = "log_likelihoods collect_log_likelihoods figure2"
 CURVES = "training_curves dimension_losses"
 TRAINED = (
@@ -67,7 +70,8 @@ RERUNS = [
         "`report.dpi`",
         {"report": {"dpi": 51}},
         "figures only",
-        f"dataset_card ablation imitation_table {CURVES} figure1 figure2 figure3 figure4 figure5",
+        f"dataset_card ablation imitation_table {CURVES} profiles figure1 "
+        "figure2 figure3 figure4 figure5",
         "'dpi': 50",
     ),
 ]

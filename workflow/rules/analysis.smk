@@ -182,7 +182,7 @@ rule figure2:
         markdown=f"{RESULTS}/tables/model_analysis.md",
         html=report(
             f"{RESULTS}/tables/model_analysis.html",
-            caption="../report/calibration.rst",
+            caption="../report/model_analysis.rst",
             category="Model analysis",
             labels={"result": "Likelihood and calibration", "format": "table"},
         ),
@@ -247,7 +247,7 @@ rule figure1:
         webp=f"{RESULTS}/figures/figure1.webp",
         html=report(
             f"{RESULTS}/figures/figure1.html",
-            caption="../report/figure1.rst",
+            caption="../report/figure1_film.rst",
             category="Model analysis",
             labels={"result": "Figure 1", "format": "film"},
         ),

@@ -179,6 +179,9 @@ rule ablation:
         runtime=10,
     params:
         label=lambda wildcards: config["ablations"]["sweeps"][wildcards.sweep].get("label"),
+        line_key=lambda wildcards: config["ablations"]["sweeps"][wildcards.sweep]
+        .get("lines", {})
+        .get("key", ""),
         report=config["report"],
         code=stage_code("ablation.py"),
     script:

@@ -11,5 +11,6 @@ with job(snakemake.log[0]):
         list(snakemake.output),
         statistics=read_statistics(snakemake.input.statistics),
         label=snakemake.params.label,
+        line_key=snakemake.params.line_key,
         dpi=snakemake.params.report["dpi"],
     )

@@ -11,11 +11,8 @@ from matplotlib.patheffects import withStroke
 from tto.report.dataset_statistics import DatasetStatistics
 from tto.report.interval_plot import draw_estimates, set_numeric_axis
 from tto.report.statistics import Estimate, estimate, values_by_seed
-from tto.report.style import PAGE_WIDTH, SEQUENCE, paper_style, save_figure
+from tto.report.style import PAGE_WIDTH, look_of, paper_style, save_figure
 
-_MARKERS = "os^DvPX"
-_LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
-_HATCHES = ("", "////", "....", "xxx")  # tell bars apart in grey
 _LEVEL_LABEL = "mean of the data"
 _SWITCH = {"true": "on", "false": "off"}
 
@@ -57,6 +54,7 @@ def draw_ablation(
     *,
     statistics: Iterable[DatasetStatistics] = (),
     label: str | None = None,
+    line_key: str = "",
     seed: int = 0,
     dpi: int = 150,
 ) -> None:
@@ -70,6 +68,7 @@ def draw_ablation(
         paths: where to write the figure, in the formats of their suffixes.
         statistics: of datasets; others than the sweep's are ignored.
         label: of the horizontal axis; None takes the sweep's name.
+        line_key: the setting that lines differ in, if any; names those that are on or off.
         seed: of the resampling.
     """
     unit = "return" if rows["score"].isna().to_numpy().any() else "score"
@@ -89,26 +88,29 @@ def draw_ablation(
         axis.set_xlabel(label or str(rows["sweep"].iloc[0]).replace("_", " "))
         axis.set_ylabel("return" if unit == "return" else "normalised score")
         found = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-        names = [*series, *([_LEVEL_LABEL] if known else [])]
+        names = {name: line_name(name, line_key) for name in series}
+        names |= {_LEVEL_LABEL: _LEVEL_LABEL} if known else {}
         figure.legend(
             [found[name] for name in names],
-            names,
+            list(names.values()),
             loc="outside upper left",
             ncols=2 if len(series) > 2 else 1,
         )
         save_figure(figure, paths, dpi=dpi)
 
 
+def line_name(line: str, key: str) -> str:
+    """What a legend calls a line: `hopper, true` of `planning.reward_to_go` is on or off."""
+    dataset, _, value = line.rpartition(", ")
+    if value not in _SWITCH or not key:
+        return line
+    return f"{dataset}, {key.split('.')[-1].replace('_', '-')} {_SWITCH[value]}"
+
+
 def _draw_lines(axis: Axes, series: Series) -> None:
     for index, (name, estimates) in enumerate(series.items()):
-        draw_estimates(
-            axis,
-            {float(value): found for value, found in estimates.items()},
-            color=SEQUENCE[index % len(SEQUENCE)],
-            marker=_MARKERS[index % len(_MARKERS)],
-            linestyle=_LINES[index % len(_LINES)],
-            label=name,
-        )
+        places = {float(value): found for value, found in estimates.items()}
+        draw_estimates(axis, places, look=look_of(index), label=name)
     set_numeric_axis(axis, [float(value) for values in series.values() for value in values])
 
 
@@ -117,15 +119,15 @@ def _draw_levels(
 ) -> None:
     """The mean of each dataset's own episodes, with its first line's marker at the right end."""
     for line_name, level in levels.items():
-        index = lines.index(line_name) % len(SEQUENCE)
-        line = axis.axhline(level, color=SEQUENCE[index], linewidth=0.9, linestyle=(0, (1, 1.5)))
+        look = look_of(lines.index(line_name))
+        line = axis.axhline(level, color=look.color, linewidth=0.9, linestyle=(0, (1, 1.5)))
         line.set_path_effects([withStroke(linewidth=2.2, foreground="white")])
         if marked:
             axis.plot(
                 [1.0],
                 [level],
-                marker=_MARKERS[index],
-                color=SEQUENCE[index],
+                marker=look.marker,
+                color=look.color,
                 markersize=3.5,
                 transform=axis.get_yaxis_transform(),
                 clip_on=False,
@@ -141,16 +143,15 @@ def _draw_bars(axis: Axes, series: Series) -> None:
     for index, (dataset, estimates) in enumerate(series.items()):
         places = [values.index(value) + (index + 0.5) * width - 0.4 for value in estimates]
         heights = [found.value for found in estimates.values()]
-        color = SEQUENCE[index % len(SEQUENCE)]
-        hatch = _HATCHES[index % len(_HATCHES)]
+        look = look_of(index)
         axis.bar(
             places,
             heights,
             width=0.92 * width,
-            color=color,
+            color=look.color,
             edgecolor="white",
             linewidth=0,
-            hatch=hatch,
+            hatch=look.hatch,
             label=dataset,
         )
         for place, (_, low, high) in zip(places, estimates.values(), strict=True):

@@ -3,8 +3,9 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import get_args
 
-from tto.report.claim import Finding
+from tto.report.claim import Finding, Verdict
 from tto.report.claims import LOCAL
 from tto.report.tables import (
     NOTHING,
@@ -21,11 +22,6 @@ _TITLES = {
     "paper": "Claims of arXiv:2106.02039v1, by section",
     LOCAL: "Beyond the paper: what results must show on any data",
 }
-# Sentences are read, not scanned: they may break, unlike a table's numbers.
-_CSS = (
-    "td:nth-child(3), td:nth-child(7) { white-space: normal; min-width: 16em; text-align: left; }"
-    "td { vertical-align: top; } td:nth-child(6) { font-weight: bold; }"
-)
 _NOTES = (
     "Ours: of this run, with 95 % intervals: over models (percentile bootstrap, paired by seed "
     "where two methods are compared; of few models too narrow), over pairs of start and goal for "
@@ -49,7 +45,7 @@ def write_claims(
     tables = _tables(findings)
     notes = (_summary(findings), *_NOTES)
     write_text(markdown, "# Claims\n\n" + markdown_page(tables, notes))
-    write_text(html, html_page(tables, notes, title="Claims", css=_CSS))
+    write_text(html, html_page(tables, notes, title="Claims", shares=_verdicts(findings)))
 
 
 def _csv_cells(finding: Finding) -> dict[str, object]:
@@ -64,19 +60,19 @@ def _tables(findings: Iterable[Finding]) -> list[Table]:
     for finding in findings:
         local = finding.claim.section == LOCAL
         parts[_TITLES[LOCAL if local else "paper"]].append(finding)
-    return [Table(_columns(part), title) for title, part in parts.items() if part]
+    return [Table(_columns(part), title, cards=True) for title, part in parts.items() if part]
 
 
 def _columns(findings: Sequence[Finding]) -> list[Column]:
     claims = [finding.claim for finding in findings]
     return [
-        Column("", "id", [claim.id for claim in claims], numeric=False),
+        Column("", "id", [claim.id for claim in claims], numeric=False, css="anchor"),
         Column("", "section", [claim.section for claim in claims], numeric=False),
-        Column("", "claim", [claim.text for claim in claims], numeric=False),
+        Column("", "claim", [claim.text for claim in claims], numeric=False, css="sentence"),
         Column("", "paper", [_paper(finding) for finding in findings]),
         Column("", "ours", [_ours(finding) for finding in findings]),
-        Column("", "verdict", [finding.verdict for finding in findings], numeric=False),
-        Column("", "why", [finding.why for finding in findings], numeric=False),
+        Column("", "verdict", [f.verdict for f in findings], numeric=False, css="verdict"),
+        Column("", "why", [finding.why for finding in findings], numeric=False, css="sentence"),
     ]
 
 
@@ -91,8 +87,14 @@ def _ours(finding: Finding) -> str:
 
 def _summary(findings: Iterable[Finding]) -> str:
     """How many claims of the paper hold, fail and are not tested."""
-    counts = Counter(f.verdict for f in findings if f.claim.section != LOCAL)
+    counts = _verdicts(findings)
     return (
-        f"Of the paper's {counts.total()} claims, {counts['holds']} hold in this run, "
+        f"Of the paper's {sum(counts.values())} claims, {counts['holds']} hold in this run, "
         f"{counts['fails']} fail and {counts['not tested']} are not tested."
     )
+
+
+def _verdicts(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many of the paper's claims got each verdict."""
+    counts = Counter(f.verdict for f in findings if f.claim.section != LOCAL)
+    return {verdict: counts[verdict] for verdict in get_args(Verdict)}

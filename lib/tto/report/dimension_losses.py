@@ -10,14 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from tto.errors import TTOError
-from tto.report.style import BLUE, GREEN, ORANGE, PAGE_WIDTH, SEQUENCE, paper_style, save_figure
+from tto.report.style import BLUE, GREEN, ORANGE, PAGE_WIDTH, PURPLE, paper_style, save_figure
 
+_LEAST = 15  # places in a row, so that few dimensions make no broad bars
 # the field's letters, one colour a kind
 _KINDS = {
     "observation": ("s", BLUE),
     "action": ("a", ORANGE),
     "reward": ("r", GREEN),
-    "reward_to_go": ("R", SEQUENCE[3]),
+    "reward_to_go": ("R", PURPLE),
 }
 
 
@@ -74,7 +75,7 @@ def _draw(axis: Axes, tables: Sequence[pd.DataFrame]) -> None:
     for of_seed in losses:
         axis.plot(places, of_seed, "o", markersize=2.2, color="black", markeredgewidth=0)
     axis.set_xticks(places, _labels(kinds), fontsize=8 if len(kinds) <= 30 else 5)
-    axis.margins(x=0.01)
+    axis.set_xlim(-0.6, max(len(kinds), _LEAST) - 0.4)
 
 
 def _labels(kinds: Sequence[str]) -> list[str]:

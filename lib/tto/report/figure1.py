@@ -18,8 +18,10 @@ from matplotlib.lines import Line2D
 from tto.analysis.predictions import Predictions
 from tto.data.environments import robot_of
 from tto.report.figure5 import saturating
+from tto.report.flat_rendering import FlatStage
 from tto.report.poses import Robot, load_robot, restore_positions, trace_points
-from tto.report.rendering import Camera, Path, Pose, Stage, frame_camera, open_stage
+from tto.report.rendering import Stage, open_stage
+from tto.report.scene import Camera, Path, Pose, frame_camera
 from tto.report.style import BLUE, GREEN, ORANGE, PAGE_WIDTH, paper_style, save_figure
 
 PANELS = {
@@ -89,7 +91,7 @@ def draw_figure1(
     """Draw the figure and write it to each path, in the format of its suffix.
 
     Raises:
-        TTOError: a robot whose poses are not known, or nothing draws without a screen.
+        TTOError: a robot whose poses are not known.
     """
     env_id, robot = predictions.origin.env, load_robot(predictions.origin.env)
     drift = needed_drift(env_id, restore_positions(robot, predictions.recorded))
@@ -110,7 +112,7 @@ def draw_figure1(
 
 
 def _pictures(
-    stage: Stage, strips: dict[str, Strip], camera: Camera
+    stage: Stage | FlatStage, strips: dict[str, Strip], camera: Camera
 ) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
     for strip in strips.values():
         shown = np.linspace(0, len(strip.positions) - 1, _POSES).round().astype(int)

@@ -10,22 +10,20 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from matplotlib import get_data_path
-from PIL import Image, ImageDraw, ImageFont
 
 from tto.analysis.predictions import Predictions
 from tto.errors import TTOError
 from tto.files import atomic_path
+from tto.report.animation import side_by_side, write_animation
 from tto.report.figure1 import BODY, PANELS, make_strips, shared_camera, trace_paths
 from tto.report.figure5 import saturating
 from tto.report.poses import load_robot
-from tto.report.rendering import Pose, open_stage
+from tto.report.rendering import open_stage
+from tto.report.scene import Pose
 
 _WIDTH, _HEIGHT = 320, 340  # pixels of a panel
-_BAR, _GAP = 26, 6  # pixels: of the bar with the names, between panels
 _FRAMES = 34  # about
-_FRAME_MS, _LAST_MS = 90, 1500
-_FONT = "fonts/ttf/STIXGeneral.ttf"  # that of the figures; comes with matplotlib
+_FRAME_MS = 90
 
 
 def write_movie(
@@ -37,22 +35,10 @@ def write_movie(
     """Write the film, and an HTML page with the film in it.
 
     Raises:
-        TTOError: a robot whose poses are not known, or nothing draws without a screen.
+        TTOError: a robot whose poses are not known.
     """
     frames = draw_frames(predictions)
-    durations = [_FRAME_MS] * (len(frames) - 1) + [_LAST_MS]
-    images = [Image.fromarray(frame) for frame in frames]
-    with atomic_path(webp) as temporary:
-        images[0].save(
-            temporary,
-            format="WEBP",
-            save_all=True,
-            append_images=images[1:],
-            duration=durations,
-            loop=0,
-            quality=80,
-            method=4,
-        )
+    write_animation(webp, frames, frame_ms=_FRAME_MS)
     title = f"Figure 1: predictions on {predictions.origin.dataset}"
     write_page(page, Path(webp).read_bytes(), title=title)
 
@@ -75,7 +61,8 @@ def draw_frames(predictions: Predictions) -> list[UInt8[np.ndarray, "height widt
                 )
                 for strip in strips.values()
             ]
-            frames.append(_labelled(panels, f"step {t} of {last}"))
+            named = zip(PANELS.values(), panels, strict=True)
+            frames.append(side_by_side(named, note=f"step {t} of {last}"))
     return frames
 
 
@@ -89,20 +76,6 @@ def frame_times(last: int) -> list[int]:
         raise TTOError(f"figure 1: expected one predicted state or more, got {last}")
     stride = max(1, round(last / _FRAMES))
     return sorted({*range(0, last, stride), last})
-
-
-def _labelled(panels: list[np.ndarray], time: str) -> UInt8[np.ndarray, "height width 3"]:
-    """Panels side by side, below their names."""
-    whole = len(panels) * (_WIDTH + _GAP) - _GAP, _HEIGHT + _BAR
-    image = Image.new("RGB", whole, "white")
-    font = ImageFont.truetype(str(Path(get_data_path()) / _FONT), 17)
-    draw = ImageDraw.Draw(image)
-    for number, (panel, label) in enumerate(zip(panels, PANELS.values(), strict=True)):
-        left = number * (_WIDTH + _GAP)
-        image.paste(Image.fromarray(panel), (left, _BAR))
-        draw.text((left, 4), label, fill="black", font=font)
-    draw.text((image.width, 4), time, fill="black", font=font, anchor="ra")
-    return np.asarray(image)
 
 
 def write_page(path: str | os.PathLike[str], webp: bytes, *, title: str) -> None:

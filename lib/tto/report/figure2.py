@@ -20,7 +20,7 @@ from tto.analysis.likelihood import LEVEL
 from tto.analysis.log_likelihoods import STATES, select
 from tto.data.environments import robot_of
 from tto.errors import TTOError
-from tto.report.style import BLUE, GREEN, ORANGE, PAGE_WIDTH, SEQUENCE, paper_style, save_figure
+from tto.report.style import LOOKS, PAGE_WIDTH, look_of, paper_style, save_figure
 
 PAPER = ("transformer", "markovian", "ensemble_ts_inf")
 LABELS = {
@@ -32,10 +32,8 @@ LABELS = {
     "ensemble_ts1": "feedforward ensemble (TS1)",
 }
 TITLES = {"full": "fully observed", "masked": "partially observed"}
-_COLORS = {"transformer": BLUE, "markovian": GREEN, "ensemble_ts_inf": ORANGE}
-_OTHERS = SEQUENCE[3:]
-_ORACLE = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 0.9}
-_DASHES = {"markovian": (0, (5, 1.5)), "ensemble_ts1": (0, (2, 1.2)), "gaussian": (0, (1, 1))}
+_LOOKS = dict(zip(("transformer", "ensemble_ts_inf", "markovian"), LOOKS, strict=False))
+_ORACLE = {"color": "black", "linestyle": "-", "linewidth": 0.7}
 
 
 class Curve(NamedTuple):
@@ -152,10 +150,10 @@ def _draw_curves(axis: Axes, rows: pd.DataFrame, models: Sequence[str], column: 
 
 
 def _line(model: str, models: Sequence[str]) -> dict:
-    """Colours of the paper's models stay; others take the next of the sequence in turn."""
-    others = [name for name in models if name not in _COLORS]
-    color = _COLORS.get(model) or _OTHERS[others.index(model) % len(_OTHERS)]
-    return {"color": color, "linestyle": _DASHES.get(model, "-"), "linewidth": 1.3}
+    """Looks of the paper's models stay; others take the next ones in turn."""
+    others = [name for name in models if name not in _LOOKS]
+    look = _LOOKS.get(model) or look_of(len(_LOOKS) + others.index(model))
+    return {"color": look.color, "linestyle": look.line, "linewidth": 1.3}
 
 
 def _draw_legend(figure: Figure, models: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 from tto.analysis.attention import PATTERNS
 from tto.analysis.attention_file import AttentionMaps
 from tto.errors import TTOError
-from tto.report.style import BLUE, ORANGE, PAGE_WIDTH, SEQUENCE, paper_style, save_figure
+from tto.report.style import BLUE, ORANGE, PAGE_WIDTH, look_of, paper_style, save_figure
 
 _NAMES = {"markov": "Markovian", "striated": "Striated"}
 _SHARES = {
@@ -152,8 +152,9 @@ def _draw_heads(axis: Axes, rows: pd.DataFrame, chosen: dict[str, tuple[int, int
     heads, even = rows[rows["kind"] == "head"], rows[rows["kind"] == "even"]
     limits = [float(np.asarray(heads[column], dtype=float).max()) for column in (x, y)]
     for layer, part in heads.groupby("layer"):
-        color = SEQUENCE[(int(str(layer)) - 1) % len(SEQUENCE)]
-        axis.plot(part[x], part[y], "o", markersize=4.5, color=color, label=f"layer {layer}")
+        look = look_of(int(str(layer)) - 1)
+        marks = {"color": look.color, "marker": look.marker, "linestyle": "none"}
+        axis.plot(part[x], part[y], markersize=4.5, label=f"layer {layer}", **marks)
     axis.plot(even[x], even[y], "x", color="black", markersize=5, label="even")
     for layer, head in chosen.values():
         place = heads[(heads["layer"] == layer) & (heads["head"] == head)]

@@ -24,7 +24,7 @@ _PANELS = 4
 _ROUTES = 3  # in a panel
 _COLORS = (BLUE, ORANGE, GREEN)
 _PALEST = 0.22  # share of colour in the first piece of a route
-_WALL_COLOR = "#3A3A3A"
+WALL_COLOR = "#3A3A3A"
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,10 @@ def wall_rectangles() -> Iterator[tuple[float, float, float, float]]:
 def _draw_world(axis: Axes) -> None:
     axis.grid(False)
     for x, y, width, height in wall_rectangles():
-        axis.add_patch(Rectangle((x, y), width, height, color=_WALL_COLOR, linewidth=0))
+        axis.add_patch(Rectangle((x, y), width, height, color=WALL_COLOR, linewidth=0))
     axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xticks=[], yticks=[])
     for spine in axis.spines.values():
-        spine.set(visible=True, linewidth=1.4, color=_WALL_COLOR)
+        spine.set(visible=True, linewidth=1.4, color=WALL_COLOR)
 
 
 def _draw_route(axis: Axes, route: Route, color: str) -> None:

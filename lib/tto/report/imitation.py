@@ -19,7 +19,7 @@ from tto.errors import TTOError
 from tto.report.dataset_statistics import DatasetStatistics
 from tto.report.interval_plot import draw_estimates, set_numeric_axis
 from tto.report.statistics import Estimate, estimate, values_by_seed
-from tto.report.style import BLUE, ORANGE, PAGE_WIDTH, paper_style, save_figure
+from tto.report.style import LOOKS, PAGE_WIDTH, paper_style, save_figure
 from tto.report.summary import Spread, spread
 from tto.report.tables import (
     NOTHING,
@@ -204,14 +204,17 @@ def draw_imitation(
 
 
 def _draw_panel(axis: Axes, rows: Sequence[ImitationRow]) -> None:
+    search, cloning, *_ = LOOKS
     axis.axhline(100, color="black", linewidth=0.9, label="mean of the expert's data")
     for row in rows:
         if row.predicted is None:
             value, low, high = row.percent
-            axis.axhline(value, color=ORANGE, linestyle=(0, (5, 2)), label="behaviour cloning")
+            axis.axhline(
+                value, color=cloning.color, linestyle=cloning.line, label="behaviour cloning"
+            )
             if low is not None and high is not None:
-                axis.axhspan(low, high, color=ORANGE, alpha=0.15, linewidth=0)
+                axis.axhspan(low, high, color=cloning.color, alpha=0.15, linewidth=0)
     searches = {float(row.predicted): row.percent for row in rows if row.predicted is not None}
-    draw_estimates(axis, searches, color=BLUE, marker="o", label="beam search (TTO)")
+    draw_estimates(axis, searches, look=search, label="beam search (TTO)")
     set_numeric_axis(axis, list(searches))
     axis.set_xlabel("predicted transitions")

@@ -1,12 +1,12 @@
 """Estimates with their intervals along a numeric axis."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from tto.report.statistics import Estimate
+from tto.report.style import Look
 
 _LOG_SPAN = 8  # values that span more than this factor stand on a logarithmic axis
 _MOST_TICKS = 9
@@ -16,10 +16,8 @@ def draw_estimates(
     axis: Axes,
     estimates: Mapping[float, Estimate],
     *,
-    color: str,
-    marker: str,
+    look: Look,
     label: str,
-    linestyle: Any = "-",
 ) -> None:
     """Values joined by a line, each with its interval as an error bar, over a light band."""
     places = sorted(estimates)
@@ -30,14 +28,14 @@ def draw_estimates(
         if low is not None and high is not None
     }
     lows, highs = [low for low, _ in ends.values()], [high for _, high in ends.values()]
-    axis.fill_between(list(ends), lows, highs, color=color, alpha=0.13, linewidth=0)
-    axis.vlines(list(ends), lows, highs, color=color, linewidth=0.8)
+    axis.fill_between(list(ends), lows, highs, color=look.color, alpha=0.13, linewidth=0)
+    axis.vlines(list(ends), lows, highs, color=look.color, linewidth=0.8)
     axis.plot(
         places,
         values,
-        color=color,
-        linestyle=linestyle,
-        marker=marker,
+        color=look.color,
+        linestyle=look.line,
+        marker=look.marker,
         markersize=4.5,
         markeredgecolor="white",
         markeredgewidth=0.6,

@@ -1,16 +1,14 @@
 """How a run was made: command, code, settings, versions, machine and time, for who repeats it."""
 
-import csv
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tto.errors import TTOError
 from tto.files import content_digest
+from tto.report.timings import rule_times
 
 PACKAGES = ("torch", "gymnasium", "mujoco", "numpy", "snakemake")
 
@@ -36,7 +34,7 @@ def provenance(
         "config_sha256": content_digest(config),
         "versions": versions(),
         "machine": machine(),
-        "seconds_by_rule": seconds_by_rule(benchmarks),
+        "seconds_by_rule": {time.rule: round(time.seconds, 1) for time in rule_times(benchmarks)},
     }
 
 
@@ -85,27 +83,3 @@ def _processor() -> str:
         lines = []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
-
-
-def seconds_by_rule(benchmarks: str | os.PathLike[str]) -> dict[str, float]:
-    """Wall-clock seconds of all jobs of each rule; jobs run side by side, so they add up to more.
-
-    Raises:
-        TTOError: a file that is no benchmark of Snakemake's.
-    """
-    seconds: dict[str, float] = {}
-    for path in sorted(Path(benchmarks).rglob("*.tsv")):
-        rule = path.relative_to(benchmarks).with_suffix("").parts[0]
-        seconds[rule] = seconds.get(rule, 0.0) + sum(_seconds(path))
-    return {rule: round(total, 1) for rule, total in sorted(seconds.items())}
-
-
-def _seconds(path: Path) -> Iterable[float]:
-    try:
-        with open(path, newline="") as file:
-            return [float(row["s"]) for row in csv.DictReader(file, delimiter="\t")]
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise TTOError(
-            f"{path}: expected a benchmark with seconds, got {type(error).__name__} ({error}); "
-            "remove it"
-        ) from error

@@ -6,6 +6,7 @@ with, stays. What is too large for a repository is left out and named on the pag
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from tto.errors import TTOError
 from tto.files import atomic_path
+from tto.report.contents import SECTIONS, Item
 
 NOTES = "notes.md"
 LARGEST, MOST = 1_000_000, 3_000_000  # bytes of a file, and of all together
@@ -20,7 +22,8 @@ _RESERVE = 150_000  # of all, for the index page, which repeats tables
 # What is taken, most important first: where space ends, the last is left out.
 _WANTED = (
     "config.yaml",
-    "claims.*",
+    "claims.csv",
+    "claims.md",
     "rollouts.csv",
     "goal_reaching.csv",
     "tables/*.csv",
@@ -32,22 +35,9 @@ _WANTED = (
     "figures/*.pdf",
     "figures/*/*.pdf",
     "log_likelihoods.csv",
+    "figures/*.webp",
+    "figures/films/*.webp",
 )
-_TABLES = {
-    "table1": "Offline reinforcement learning (table 1)",
-    "tuning": "Choice of planners",
-    "imitation": "Imitation",
-    "goal_reaching": "Goal reaching",
-    "model_analysis": "Prediction",
-}
-_FIGURES = {
-    "figure1": "Figure 1: predicted trajectories",
-    "figure2": "Figure 2: likelihood of held-out states by horizon",
-    "figure3": "Figure 3: attention",
-    "figure4": "Figure 4: offline reinforcement learning",
-    "figure5": "Figure 5: goal reaching",
-    "imitation": "Imitation by predicted length",
-}
 
 
 def publish(
@@ -116,29 +106,30 @@ def _size(folder: Path) -> int:
 def index_page(
     folder: Path, run: str, provenance: Mapping[str, Any], left_out: Iterable[str]
 ) -> str:
-    """The folder's page: how it was made, notes, verdicts, tables and pictures."""
+    """The folder's page: how it was made, notes, tables and pictures in the report's order."""
     parts = [f"# Results of the run `{run}`", _origin(provenance)]
     if (folder / NOTES).is_file():
         parts.append((folder / NOTES).read_text(encoding="utf-8").strip())
-    for name, title in _TABLES.items():
-        path = folder / f"tables/{name}.md"
-        if path.is_file():
-            parts += [f"## {title}", path.read_text(encoding="utf-8").strip()]
-    shown = [(name, title) for name, title in _FIGURES.items() if _picture(folder, name).is_file()]
-    if shown:
-        parts.append("## Figures")
-        parts += [f"![{title}](figures/{name}.png)\n\n*{title}.*" for name, title in shown]
-    parts += _others(folder, [name for name, _ in shown])
-    if (folder / "claims.md").is_file():
-        claims = (folder / "claims.md").read_text(encoding="utf-8").strip()
-        parts.append(claims.replace("# Claims", "## Claims", 1))
+    for section in SECTIONS:
+        shown = [part for item in section.items for part in _shown(item, folder)]
+        parts += [f"## {section.title}", *shown] if shown else []
     parts += ["## Files", *_files(folder, left_out)]
     parts += ["## Time", _times(provenance["seconds_by_rule"])]
     return "\n\n".join(parts) + "\n"
 
 
-def _picture(folder: Path, name: str) -> Path:
-    return folder / f"figures/{name}.png"
+def _shown(item: Item, folder: Path) -> list[str]:
+    """A table, a picture, or links to several pictures; nothing where the run has none."""
+    if item.kind == "table":
+        # claims.md has a name of its own, outside tables/
+        paths = (folder / f"{item.path}.md", folder / f"{Path(item.path).name}.md")
+        texts = [path.read_text(encoding="utf-8") for path in paths if path.is_file()]
+        return [re.sub(r"\A# .*\n+", "", text).strip() for text in texts[:1]]
+    names = [path.relative_to(folder).as_posix() for path in item.files(folder)]
+    if "*" in item.path:
+        links = [f"[{Path(name).stem}]({name})" for name in names]
+        return [f"{item.title}: {', '.join(links)}."] if links else []
+    return [f"![{item.title}: {item.alt}]({name})\n\n*{item.title}.*" for name in names]
 
 
 def _origin(provenance: Mapping[str, Any]) -> str:
@@ -155,15 +146,6 @@ def _origin(provenance: Mapping[str, Any]) -> str:
             "all of this stands in [provenance.json](provenance.json), too.",
         ]
     )
-
-
-def _others(folder: Path, shown: Iterable[str]) -> list[str]:
-    """Links to pictures that the page does not show."""
-    paths = sorted(folder.glob("figures/**/*.png"))
-    names = [path.relative_to(folder).as_posix() for path in paths]
-    known = {f"figures/{name}.png" for name in shown}
-    links = [f"[{Path(name).stem}]({name})" for name in names if name not in known]
-    return [f"More: {', '.join(links)}."] if links else []
 
 
 def _files(folder: Path, left_out: Iterable[str]) -> list[str]:

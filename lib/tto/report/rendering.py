@@ -2,80 +2,36 @@
 
 MuJoCo draws into memory through EGL (a GPU or Mesa's software) or OSMesa. Which of them works is
 found out once, in processes of their own, because a failed attempt cannot be undone; MUJOCO_GL
-names one and is obeyed. Poses of several moments stand in one scene, so that they hide each other
-as they would; paths are thin cylinders in it. This module knows nothing of models
-and datasets.
+names one and is obeyed. Where none works, `tto.report.flat_rendering` paints. Poses of several
+moments stand in one scene, so that they hide each other as they would; paths are thin cylinders in
+it. This module knows nothing of models and datasets.
 """
 
 import functools
 import importlib
+import logging
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import mujoco
 import numpy as np
-from jaxtyping import Float, UInt8
-from matplotlib.colors import to_rgb
+from jaxtyping import UInt8
 
 from tto.errors import TTOError
+from tto.report.flat_rendering import FlatStage
 from tto.report.poses import Robot, place_bodies
+from tto.report.scene import FIELD_OF_VIEW, FLOOR, Camera, Path, Pose
 
 BACKENDS = ("egl", "osmesa")
 _PROBE = "import mujoco.{0} as gl; context = gl.GLContext(8, 8); context.make_current()"
-_FLOOR, _SKY = (0.88, 0.88, 0.89), (1.0, 1.0, 1.0)
+_SKY = (1.0, 1.0, 1.0)
 _CHECKER = 0.06  # by how much every other square of the floor is darker
-_FIELD_OF_VIEW = 16.0  # degrees; a narrow one hardly distorts poses at a picture's sides
 _AZIMUTH, _ELEVATION = 90.0, -14.0  # degrees: along y, so that robots move to the right
 _MOST_GEOMS = 20000
-
-
-@dataclass(frozen=True)
-class Camera:
-    """Where pictures are taken from: from the side, a little above.
-
-    Attributes:
-        target: the point in the middle of the picture.
-        distance: from there to the camera, in metres.
-    """
-
-    target: tuple[float, float, float]
-    distance: float
-
-
-@dataclass(frozen=True)
-class Pose:
-    """One pose in a scene: positions `(nq,)` and a colour, red, green and blue in [0, 1]."""
-
-    positions: Float[np.ndarray, " nq"]
-    color: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Path:
-    """A curve in space, `(T, 3)` points in metres, with its colour and radius."""
-
-    points: Float[np.ndarray, "T 3"]
-    color: str
-    radius: float = 0.008
-
-
-def frame_camera(points: Float[np.ndarray, "N 3"], *, aspect: float, margin: float = 1.0) -> Camera:
-    """A camera whose picture holds all points, with `margin` times their size in it.
-
-    Args:
-        aspect: width of the picture divided by its height.
-    """
-    low, high = points.min(axis=0), points.max(axis=0)
-    x, y, z = map(float, (low + high) / 2)
-    width, _, height = high - low
-    tangent = np.tan(np.deg2rad(_FIELD_OF_VIEW) / 2)
-    distance = margin * max(width / aspect, height, 1e-3) / (2 * tangent)
-    return Camera((x, y, z), float(distance))
 
 
 @functools.cache
@@ -157,7 +113,7 @@ class Stage:
                 np.zeros(3),
                 np.zeros(3),
                 np.eye(3).flatten(),
-                np.array([*to_rgb(path.color), 1.0], dtype=np.float32),
+                np.array([*path.rgb, 1.0], dtype=np.float32),
             )
             mujoco.mjv_connector(geom, mujoco.mjtGeom.mjGEOM_CAPSULE, path.radius, start, end)
             geom.emission, geom.specular = 0.1, 0.0
@@ -176,13 +132,17 @@ class Stage:
 
 
 @contextmanager
-def open_stage(robot: Robot, *, width: int, height: int) -> Iterator[Stage]:
+def open_stage(robot: Robot, *, width: int, height: int) -> Iterator[Stage | FlatStage]:
     """A stage for pictures of a size; it changes how the robot's model looks.
 
-    Raises:
-        TTOError: nothing here draws without a screen.
+    Where nothing draws without a screen, it says so in the log and paints flat pictures.
     """
-    backend = working_backend()
+    try:
+        backend = working_backend()
+    except TTOError as error:
+        logging.warning("%s; painted flat for now", error)
+        yield FlatStage(robot, width=width, height=height)
+        return
     os.environ.setdefault("MUJOCO_GL", backend)  # MuJoCo's own library asks which one it is
     context = importlib.import_module(f"mujoco.{backend}").GLContext(width, height)
     context.make_current()
@@ -197,7 +157,7 @@ def open_stage(robot: Robot, *, width: int, height: int) -> Iterator[Stage]:
 def _dress(model: Any, width: int, height: int) -> None:
     """White sky, a pale checkered floor without mirror, soft light: what prints well."""
     model.vis.global_.offwidth, model.vis.global_.offheight = width, height
-    model.vis.global_.fovy = _FIELD_OF_VIEW
+    model.vis.global_.fovy = FIELD_OF_VIEW
     model.vis.rgba.haze[:3] = _SKY
     model.vis.headlight.ambient[:], model.vis.headlight.diffuse[:] = 0.6, 0.3
     model.light_diffuse[:], model.light_ambient[:], model.light_specular[:] = 0.35, 0.0, 0.1
@@ -212,8 +172,8 @@ def _dress(model: Any, width: int, height: int) -> None:
             dark = colors[:, :3].mean(axis=1) < colors[:, :3].mean()
             colors[:, :3] = np.where(dark[:, None], 255 * (1 - _CHECKER), 255)
     floors = model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE
-    model.geom_rgba[floors, :3] = _FLOOR
-    model.mat_rgba[model.geom_matid[floors & (model.geom_matid >= 0)], :3] = _FLOOR
+    model.geom_rgba[floors, :3] = FLOOR
+    model.mat_rgba[model.geom_matid[floors & (model.geom_matid >= 0)], :3] = FLOOR
 
 
 def _paint(geom: Any, pose: Pose) -> None:

@@ -71,17 +71,34 @@ def estimate(
     Raises:
         TTOError: no unit, an empty one, or a value that is NaN or infinite.
     """
-    if not units or not all(len(values) and np.isfinite(values).all() for values in units):
+    return stratified_estimate([units], statistic, seed=seed)
+
+
+def stratified_estimate(
+    strata: Sequence[Sequence[np.ndarray]],
+    statistic: Callable[[np.ndarray], float] = mean,
+    *,
+    seed: int = 0,
+) -> Estimate:
+    """As `estimate`, over several strata (datasets, say): units are drawn within each of them.
+
+    Raises:
+        TTOError: no stratum, one without units, an empty unit, or NaN or infinity.
+    """
+    units = [values for stratum in strata for values in stratum]
+    if not strata or not all(strata) or not all(_is_finite(values) for values in units):
         raise TTOError(
             "expected finite values of at least one unit, got none, NaN or infinite ones: is a "
             "rollout missing?"
         )
     value = statistic(np.concatenate(units))
-    if len(units) == 1:
+    if min(map(len, strata)) == 1:
         return Estimate(value, None, None)
     drawn = bootstrap(
-        (np.arange(len(units)),),
-        lambda indices: statistic(np.concatenate([units[index] for index in indices])),
+        [np.arange(len(stratum)) for stratum in strata],
+        lambda *indices: statistic(
+            np.concatenate([strata[i][j] for i, chosen in enumerate(indices) for j in chosen])
+        ),
         n_resamples=RESAMPLES,
         vectorized=False,
         confidence_level=LEVEL,
@@ -90,6 +107,40 @@ def estimate(
     )
     low, high = drawn.confidence_interval
     return Estimate(value, float(low), float(high))
+
+
+def _is_finite(values: np.ndarray) -> bool:
+    return len(values) > 0 and bool(np.isfinite(values).all())
+
+
+class Band(NamedTuple):
+    """Numbers and their pointwise intervals (None: a stratum with a single unit allows none)."""
+
+    values: Float[np.ndarray, " T"]
+    low: Float[np.ndarray, " T"] | None
+    high: Float[np.ndarray, " T"] | None
+
+
+def mean_band(strata: Sequence[Float[np.ndarray, "units T"]], *, seed: int = 0) -> Band:
+    """Mean over strata of the mean over their units, at each of T points, with its interval."""
+
+    def average(*parts: np.ndarray, axis: int = -1) -> np.ndarray:
+        return np.mean([part.mean(axis=axis) for part in parts], axis=0)
+
+    parts = [stratum.T for stratum in strata]
+    values = average(*parts)
+    if min(map(len, strata)) == 1:
+        return Band(values, None, None)
+    drawn = bootstrap(
+        parts,
+        average,
+        n_resamples=RESAMPLES,
+        axis=-1,
+        confidence_level=LEVEL,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    return Band(values, *drawn.confidence_interval)
 
 
 def values_by_seed(rows: pd.DataFrame, column: str) -> dict[int, np.ndarray]:

@@ -1,14 +1,15 @@
 """How all figures look: one style, one set of colours, files that do not depend on the clock.
 
-The fonts come with matplotlib, so that a figure is the same on every machine. Colours follow Okabe
-and Ito's palette (told apart by colour-blind readers) and differ in lightness, for print in grey.
+The fonts come with matplotlib, so that a figure is the same on every machine. Colours are near
+Okabe and Ito's palette, told apart by colour-blind readers. For print in grey the first three
+differ in lightness, and every series has a marker, a line and a hatch of its own.
 """
 
 import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -17,8 +18,27 @@ from tto.errors import TTOError
 from tto.files import atomic_path
 
 PAGE_WIDTH = 6.75  # inches, two columns of a paper
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
-SEQUENCE = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#4D4D4D")
+BLUE, ORANGE, GREEN, PURPLE = "#005A96", "#D55E00", "#35B78F", "#C9A0DC"
+
+
+class Look(NamedTuple):
+    """How one of several series is drawn: as a line with a marker, or as hatched bars."""
+
+    color: str
+    marker: str
+    line: Any  # as matplotlib takes it
+    hatch: str
+
+
+LOOKS = (
+    Look(BLUE, "o", "-", ""),
+    Look(ORANGE, "s", (0, (5, 1.5)), "////"),
+    Look(GREEN, "^", (0, (1.5, 1)), "...."),
+    Look(PURPLE, "D", (0, (6, 1.5, 1.5, 1.5)), "xxxx"),
+    Look("#56B4E9", "v", (0, (3, 1, 1, 1, 1, 1)), "\\\\\\\\"),
+    Look("#E69F00", "P", (0, (8, 2)), "||||"),
+    Look("#4D4D4D", "X", (0, (3, 3)), "----"),
+)
 _STYLE: dict[Any, Any] = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
@@ -53,6 +73,12 @@ _METADATA: dict[str, dict[str, None]] = {
     ".png": {"Software": None},
     ".svg": {"Date": None, "Creator": None},
 }
+SEQUENCE = tuple(look.color for look in LOOKS)
+
+
+def look_of(index: int) -> Look:
+    """Of a series by its number, from 0; after the last one it begins anew."""
+    return LOOKS[index % len(LOOKS)]
 
 
 @contextlib.contextmanager

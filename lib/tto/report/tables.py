@@ -4,26 +4,22 @@ import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from itertools import groupby
+from pathlib import Path
 
-import pandas as pd
+from jinja2 import Environment, FileSystemLoader
 
+from tto.errors import TTOError
 from tto.files import atomic_path
 
 NOTHING = "-"  # a cell without a value
-_HTML_HEAD = """<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-  body {{ font: 15px/1.5 system-ui, sans-serif; margin: 1.5em; max-width: 75em; }}
-  table {{ border-collapse: collapse; margin-bottom: 1em; }}
-  th, td {{ padding: 0.25em 0.8em; text-align: right; white-space: nowrap; }}
-  th {{ border-top: 2px solid; border-bottom: 1px solid; }}
-  tr:last-child td {{ border-bottom: 2px solid; }}
-  th:nth-child(-n+2), td:nth-child(-n+2) {{ text-align: left; }}
-</style>
-"""
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_suffix("")),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.globals |= {"zip": zip, "nothing": NOTHING}
 
 
 @dataclass(frozen=True)
@@ -34,6 +30,7 @@ class Column:
     title: str
     cells: Sequence[str]
     numeric: bool = True
+    css: str = ""  # in HTML: sentence and verdict look so; anchor names the row and is not shown
 
     @property
     def full_title(self) -> str:
@@ -43,10 +40,25 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length, and a line above them (or "")."""
+    """Columns of equal length, and a line above them (or "").
+
+    `cards`: on a narrow screen each row of the HTML becomes a card, for rows that are read.
+    """
 
     columns: Sequence[Column]
     title: str = ""
+    cards: bool = False
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """Cells of each row."""
+        return list(zip(*(column.cells for column in self.columns), strict=True))
+
+    @property
+    def groups(self) -> list[tuple[str, int]]:
+        """Titles of groups (or "") from left to right, with the columns that each spans."""
+        runs = groupby(self.columns, key=lambda column: column.group)
+        return [(group, len(list(columns))) for group, columns in runs]
 
 
 def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, object]]) -> None:
@@ -92,15 +104,32 @@ def _markdown_table(columns: Sequence[Column]) -> str:
     return "\n".join([line(titles), "|" + "|".join(rules) + "|", *map(line, rows)])
 
 
-def html_page(tables: Sequence[Table], notes: Sequence[str], *, title: str, css: str = "") -> str:
-    """A page with the tables and their notes, as the report shows it; `css` adds rules to it."""
-    parts = [_HTML_HEAD.format(title=escape(title)), f"<style>{css}</style>\n" if css else ""]
-    for table in tables:
-        if table.title:
-            parts.append(f"<p>{escape(table.title)}</p>\n")
-        frame = pd.DataFrame({column.full_title: column.cells for column in table.columns})
-        parts.append(frame.to_html(index=False, border=0, justify="right") + "\n")
-    return "".join([*parts, *(f"<p>{escape(note)}</p>\n" for note in notes), "</html>\n"])
+def html_page(
+    tables: Sequence[Table],
+    notes: Sequence[str],
+    *,
+    title: str,
+    shares: Mapping[str, int] | None = None,
+) -> str:
+    """A page with tables and notes below them; what stands in its `main` is the report's, too.
+
+    `shares`, how many there are of each kind, become a bar above the tables.
+    """
+    page = _TEMPLATES.get_template("table_page.html.j2")
+    return page.render(tables=tables, notes=notes, title=title, shares=shares)
+
+
+def main_of(page: str) -> str:
+    """The part of `html_page` that another page takes over.
+
+    Raises:
+        TTOError: the page is none of ours.
+    """
+    _, start, rest = page.partition("<main>")
+    main, end, _ = rest.partition("</main>")
+    if not (start and end):
+        raise TTOError("table: expected a page with <main> and </main>, got none; make it again")
+    return main.strip()
 
 
 def latex_page(tables: Sequence[Table], notes: Sequence[str]) -> str:
@@ -124,9 +153,9 @@ def latex_page(tables: Sequence[Table], notes: Sequence[str]) -> str:
 
 def _latex_table(table: Table) -> list[str]:
     columns = table.columns
-    heads, rules = _group_heads(columns)
+    heads, rules = _group_heads(table)
     body, previous = [], None
-    for cells in zip(*(column.cells for column in columns), strict=True):
+    for cells in table.rows:
         if previous not in (None, cells[0]):
             body.append(r"\addlinespace")
         previous = cells[0]
@@ -146,20 +175,18 @@ def _latex_table(table: Table) -> list[str]:
     ]
 
 
-def _group_heads(columns: Sequence[Column]) -> tuple[str, str]:
+def _group_heads(table: Table) -> tuple[str, str]:
     """The line of group titles above the columns' own, and the rules under it, if any."""
-    if not any(column.group for column in columns):
+    if not any(group for group, _ in table.groups):
         return "", ""
-    heads, rules, start = [], [], 0
-    while start < len(columns):
-        group, end = columns[start].group, start
-        while end < len(columns) and columns[end].group == group:
-            end += 1
-        heads.append(rf"\multicolumn{{{end - start}}}{{c}}{{{_escape(group)}}}" if group else "")
-        heads[-1] = heads[-1] or " & ".join([""] * (end - start))
+    heads, rules, start = [], [], 1
+    for group, span in table.groups:
         if group:
-            rules.append(rf"\cmidrule(lr){{{start + 1}-{end}}}")
-        start = end
+            heads.append(rf"\multicolumn{{{span}}}{{c}}{{{_escape(group)}}}")
+            rules.append(rf"\cmidrule(lr){{{start}-{start + span - 1}}}")
+        else:
+            heads.append(" & ".join([""] * span))
+        start += span
     return " & ".join(heads) + r" \\", "".join(rules)
 
 

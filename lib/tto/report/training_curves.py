@@ -11,13 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tto.errors import TTOError
-from tto.report.style import PAGE_WIDTH, SEQUENCE, paper_style, save_figure
+from tto.report.style import PAGE_WIDTH, Look, look_of, paper_style, save_figure
 
 _REQUIRED = ("tokens", "seconds", "train_loss", "held_out_loss")
 _HELD_OUT: dict[str, Any] = {
     "linewidth": 0.9,
     "linestyle": (0, (4, 2)),
-    "marker": "o",
     "markersize": 2.6,
     "markerfacecolor": "white",
     "markeredgewidth": 0.8,
@@ -48,19 +47,19 @@ def draw_training_curves(
         raise TTOError("training curves: expected at least one metrics.csv, got none")
     datasets = list(dict.fromkeys(dataset for dataset, _ in runs))
     seeds = sorted({seed for _, seed in runs})
-    colors = {seed: SEQUENCE[index % len(SEQUENCE)] for index, seed in enumerate(seeds)}
+    looks = {seed: look_of(index) for index, seed in enumerate(seeds)}
     with paper_style():
         figure = Figure(figsize=(PAGE_WIDTH, 0.55 + 1.85 * len(datasets)))
         grid = figure.subplots(len(datasets), 2, sharey="row", squeeze=False)
         for (left, right), dataset in zip(grid, datasets, strict=True):
             part = {seed: run for (name, seed), run in runs.items() if name == dataset}
-            _draw(left, part, "tokens", _TOKENS, colors)
-            _draw(right, part, "seconds", _SECONDS, colors)
+            _draw(left, part, "tokens", _TOKENS, looks)
+            _draw(right, part, "seconds", _SECONDS, looks)
             left.set_title(dataset, loc="left")
             left.set_ylabel("loss (nats a token)")
         for column, label in zip(grid.T, ("tokens seen", "training time"), strict=True):
             _label_column(column, label)
-        _draw_legend(figure, colors)
+        _draw_legend(figure, looks)
         save_figure(figure, paths, dpi=dpi)
 
 
@@ -85,19 +84,20 @@ def _draw(
     runs: Mapping[int, pd.DataFrame],
     column: str,
     units: Sequence[tuple[float, str]],
-    colors: Mapping[int, str],
+    looks: Mapping[int, Look],
 ) -> None:
     """All seeds of a dataset, on an axis in the largest unit of which it holds at least two."""
     largest = max(run[column].to_numpy().max() for run in runs.values())
     unit, unit_name = next((unit for unit in units if largest >= 2 * unit[0]), units[-1])
     for seed, run in sorted(runs.items()):
-        color = colors[seed]
-        axis.plot(run[column] / unit, run["train_loss"], color=color, linewidth=1.0)
+        look = looks[seed]
+        axis.plot(run[column] / unit, run["train_loss"], color=look.color, linewidth=1.0)
         held_out = run[run["held_out_loss"].notna()]
         axis.plot(
             held_out[column] / unit,
             held_out["held_out_loss"],
-            color=color,
+            color=look.color,
+            marker=look.marker,
             markevery=-(-len(held_out) // _MARKERS) or 1,
             **_HELD_OUT,
         )
@@ -113,13 +113,13 @@ def _label_column(column: Sequence[Axes], label: str) -> None:
     column[-1].set_xlabel(f"{label} ({unit})" if unit else label)
 
 
-def _draw_legend(figure: Figure, colors: Mapping[int, str]) -> None:
+def _draw_legend(figure: Figure, looks: Mapping[int, Look]) -> None:
     handles = [
         Line2D([], [], color="black", linewidth=1.0, label="training"),
         Line2D([], [], color="black", label="held out", **_HELD_OUT),
     ]
     handles += [
-        Line2D([], [], color=color, linewidth=2.5, label=f"seed {seed}")
-        for seed, color in colors.items()
+        Line2D([], [], color=look.color, marker=look.marker, markersize=4, label=f"seed {seed}")
+        for seed, look in looks.items()
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 8))

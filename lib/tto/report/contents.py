@@ -1,0 +1,190 @@
+"""What a run's report and its published page show, in their order, and what it is called.
+
+Captions stand in workflow/report/<caption>.rst, where Snakemake's own report finds them, too.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["table", "figure", "film"]
+SUFFIXES: dict[Kind, str] = {"table": ".html", "figure": ".png", "film": ".webp"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A table or a picture, or several of one kind.
+
+    Attributes:
+        kind: table, figure or film.
+        path: in a run's folder, without suffix; `*` stands for several.
+        title: above it; several pictures are called by their files.
+        caption: name of the caption's file.
+        alt: what is to be seen, for who does not see it; tables need none.
+    """
+
+    kind: Kind
+    path: str
+    title: str
+    caption: str
+    alt: str = ""
+
+    def files(self, results: Path) -> list[Path]:
+        """Those that a run has."""
+        return sorted(results.glob(self.path + SUFFIXES[self.kind]))
+
+
+@dataclass(frozen=True)
+class Section:
+    """Items under one heading; `id` is its anchor."""
+
+    id: str
+    title: str
+    items: tuple[Item, ...]
+
+
+def _table(name: str, title: str) -> Item:
+    return Item("table", f"tables/{name}", title, name)
+
+
+def _figure(name: str, title: str, alt: str) -> Item:
+    return Item("figure", f"figures/{name}", title, name, alt)
+
+
+SECTIONS = (
+    Section("table1", "Table 1", (_table("table1", "Table 1: offline reinforcement learning"),)),
+    Section("claims", "Claims", (_table("claims", "Claims of the paper"),)),
+    Section(
+        "offline",
+        "Offline RL",
+        (
+            _figure(
+                "figure4",
+                "Figure 4: offline reinforcement learning",
+                "bars of normalised scores, published and ours, by robot and kind of data",
+            ),
+            _figure(
+                "profiles",
+                "Performance profiles",
+                "curves that fall from 1 to 0: the share of rollouts with a score above each value",
+            ),
+            _table("extended", "Results published since"),
+            _table("tuning", "Choice of planners"),
+        ),
+    ),
+    Section(
+        "imitation",
+        "Imitation",
+        (
+            _table("imitation", "Imitation of experts"),
+            Item(
+                "figure",
+                "figures/imitation",
+                "Imitation by predicted length",
+                "imitation_figure",
+                "return in per cent of the expert's, against the transitions that are predicted",
+            ),
+        ),
+    ),
+    Section(
+        "goals",
+        "Goal reaching",
+        (
+            _figure(
+                "figure5",
+                "Figure 5: goal reaching",
+                "four maps of four rooms with routes from starts through doors to goals",
+            ),
+            _table("goal_reaching", "Success and path lengths"),
+        ),
+    ),
+    Section(
+        "prediction",
+        "Prediction",
+        (
+            _figure(
+                "figure1",
+                "Figure 1: predicted trajectories",
+                "poses of a robot over time: recorded, by the Transformer and by the ensemble",
+            ),
+            Item(
+                "film",
+                "figures/figure1",
+                "Figure 1 as a film",
+                "figure1_film",
+                "the robot of figure 1 moving, recorded and as both models predict it",
+            ),
+            _figure(
+                "figure2",
+                "Figure 2: likelihood of held-out states by horizon",
+                "curves of log-likelihood that fall with the prediction horizon, one a model",
+            ),
+            _figure(
+                "calibration",
+                "All models and their calibration",
+                "curves of log-likelihood and of interval coverage by horizon, one a model",
+            ),
+            _table("model_analysis", "Prediction in numbers"),
+            _figure(
+                "figure3",
+                "Figure 3: attention",
+                "attention maps of two heads, and all heads in a plane of two shares",
+            ),
+        ),
+    ),
+    Section(
+        "ablations",
+        "Ablations",
+        (
+            Item(
+                "figure",
+                "figures/ablations/*",
+                "What each setting is worth",
+                "ablation",
+                "score or return against the values of one setting",
+            ),
+        ),
+    ),
+    Section(
+        "datasets",
+        "Datasets",
+        (
+            Item(
+                "figure",
+                "figures/datasets/*",
+                "Dataset cards",
+                "dataset_card",
+                "histograms of returns and lengths, and a heat map of how bins are used",
+            ),
+        ),
+    ),
+    Section(
+        "training",
+        "Training",
+        (
+            _figure(
+                "training_curves",
+                "Training curves",
+                "training and held-out loss of each model against tokens and time",
+            ),
+            _figure(
+                "dimension_losses",
+                "Loss of each dimension",
+                "bars of the held-out loss of each dimension of a transition",
+            ),
+        ),
+    ),
+    Section(
+        "episodes",
+        "Episodes",
+        (
+            Item(
+                "film",
+                "figures/films/*",
+                "Evaluated episodes",
+                "film",
+                "an evaluated episode as an animated picture",
+            ),
+        ),
+    ),
+)

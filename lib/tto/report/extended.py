@@ -1,0 +1,199 @@
+"""Table 1 continued: what was published since on the same datasets, and ours beside it.
+
+Results on D4RL's v0 and v2 data stand apart, as do ours on any other data. `extended.csv`
+names the source of each number; the older ones are those of `published.csv`.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+
+from tto.report.published import PAPER_ROWS, PUBLISHED_METHODS, PaperRow, paper_row
+from tto.report.statistics import (
+    Estimate,
+    interquartile_mean,
+    stratified_estimate,
+    values_by_seed,
+)
+from tto.report.summary import Spread, spread
+from tto.report.table1_rows import OUR_METHODS
+from tto.report.tables import (
+    NOTHING,
+    Column,
+    Table,
+    html_page,
+    markdown_page,
+    write_csv,
+    write_text,
+)
+
+OTHER = "other"  # data that is not D4RL's
+_OURS = "this run"
+_TITLES = {
+    "v2": "On D4RL's v2 data.",
+    "v0": "On D4RL's v0 data.",
+    "not stated": "On D4RL's data, of a version that is not stated.",
+    OTHER: "Ours on other data than D4RL's†: to be compared with each other alone.",
+}
+_NOTES = (
+    "Normalised scores as published, ours as mean ± standard deviation over rollouts. Mean: over "
+    "the nine datasets, or as many as stand in brackets. IQM: mean of the middle half, of the nine "
+    "means for published methods, of all rollouts of all models for ours, with a 95 % interval "
+    "(percentile bootstrap that draws models within each dataset; Agarwal et al. 2021, "
+    "arXiv:2108.13264).",
+    "The versions of the data differ in how episodes were collected and cut: numbers on one must "
+    "not be compared with those on another.",
+)
+
+
+@dataclass(frozen=True)
+class ExtendedRow:
+    """One method on one kind of data.
+
+    Attributes:
+        data: version of D4RL's data, or `OTHER`.
+        scores: by row of the paper's table; the standard deviation is None where none is known.
+        iqm: interquartile mean; with an interval for ours.
+        source: where the numbers stand.
+    """
+
+    data: str
+    label: str
+    scores: Mapping[PaperRow, Spread]
+    iqm: Estimate
+    source: str
+
+    @property
+    def mean(self) -> float:
+        """Over the datasets that there are."""
+        return float(np.mean([score.mean for score in self.scores.values()]))
+
+
+def published_rows() -> list[ExtendedRow]:
+    """All published methods, the latest data first, in the order of their files."""
+    cells = pd.concat([_cells("extended.csv"), _older_cells()])
+    rows = []
+    for (data, label), part in cells.groupby(["data_version", "label"], sort=False):
+        scores = {
+            PaperRow(str(cell["robot"]), str(cell["kind"])): Spread(float(cell["score"]), None)
+            for _, cell in part.iterrows()
+        }
+        means = np.array([score.mean for score in scores.values()])
+        iqm = Estimate(interquartile_mean(means), None, None)
+        rows.append(ExtendedRow(str(data), str(label), scores, iqm, str(part["source"].iloc[0])))
+    return rows
+
+
+def _cells(name: str) -> pd.DataFrame:
+    with resources.files("tto.report").joinpath(name).open(encoding="utf-8") as file:
+        return pd.read_csv(file)
+
+
+def _older_cells() -> pd.DataFrame:
+    """Those of the paper's table on v0 data; its own on v2 data stand in the newer file, too."""
+    cells = _cells("published.csv").rename(columns={"mean": "score"})
+    cells["label"] = cells["method"].map(PUBLISHED_METHODS)
+    return cells[cells["data_version"] == "v0"]
+
+
+def our_rows(results: pd.DataFrame, *, seed: int = 0) -> list[ExtendedRow]:
+    """Ours on datasets of the paper, a row for each method and kind of data.
+
+    Args:
+        results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
+        seed: of the resampling.
+    """
+    names = results["dataset"].astype(str)
+    ours = results.assign(
+        paper=[paper_row(name) for name in names],
+        version=names.str.rsplit("-", n=1).str[-1],
+        on_d4rl=results["source"] == "d4rl",
+    )
+    ours = ours[ours["paper"].notna() & ours["method"].isin(OUR_METHODS)]
+    rows = []
+    for (on_d4rl, version, method), part in ours.groupby(["on_d4rl", "version", "method"]):
+        datasets = {paper: rows for paper, rows in part.groupby("paper")}
+        strata = [list(values_by_seed(rows, "score").values()) for rows in datasets.values()]
+        scores = {p: spread(r["score"].to_numpy(dtype=float)) for p, r in datasets.items()}
+        rows.append(
+            ExtendedRow(
+                str(version) if on_d4rl else OTHER,
+                f"{OUR_METHODS[str(method)]} (ours){'' if on_d4rl else '†'}",
+                {PaperRow(*paper): score for paper, score in scores.items()},
+                stratified_estimate(strata, interquartile_mean, seed=seed),
+                _OURS,
+            )
+        )
+    return sorted(rows, key=lambda row: list(OUR_METHODS.values()).index(row.label.split()[0]))
+
+
+def write_extended(
+    results: pd.DataFrame,
+    *,
+    csv: str | os.PathLike[str],
+    markdown: str | os.PathLike[str],
+    html: str | os.PathLike[str],
+    seed: int = 0,
+) -> None:
+    """Write the table in three formats; the CSV file has one row a method.
+
+    Args:
+        results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
+        seed: of the resampling behind the intervals.
+    """
+    rows = [*published_rows(), *our_rows(results, seed=seed)]
+    write_csv(csv, [_csv_cells(row) for row in rows])
+    tables = []
+    for data in dict.fromkeys([*_TITLES, *(row.data for row in rows)]):
+        part = [row for row in rows if row.data == data]
+        if part:
+            title = _TITLES.get(data, f"On D4RL's {data} data.")
+            tables.append(Table(_columns(part), title))
+    notes = [*_NOTES, _sources(rows)]
+    write_text(markdown, markdown_page(tables, notes))
+    write_text(html, html_page(tables, notes, title="Results published since"))
+
+
+def _sources(rows: Iterable[ExtendedRow]) -> str:
+    """Where the numbers of each method stand."""
+    methods: dict[str, list[str]] = {}
+    for row in rows:
+        if row.source != _OURS:
+            methods.setdefault(row.source, []).append(f"{row.label} ({row.data})")
+    parts = [f"{', '.join(labels)}: {source}" for source, labels in methods.items()]
+    return f"Sources. {'. '.join(parts)}."
+
+
+def _csv_cells(row: ExtendedRow) -> dict[str, object]:
+    cells: dict[str, object] = {"data": row.data, "method": row.label}
+    for paper in PAPER_ROWS:
+        score = row.scores.get(paper)
+        cells[f"{paper.robot}_{paper.kind}"] = score and score.mean
+    value, low, high = row.iqm
+    cells |= {"mean": row.mean, "iqm": value, "iqm_low": low, "iqm_high": high}
+    return cells | {"datasets": len(row.scores), "source": row.source}
+
+
+def _columns(rows: Sequence[ExtendedRow]) -> list[Column]:
+    columns = [Column("", "method", [row.label for row in rows], numeric=False)]
+    for paper in PAPER_ROWS:
+        cells = [_score(row.scores.get(paper)) for row in rows]
+        columns.append(Column(paper.robot, paper.label, cells))
+    return [
+        *columns,
+        Column("", "mean", [_mean(row) for row in rows]),
+        Column("", "IQM", [row.iqm.text() for row in rows]),
+    ]
+
+
+def _score(score: Spread | None) -> str:
+    return NOTHING if score is None else score.text()
+
+
+def _mean(row: ExtendedRow) -> str:
+    missing = len(row.scores) < len(PAPER_ROWS)
+    return f"{row.mean:.1f}" + (f" ({len(row.scores)})" if missing else "")

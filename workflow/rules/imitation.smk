@@ -1,0 +1,45 @@
+# Imitation: rows to a table and a figure.
+
+
+rule imitation_table:
+    input:
+        rollouts=f"{RESULTS}/rollouts/imitation.csv",
+        statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=IMITATION),
+    output:
+        csv=f"{RESULTS}/tables/imitation.csv",
+        markdown=f"{RESULTS}/tables/imitation.md",
+        html=report(
+            f"{RESULTS}/tables/imitation.html",
+            caption="../report/imitation.rst",
+            category="Imitation",
+            labels={"result": "Normalised returns", "format": "table"},
+        ),
+        png=report(
+            f"{RESULTS}/figures/imitation.png",
+            caption="../report/imitation_figure.rst",
+            category="Imitation",
+            labels={"result": "Return by predicted length", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/imitation.pdf",
+    log:
+        f"{RESULTS}/logs/imitation_table.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/imitation_table.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        report=config["report"],
+        code=stage_code("imitation.py"),
+    script:
+        "../scripts/imitation.py"
+
+
+rule imitation:
+    input:
+        [rules.imitation_table.output, *expand(rules.dataset_card.output, dataset=IMITATION)]
+        if IMITATION
+        else [],

@@ -1,0 +1,125 @@
+# Offline reinforcement learning: rows to table 1, figure 4 and what was published since.
+
+
+rule table1:
+    input:
+        rollouts=f"{RESULTS}/rollouts/offline_rl.csv",
+        statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=OFFLINE),
+    output:
+        csv=f"{RESULTS}/tables/table1.csv",
+        markdown=f"{RESULTS}/tables/table1.md",
+        html=report(
+            f"{RESULTS}/tables/table1.html",
+            caption="../report/table1.rst",
+            category="Offline reinforcement learning",
+            labels={"result": "Table 1", "format": "table"},
+        ),
+        latex=f"{RESULTS}/tables/table1.tex",
+    log:
+        f"{RESULTS}/logs/table1.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table1.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=stage_code("table1.py"),
+    script:
+        "../scripts/table1.py"
+
+
+rule figure4:
+    input:
+        f"{RESULTS}/rollouts/offline_rl.csv",
+    output:
+        png=report(
+            f"{RESULTS}/figures/figure4.png",
+            caption="../report/figure4.rst",
+            category="Offline reinforcement learning",
+            labels={"result": "Figure 4", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/figure4.pdf",
+    log:
+        f"{RESULTS}/logs/figure4.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure4.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        report=config["report"],
+        code=stage_code("figure4.py"),
+    script:
+        "../scripts/figure4.py"
+
+
+rule extended:
+    input:
+        f"{RESULTS}/rollouts/offline_rl.csv",
+    output:
+        csv=f"{RESULTS}/tables/extended.csv",
+        markdown=f"{RESULTS}/tables/extended.md",
+        html=report(
+            f"{RESULTS}/tables/extended.html",
+            caption="../report/extended.rst",
+            category="Offline reinforcement learning",
+            labels={"result": "Results published since", "format": "table"},
+        ),
+    log:
+        f"{RESULTS}/logs/extended.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/extended.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=stage_code("extended.py"),
+    script:
+        "../scripts/extended.py"
+
+
+rule profiles:
+    input:
+        f"{RESULTS}/rollouts/offline_rl.csv",
+    output:
+        png=report(
+            f"{RESULTS}/figures/profiles.png",
+            caption="../report/profiles.rst",
+            category="Offline reinforcement learning",
+            labels={"result": "Performance profiles", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/profiles.pdf",
+    log:
+        f"{RESULTS}/logs/profiles.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/profiles.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        report=config["report"],
+        code=stage_code("profiles.py"),
+    script:
+        "../scripts/profiles.py"
+
+
+rule offline_rl:
+    input:
+        rules.table1.output,
+        rules.figure4.output,
+        rules.extended.output,
+        rules.profiles.output,
+        rules.tuning_table.output if TUNED else [],
+        expand(rules.dataset_card.output, dataset=OFFLINE),

@@ -1,0 +1,13 @@
+"""Rule extended: evaluated episodes beside all results published since, as a table."""
+
+from tto.evaluation.results import read_results
+from tto.job import job
+from tto.report.extended import write_extended
+
+with job(snakemake.log[0]):
+    write_extended(
+        read_results(snakemake.input[0]),
+        csv=snakemake.output.csv,
+        markdown=snakemake.output.markdown,
+        html=snakemake.output.html,
+    )
