@@ -19,6 +19,17 @@ from websockets.sync.client import ClientConnection, connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+# What a report is asked for: its pictures' pixels, how many of them are not shown or have no words,
+# how wide it is, how many scripts and dead links of the navigation it has, and its headings.
+LOOK = {
+    "pictures": "Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))",
+    "hidden": "[...document.images].filter(i => !i.getClientRects().length || !i.alt).length",
+    "width": "document.documentElement.scrollWidth",
+    "scripts": "document.scripts.length",
+    "broken": "[...document.querySelectorAll('nav a')]"
+    ".filter(a => !document.querySelector(a.hash)).length",
+    "headings": "[...document.querySelectorAll('h2')].map(h => h.textContent)",
+}
 _FLAGS = [
     "--headless",
     "--no-sandbox",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from browser import CHROMIUM, open_browser
+from browser import CHROMIUM, LOOK, open_browser
 from PIL import Image
 from rollout_rows import HOPPER, rollout_rows
 
@@ -86,17 +86,6 @@ def write(results: Path, path: Path, **options) -> tuple[str, list[str]]:
     }
     left_out = write_page(path, results, **arguments | options)
     return path.read_text(), left_out
-
-
-LOOK = {
-    "pictures": "Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))",
-    "hidden": "[...document.images].filter(i => !i.getClientRects().length || !i.alt).length",
-    "width": "document.documentElement.scrollWidth",
-    "scripts": "document.scripts.length",
-    "broken": "[...document.querySelectorAll('nav a')]"
-    ".filter(a => !document.querySelector(a.hash)).length",
-    "headings": "[...document.querySelectorAll('h2')].map(h => h.textContent)",
-}
 
 
 @pytest.mark.slow

@@ -135,6 +135,28 @@ def test_seed_of_the_intervals(tmp_path):
     assert first != write(tmp_path, results, seed=2)
 
 
+def test_latex_is_sound(tmp_path):
+    _, _, latex = write(tmp_path, rollout_rows("my_walk#1", returns=HOPPER), [STATISTICS])
+    assert latex.isascii()
+    opened = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", latex):
+        if kind == "begin":
+            opened.append(name)
+        else:
+            assert opened.pop() == name
+    assert not opened
+    tables = re.findall(r"\\begin\{tabular\}\{([lr]+)\}(.*?)\\end\{tabular\}", latex, re.DOTALL)
+    assert len(tables) == 2
+    for alignment, body in tables:
+        rows = [line for line in body.splitlines() if line.endswith(r"\\")]
+        assert len(rows) > 1
+        for row in rows:
+            spans = [int(span) for span in re.findall(r"\\multicolumn\{(\d+)\}", row)]
+            cells = len(re.findall(r"(?<!\\)&", row)) + 1
+            assert cells + sum(spans) - len(spans) == len(alignment), row
+    assert r"my\_walk\#1" in latex
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
 def test_latex_compiles(tmp_path):
     write(tmp_path, rollout_rows(returns=HOPPER), [STATISTICS])

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
+from browser import CHROMIUM, LOOK, open_browser
 from running import HOPPER, TINY, overlay, planned, snakemake
 
 
@@ -80,9 +81,33 @@ def test_the_whole_workflow_runs(finished: Path):
     for name in ("tables/table1.csv", "tables/table1.tex", "figures/figure4.pdf", "config.yaml"):
         assert (results / name).stat().st_size > 0
     report = (results / "report.html").read_text()
-    for name in ("figure4.png", "figure5.png", "imitation.png", "reward_to_go.png", "bins.png"):
-        assert name in report
-    assert "table1.md" in report
+    for title in ("Figure 1 as a film", "Figure 2", "Figure 5", "reward to go", "four-rooms"):
+        assert title in report
+    assert report.index("Table 1") < report.index("Claims of arXiv") < report.index("Figure 4")
+    assert "<td>plan</td>" in re.sub(r' class="\w+"', "", report)  # its time
+    films = [path.stem for path in (results / "figures/films").iterdir()]
+    assert sorted(films) == ["four-rooms", "hopper-expert-v2", HOPPER]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian's package chromium)")
+def test_the_report_opens_in_a_browser(finished: Path):
+    with open_browser() as browser:
+        for width in (1280, 390):
+            page = finished / "results/tiny/report.html"
+            seen = browser.visit(page, width=width, expressions=LOOK)
+            assert (seen.errors, seen.requests) == ([], [])
+            assert len(seen.found["pictures"]) > 15
+            assert all(pixels > 0 for pixels in seen.found["pictures"])
+            assert seen.found["hidden"] == seen.found["broken"] == 0
+            assert seen.found["width"] <= width
+
+
+@pytest.mark.slow
+def test_snakemake_makes_its_own_report_too(copy: Path):
+    run = snakemake(copy, "offline_rl", "--report", "mine.html", "--configfile", TINY)
+    assert run.returncode == 0, run.stdout
+    assert "figure4.png" in (copy / "mine.html").read_text()
 
 
 @pytest.mark.slow

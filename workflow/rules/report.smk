@@ -4,9 +4,7 @@
 # Datasets whose states can be drawn (tto.report.films).
 DRAWN = ("hopper", "walker2d", "halfcheetah", "ant", "humanoid", "fourrooms")
 FILMED = [
-    name
-    for name, spec in (OFFLINE | IMITATION | ROOMS).items()
-    if robot_of(spec["env"]) in DRAWN
+    name for name, spec in (OFFLINE | IMITATION | ROOMS).items() if robot_of(spec["env"]) in DRAWN
 ]
 
 
@@ -90,9 +88,7 @@ rule report:
         mem_mb=2000,
         runtime=30,
     params:
-        repository=str(BASE),
-        captions=str(BASE / "workflow/report"),
-        texts=code_digest(*(BASE / "workflow/report").glob("*.rst")),
+        captions=code_digest(*(BASE / "workflow/report").glob("*.rst")),
         code=stage_code("write_report.py"),
     script:
         "../scripts/write_report.py"

@@ -4,6 +4,7 @@ from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.report.dataset_card import clipped_share, draw_dataset_card
 from tto.report.dataset_statistics import returns_and_lengths
+from tto.report.summary import SOURCE_WORDS
 from tto.tokens.token_file import read_token_file
 
 with job(snakemake.log[0]):
@@ -15,6 +16,6 @@ with job(snakemake.log[0]):
         returns=returns,
         lengths=lengths,
         clipped=clipped_share(dataset, tokens),
-        title=f"{snakemake.wildcards.dataset} ({snakemake.params.source})",
+        title=f"{snakemake.wildcards.dataset} ({SOURCE_WORDS[snakemake.params.source]})",
         dpi=snakemake.params.report["dpi"],
     )

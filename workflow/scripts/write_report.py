@@ -11,7 +11,7 @@ from tto.report.provenance import provenance
 from tto.report.timings import rule_times
 
 with job(snakemake.log[0]):
-    params, config = snakemake.params, Path(snakemake.input.config)
+    config, workflow = Path(snakemake.input.config), Path(snakemake.scriptdir).parent
     text = config.read_text()
     benchmarks = config.parent / "benchmarks"
     left_out = write_page(
@@ -19,11 +19,11 @@ with job(snakemake.log[0]):
         config.parent,
         config=yaml.safe_load(text),
         config_text=text,
-        captions=params.captions,
+        captions=workflow / "report",
         provenance=provenance(
             # not the overlay's name, which is not the same for all that make these results
             command=f"snakemake --cores all --configfile {config}",
-            repository=params.repository,
+            repository=workflow.parent,
             config=config,
             benchmarks=benchmarks,
         ),

@@ -180,5 +180,5 @@ def _facts(config: Mapping[str, Any]) -> dict[str, str]:
         "rollouts of a model": str(config["rollouts"]),
         "Transformer": f"{model['layers']} layers, {model['heads']} heads, width {model['width']}",
         "training": f"{config['training']['epochs']:g} epochs",
-        "planning": f"{planning['beam_width']} beams, {planning['horizon']} ahead",
+        "planning": f"{planning['beam_width']} beams, horizon {planning['horizon']}",
     }

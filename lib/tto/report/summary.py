@@ -6,6 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+SOURCE_WORDS = {
+    "d4rl": "D4RL",
+    "collect": "collected on this machine",
+    "minari": "Minari",
+    "file": "a user's file",
+}
 _NAMES = ("dataset", "method", "env", "source")
 
 

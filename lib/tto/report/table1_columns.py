@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 from tto.report.published import PUBLISHED_METHODS
-from tto.report.summary import Spread, Summary
+from tto.report.summary import SOURCE_WORDS, Spread, Summary
 from tto.report.table1_rows import BLOCKS, OUR_METHODS, TableRow
 from tto.report.tables import NOTHING, Column
-
-_SOURCES = {"collect": "collected on this machine", "minari": "Minari", "file": "a user's file"}
 
 
 def make_table_columns(rows: Sequence[TableRow]) -> list[Column]:
@@ -70,7 +68,7 @@ def make_notes(rows: Sequence[TableRow]) -> list[str]:
         )
     others = sorted({row.source for row in rows if row.source} - {"d4rl"})
     if others:
-        named = ", ".join(_SOURCES[source] for source in others)
+        named = ", ".join(SOURCE_WORDS[source] for source in others)
         notes.append(
             f"† Not D4RL's data ({named}): not comparable with the published columns, and in no "
             "aggregate with results on D4RL's data."
