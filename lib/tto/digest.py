@@ -12,6 +12,7 @@ import functools
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -34,7 +35,7 @@ def code_digest(*sources: str | os.PathLike[str]) -> str:
                 waiting += _data_beside(path)
     digest = hashlib.sha256()
     for path in sorted(found, key=_label):
-        digest.update(f"{_label(path)} {_meaning(path, path.stat().st_mtime_ns)}\n".encode())
+        digest.update(f"{_label(path)} {_parsed(path, path.stat().st_mtime_ns).meaning}\n".encode())
     return digest.hexdigest()
 
 
@@ -48,10 +49,10 @@ def imported_modules(path: Path) -> set[str]:
 
 
 def _imported_names(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
+    for node in _parsed(path, path.stat().st_mtime_ns).imports:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = _absolute(path, node)
             submodules = [f"{base}.{alias.name}" for alias in node.names]
             yield from (name for name in submodules if _is_module(name))
@@ -103,17 +104,29 @@ def _label(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
 
 
+@dataclass(frozen=True)
+class _Parsed:
+    """A file's digest, of its syntax tree without docstrings or of its bytes, and its imports."""
+
+    meaning: str
+    imports: tuple[ast.Import | ast.ImportFrom, ...] = ()
+
+
 @functools.cache
-def _meaning(path: Path, _modified: int) -> str:
-    """Digest of one file: of its syntax tree without docstrings, or of its bytes."""
+def _parsed(path: Path, _modified: int) -> _Parsed:
+    """One file, parsed once however many stages it is behind: this is most of a dry run's time."""
     content = path.read_bytes()
-    if path.suffix == ".py":
-        tree = ast.parse(content, filename=str(path))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                _drop_docstring(node)
-        content = ast.unparse(tree).encode()
-    return hashlib.sha256(content).hexdigest()
+    if path.suffix != ".py":
+        return _Parsed(hashlib.sha256(content).hexdigest())
+    tree = ast.parse(content, filename=str(path))
+    imports = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(node)
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            _drop_docstring(node)
+    meaning = hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
+    return _Parsed(meaning, tuple(imports))
 
 
 def _drop_docstring(
