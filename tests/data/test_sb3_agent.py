@@ -10,6 +10,7 @@ import pytest
 
 from tto.data.collect import collect
 from tto.errors import TTOError
+from tto.files import content_digest
 
 
 class Still:
@@ -38,7 +39,18 @@ def zip_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "agent.zip"
 
 
-def run(path: Path, *, algorithm: str = "Still", env_id: str = "Hopper-v5", noise: float = 0.0):
+def digest(path: Path) -> str:
+    return content_digest(path) if path.exists() else "0" * 64
+
+
+def run(
+    path: Path,
+    *,
+    algorithm: str = "Still",
+    env_id: str = "Hopper-v5",
+    noise: float = 0.0,
+    sha256: str | None = None,
+):
     return list(
         collect(
             env_id,
@@ -47,7 +59,7 @@ def run(path: Path, *, algorithm: str = "Still", env_id: str = "Hopper-v5", nois
             seed=0,
             noise=noise,
             actors="none",
-            agent={"path": str(path), "algorithm": algorithm},
+            agent={"path": str(path), "algorithm": algorithm, "sha256": sha256 or digest(path)},
         )
     )
 
@@ -70,3 +82,9 @@ def test_errors(zip_path: Path):
     with pytest.raises(TTOError, match="cannot load it") as error:
         run(zip_path)
     assert "\n" not in str(error.value)
+
+
+def test_a_file_that_nobody_trusts_is_not_loaded(zip_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Still, "load", lambda path: pytest.fail("loaded"))
+    with pytest.raises(TTOError, match=f"its own is {digest(zip_path)}: write that there if you"):
+        run(zip_path, sha256="0" * 64)

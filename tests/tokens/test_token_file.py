@@ -1,5 +1,6 @@
 """Token files: their layout, streamed tokens equal to whole ones, damaged files refused."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import pytest
 from tto.data.episodes import Episode
 from tto.data.masking import mask_episodes
 from tto.errors import TTOError
-from tto.tokens.token_file import read_token_file
+from tto.tokens.token_file import TokenFile, read_token_file
 from tto.tokens.tokenize import tokenize_dataset, transition_matrix
 
 O, A = 3, 2
@@ -150,7 +151,43 @@ def test_damaged_files_are_refused(dataset, tmp_path):
     path.write_bytes(whole)
     with h5py.File(path, "r+") as file:
         file["episode_starts"][-1] = 39
+        del file.attrs["content_digest"]  # as if it had been written so
     with pytest.raises(TTOError, match="episode_starts"):
         read_token_file(path)
     with pytest.raises(TTOError, match="found none"):
         read_token_file(tmp_path / "missing.h5")
+
+
+def equal(one: TokenFile, two: TokenFile) -> bool:
+    names = ("tokens", "episode_starts", "terminated", "goals")
+    arrays = [(getattr(one, name), getattr(two, name)) for name in names]
+    arrays.append((one.discretizer.edges, two.discretizer.edges))
+    return one.attributes == two.attributes and all(map(np.array_equal, *zip(*arrays, strict=True)))
+
+
+def test_a_flipped_bit_is_noticed_wherever_it_counts(dataset, tmp_path):
+    path = tmp_path / "t.h5"
+    written = tokenized(dataset, path)
+    whole = path.read_bytes()
+    tokens = whole.index(written.tokens.tobytes())
+    edges = whole.index(written.discretizer.edges.tobytes())
+    rng = np.random.default_rng(0)
+    anywhere = rng.integers(len(whole), size=100)
+    for place in (tokens, tokens + 200, edges, edges + 1000, *anywhere):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        if place in anywhere:  # most of a small file is padding
+            with contextlib.suppress(TTOError):
+                assert equal(read_token_file(path), written)
+        else:
+            with pytest.raises(TTOError, match=r"expected content of SHA-256 .*make it again"):
+                read_token_file(path)
+
+
+def test_an_older_file_without_a_digest_is_read(dataset, tmp_path):
+    path = tmp_path / "t.h5"
+    written = tokenized(dataset, path)
+    with h5py.File(path, "r+") as file:
+        del file.attrs["content_digest"]
+    assert equal(read_token_file(path), written)

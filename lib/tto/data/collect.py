@@ -87,7 +87,8 @@ def collect(
         noise: standard deviation of Gaussian noise on the actions of deterministic actors, as a
             share of half the action range; stochastic actors draw their own.
         actors: folder with a ladder for each robot.
-        agent: `path` and `algorithm` of a Stable-Baselines3 agent that acts in place of the ladder.
+        agent: `path`, `algorithm` and `sha256` of a Stable-Baselines3 agent that acts in place of
+            the ladder.
 
     Raises:
         TTOError: there is no ladder for the robot, or an actor does not fit the environment.
@@ -189,7 +190,7 @@ def _policies(env: gymnasium.Env, kind: str, folder: Path) -> Sequence[BehaviorP
 
 
 def _fitting_agent(env: gymnasium.Env, agent: Mapping[str, str]) -> SB3Agent:
-    loaded = load_sb3_agent(agent["path"], agent["algorithm"])
+    loaded = load_sb3_agent(**agent)
     expected = env.observation_space.shape, env.action_space.shape
     got = tuple(space.shape for space in loaded.spaces)
     if expected != got:

@@ -1,11 +1,10 @@
 """Any Stable-Baselines3 agent of a user's as a behaviour policy.
 
-An agent's zip holds pickled Python objects: loading it runs what its author put there. Name only
-files that you trust.
+An agent's zip holds pickled Python objects: loading it runs what its author put there. Only a file
+whose SHA-256 the user names is loaded; nothing else from outside is ever unpickled.
 """
 
 import importlib
-import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from tto.errors import TTOError
+from tto.files import content_digest
 
-LOGGER = logging.getLogger(__name__)
 LIBRARIES = ("stable_baselines3", "sb3_contrib", "sbx")
 
 
@@ -38,20 +37,26 @@ class SB3Agent:
         return np.asarray(action, dtype=np.float32)
 
 
-def load_sb3_agent(path: str | os.PathLike[str], algorithm: str) -> SB3Agent:
+def load_sb3_agent(path: str | os.PathLike[str], algorithm: str, sha256: str) -> SB3Agent:
     """Load a zip that `agent.save(path)` of an algorithm wrote. This trusts the file.
 
     Args:
         path: the zip.
         algorithm: the class that wrote it (`SAC`, `PPO`, `TQC`, ...), looked for in
             stable_baselines3, sb3_contrib and sbx; the first that can load the file does.
+        sha256: of the file that is trusted.
 
     Raises:
-        TTOError: the file is missing or cannot be loaded, or no library has the algorithm.
+        TTOError: the file is missing, another one than is trusted, or cannot be loaded, or no
+            library has the algorithm.
     """
     if not Path(path).is_file():
         raise TTOError(f"{path}: no such file; agent: path names a Stable-Baselines3 zip")
-    LOGGER.warning("%s: loading an agent runs code from that file; it must be trusted", path)
+    if (found := content_digest(path)) != sha256:
+        raise TTOError(
+            f"{path}: loading an agent runs code from its file, so it must be the one that agent: "
+            f"sha256 names, {sha256!r}; its own is {found}: write that there if you trust the file"
+        )
     reasons = []
     for library in LIBRARIES:
         try:

@@ -1,18 +1,17 @@
 """A trained baseline on disk: safetensors, JSON and a table of losses, without pickle."""
 
 import csv
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tto.errors import TTOError
 from tto.files import atomic_path
+from tto.model.weights_file import read_config, read_weights, write_weights
 
 FORMAT_VERSION = 1
 METRICS = ("update", "seconds", "learning_rate", "train_loss", "held_out_loss")
@@ -32,10 +31,8 @@ def write_baseline(
     with atomic_path(folder / "metrics.csv") as path, open(path, "w", newline="") as table:
         writer = csv.writer(table, lineterminator="\n")
         writer.writerows([METRICS, *(row.values() for row in metrics)])
-    with atomic_path(folder / "config.json") as path:
-        path.write_text(json.dumps(stored, indent=1) + "\n")
-    with atomic_path(folder / "model.safetensors") as path:
-        save_file({key: value.cpu() for key, value in network.state_dict().items()}, path)
+    tensors = {key: value.cpu() for key, value in network.state_dict().items()}
+    write_weights(folder, tensors, stored)
 
 
 def read_baseline(
@@ -56,9 +53,9 @@ def read_baseline(
     """
     folder = Path(folder)
     try:
-        config = json.loads((folder / "config.json").read_text())
+        config = read_config(folder)
         version = config["format_version"]
-        weights = load_file(folder / "model.safetensors")
+        weights = read_weights(folder, config)
         network = build(config, weights)
         network.load_state_dict(weights)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:

@@ -1,6 +1,5 @@
 """A trained model with its bins: everything that planning needs, in one folder."""
 
-import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,11 +9,10 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Integer
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from tto.errors import TTOError
-from tto.files import atomic_path
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
+from tto.model.weights_file import CONFIG, WEIGHTS, read_config, read_weights, write_weights
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, mask_tokens
 
@@ -91,27 +89,24 @@ def save(folder: str | os.PathLike[str], model: TrainedModel, *, extra: dict[str
         "tokens": asdict(model.tokens),
         **extra,
     }
-    with atomic_path(folder / "config.json") as path:
-        path.write_text(json.dumps(stored, indent=2) + "\n")
-    with atomic_path(folder / "model.safetensors") as path:
-        save_file(tensors, path)
+    write_weights(folder, tensors, stored)
 
 
 def load(folder: str | os.PathLike[str], *, device: str = "cpu") -> TrainedModel:
     """Load a folder that `save` wrote.
 
     Raises:
-        TTOError: files are missing, cut off, of another format version or do not fit together.
+        TTOError: files are missing, damaged, of another format version or do not fit together.
     """
     folder = Path(folder)
-    for name in ("config.json", "model.safetensors"):
+    for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise TTOError(
                 f"model {folder}: expected {name} in it, found none; train it first, or take in "
                 "another's checkpoint by tto import"
             )
     try:
-        stored = json.loads((folder / "config.json").read_text())
+        stored = read_config(folder)
         if stored.get("format_version") != FORMAT_VERSION:
             raise TTOError(
                 f"model {folder}: expected format_version {FORMAT_VERSION}, "
@@ -120,7 +115,7 @@ def load(folder: str | os.PathLike[str], *, device: str = "cpu") -> TrainedModel
             )
         config = ModelConfig(**stored["model"])
         tokens = TokenAttributes(**stored["tokens"])
-        tensors = load_file(folder / "model.safetensors")
+        tensors = read_weights(folder, stored)
         edges = tensors.pop(_EDGES).numpy()
         network = TrajectoryTransformer(config)
         network.load_state_dict(tensors)

@@ -5,11 +5,14 @@ Datasets: `tokens` (rows, D) unsigned integers 0..V-1 (V for a hidden dimension 
 time limit), `goals` (episodes, O), the tokens of the observation after an episode's last action, as
 `tokens`, `edges` (D, V+1) float64. Attributes: `format_version`, `observation_dim`,
 `action_dim`, `vocabulary` (V), `discount`, `discretizer`, `dataset`, `source_digest`, `mask_token`,
-and how rewards were turned into tokens.
+how rewards were turned into tokens, and `content_digest`, a SHA-256 over all of this, so that a bit
+that flips on a disk is noticed; older files lack it.
 """
 
+import hashlib
+import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -106,6 +109,7 @@ def write_token_file(
             maxshape=(None, dimension),
             chunks=(_CHUNK_ROWS, dimension),
         )
+        digest = hashlib.sha256()
         lengths: list[int] = []
         terminated: list[bool] = []
         goals: list[np.ndarray] = []
@@ -113,14 +117,21 @@ def write_token_file(
             lengths += block.lengths
             terminated += block.terminated
             goals.append(block.goals)
-            tokens.resize(len(tokens) + len(block.tokens), axis=0)
-            tokens[-len(block.tokens) :] = block.tokens
-        file["episode_starts"] = np.append(0, np.cumsum(lengths, dtype=np.int64))
-        file["terminated"] = np.asarray(terminated, dtype=np.bool_)
-        file["goals"] = np.concatenate(goals)
-        file["edges"] = discretizer.edges
+            rows = np.ascontiguousarray(block.tokens, dtype=tokens.dtype)
+            tokens.resize(len(tokens) + len(rows), axis=0)
+            tokens[-len(rows) :] = rows
+            digest.update(rows.data)
+        arrays = {
+            "episode_starts": np.append(0, np.cumsum(lengths, dtype=np.int64)),
+            "terminated": np.asarray(terminated, dtype=np.bool_),
+            "goals": np.concatenate(goals),
+            "edges": discretizer.edges,
+        }
+        for name, array in arrays.items():
+            file[name] = array
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["source_digest"] = source_digest
+        file.attrs["content_digest"] = _finish(digest, arrays, attributes, source_digest)
         for name, value in asdict(attributes).items():
             file.attrs[name] = np.nan if value is None else value
 
@@ -143,15 +154,23 @@ def read_token_file(path: str | os.PathLike[str]) -> TokenFile:
                     "make the file again"
                 )
             arrays = {name: np.asarray(file[name]) for name in _ARRAYS}
-            digest = str(file.attrs["source_digest"])
+            source_digest = str(file.attrs["source_digest"])
+            written = file.attrs.get("content_digest")
             attributes = TokenAttributes(
                 **{name: _plain(file.attrs[name]) for name in TokenAttributes.__dataclass_fields__}
             )
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise TTOError(
             f"token file {path}: expected a complete HDF5 token file, but reading failed "
             f"({_one_line(error)}); delete it and make it again"
         ) from error
+    tokens = hashlib.sha256(np.ascontiguousarray(arrays["tokens"]).data)
+    found = _finish(tokens, arrays, attributes, source_digest)
+    if written not in (None, found):
+        raise TTOError(
+            f"token file {path}: expected content of SHA-256 {written:.12}..., as it says, got "
+            f"{found:.12}...; the file is damaged: delete it and make it again"
+        )
     token_file = TokenFile(
         attributes=attributes,
         discretizer=Discretizer(attributes.discretizer, arrays["edges"]),  # type: ignore[arg-type]
@@ -159,10 +178,24 @@ def read_token_file(path: str | os.PathLike[str]) -> TokenFile:
         episode_starts=arrays["episode_starts"],
         terminated=arrays["terminated"],
         goals=arrays["goals"],
-        source_digest=digest,
+        source_digest=source_digest,
     )
     _check(token_file, path)
     return token_file
+
+
+def _finish(
+    digest: "hashlib._Hash",
+    arrays: Mapping[str, np.ndarray],
+    attributes: TokenAttributes,
+    source_digest: str,
+) -> str:
+    """The content's SHA-256, out of that of all rows of tokens."""
+    for name in _ARRAYS[1:]:
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    shapes = [arrays[name].shape for name in _ARRAYS[1:]]
+    digest.update(json.dumps([asdict(attributes), source_digest, shapes]).encode())
+    return digest.hexdigest()
 
 
 def _check(file: TokenFile, path: Path) -> None:
