@@ -9,7 +9,7 @@ import tto.digest
 from tto.digest import PACKAGE, imported_modules
 
 LAYERS = ["data", "tokens", "model", "planning", "analysis", "evaluation", "report"]
-BASE = {"errors", "files", "digest"}  # below all layers
+BASE = {"errors", "files", "hdf5", "digest"}  # below all layers
 HOUSE = {"config", "job", "trials"}  # the workflow's own; they import from BASE and each other
 TOP = {"cli"}  # imports from all, and nothing imports it
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import yaml
 
@@ -15,8 +16,8 @@ SOURCES = ("config", "lib", "profiles", "resources", "workflow")
 HOPPER = "hopper-medium-replay-v2"
 
 
-def snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake on a copy of the workflow in `folder`; output and errors together in stdout."""
+def copy_workflow(folder: Path) -> None:
+    """Copy what Snakemake needs of the repository to `folder`, unless it is there."""
     for name in SOURCES:
         if not (folder / name).exists():
             shutil.copytree(
@@ -24,15 +25,28 @@ def snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProce
             )
     for name in ("Snakefile", "environment.yml"):
         shutil.copy2(ROOT / name, folder)
-    return subprocess.run(
+
+
+def start(
+    folder: Path, *arguments: str | Path, output: int | IO[str] = subprocess.PIPE
+) -> subprocess.Popen[str]:
+    """Start Snakemake on a copy of the workflow in `folder`; output and errors go to one place."""
+    copy_workflow(folder)
+    return subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "2", *map(str, arguments)],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder / "lib")},
         text=True,
-        stdout=subprocess.PIPE,
+        stdout=output,
         stderr=subprocess.STDOUT,
-        check=False,
     )
+
+
+def snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake as `start` does, to its end."""
+    with start(folder, *arguments) as process:
+        output, _ = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, output)
 
 
 def planned(output: str) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -14,6 +15,7 @@ from tto.data.environments import robot_of
 from tto.data.four_rooms import ACTION_NOISE
 from tto.digest import code_digest
 from tto.errors import TTOError
+from tto.job import one_line
 from tto.trials import (
     MODEL_SECTIONS,
     TOKEN_SECTIONS,
@@ -79,6 +81,15 @@ VARIANTS = {
     name_of(settings): settings for settings in VARIED
 }  # of the models that trials plan with
 GPUS = int(config["device"] == "cuda")  # of a training or planning job
+
+
+onstart:
+    # One line before any job, not one a job. A dry run writes nothing and needs no such check.
+    try:
+        Path(RESULTS).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=RESULTS).close()
+    except OSError as error:
+        sys.exit(one_line(error) or f"Error: {error}")
 
 
 def one_of(names):

@@ -23,6 +23,7 @@ from tto.analysis.attention import (
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import atomic_path
+from tto.hdf5 import new_hdf5
 from tto.model.trained import TrainedModel
 from tto.tokens.token_file import mask_tokens
 from tto.tokens.tokenize import transition_matrix
@@ -107,7 +108,7 @@ def measure_model(
 
 def write_attention(path: str | os.PathLike[str], attention: AttentionMaps) -> None:
     """Write an HDF5 file: a dataset a pattern, with its layer and head as attributes."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_path(path) as temporary, new_hdf5(temporary) as file:
         for name, weights in attention.maps.items():
             stored = file.create_dataset(name, data=weights.astype(np.float16), compression="gzip")
             stored.attrs["layer"], stored.attrs["head"] = attention.heads[name]

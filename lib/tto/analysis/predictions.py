@@ -20,6 +20,7 @@ from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import atomic_path
+from tto.hdf5 import new_hdf5
 from tto.model.ensemble import Ensemble
 from tto.model.propagation import propagate
 from tto.model.trained import TrainedModel
@@ -121,7 +122,7 @@ def predict(
 
 def write_predictions(path: str | os.PathLike[str], predictions: Predictions) -> None:
     """Write an HDF5 file: a dataset a source, the origin as attributes."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_path(path) as temporary, new_hdf5(temporary) as file:
         for name in SOURCES:
             file[name] = getattr(predictions, name)
         file.attrs["format_version"] = FORMAT_VERSION

@@ -24,6 +24,7 @@ from tto.data.environments import env_dimensions, env_spec, make_env
 from tto.data.episode import Episode, check_episode
 from tto.errors import TTOError
 from tto.files import atomic_path
+from tto.hdf5 import new_hdf5
 
 DATA_FILE = "main_data.hdf5"
 
@@ -51,7 +52,7 @@ def write_dataset(
         folder = temporary.resolve() / "data"  # Minari joins a relative folder to itself
         folder.mkdir(parents=True)
         storage = _new_storage(folder, env_id)
-        with h5py.File(folder / DATA_FILE, "w", track_order=True) as file:
+        with new_hdf5(folder / DATA_FILE, track_order=True) as file:
             for episode in episodes:
                 check_episode(
                     episode, source=f"{path.name}, episode {count}", dimensions=dimensions

@@ -10,6 +10,7 @@ import numpy as np
 from tto.errors import TTOError
 from tto.evaluation.rollout import Rollout
 from tto.files import atomic_path
+from tto.hdf5 import new_hdf5
 
 FORMAT_VERSION = 1
 ATTRIBUTES: dict[str, type] = {
@@ -33,7 +34,7 @@ def write_rollout(
     method, run seed, rollout number) and where (environment id, reset seed).
     """
     _check_attributes(attributes, os.fspath(path))
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_path(path) as temporary, new_hdf5(temporary) as file:
         file.attrs["format_version"] = FORMAT_VERSION
         for name, kind in ATTRIBUTES.items():
             file.attrs[name] = kind(attributes[name])

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from tto.errors import TTOError
-from tto.files import atomic_path, content_digest
+from tto.files import atomic_path
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 _DIGEST = "weights_sha256"
@@ -23,8 +23,9 @@ _DIGEST = "weights_sha256"
 def write_weights(folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
     """Write both files, whole or not at all; the weights appear last."""
     with atomic_path(folder / WEIGHTS) as weights:
-        save_file(dict(tensors), weights)
-        stored = {**config, _DIGEST: content_digest(weights)}
+        content = save(dict(tensors))
+        weights.write_bytes(content)  # safetensors' own writer hides the system's error
+        stored = {**config, _DIGEST: hashlib.sha256(content).hexdigest()}
         with atomic_path(folder / CONFIG) as path:
             path.write_text(json.dumps(stored, indent=2) + "\n")
 
@@ -50,6 +51,6 @@ def read_weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
     if expected not in (None, got):
         raise TTOError(
             f"{folder / WEIGHTS}: expected content of SHA-256 {expected:.12}..., as config.json "
-            f"says, got {got:.12}...; it is damaged or another's: copy both again, or train it again"
+            f"says, got {got:.12}...; damaged or another model: copy both again, or train it again"
         )
     return load(content)

@@ -23,6 +23,7 @@ from jaxtyping import Bool, Integer
 
 from tto.errors import TTOError
 from tto.files import atomic_path
+from tto.hdf5 import new_hdf5
 from tto.tokens.discretizer import Discretizer, token_dtype
 
 FORMAT_VERSION = 1
@@ -100,7 +101,7 @@ def write_token_file(
     source_digest: str,
 ) -> None:
     """Write one block after the other; memory does not grow with the dataset."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+    with atomic_path(path) as temporary, new_hdf5(temporary, track_order=True) as file:
         dimension = attributes.transition_dim
         tokens = file.create_dataset(
             "tokens",

@@ -1,0 +1,42 @@
+"""Whether two runs of the workflow made the same, but for what clocks say."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+ABOUT_THE_RUN = ("benchmarks", "checkpoints", "logs", "tensorboard")  # folders
+CLOCKS = ["seconds", "tokens_per_second", "plan_ms_median", "plan_ms"]  # columns
+
+
+def assert_equal_results(one: Path, two: Path) -> int:
+    """Compare each file of the results folder `two` with that of `one`; the number of files.
+
+    Files are equal byte by byte; of rollouts and tables of rows, all but measured times.
+    """
+    files = [path.relative_to(two) for path in sorted(two.rglob("*")) if path.is_file()]
+    files = [name for name in files if name.parts[0] not in ABOUT_THE_RUN]
+    different = [str(name) for name in files if not _equal(one / name, two / name)]
+    assert different == []
+    return len(files)
+
+
+def _equal(one: Path, two: Path) -> bool:
+    if one.read_bytes() == two.read_bytes():
+        return True
+    if one.suffix == ".csv":
+        tables = [pd.read_csv(path) for path in (one, two)]
+        clocks = [name for name in CLOCKS if name in tables[0]]
+        return bool(clocks) and tables[0].drop(columns=clocks).equals(
+            tables[1].drop(columns=clocks)
+        )
+    return "rollouts" in one.parts and _equal_rollouts(one, two)
+
+
+def _equal_rollouts(one: Path, two: Path) -> bool:
+    with h5py.File(one) as first, h5py.File(two) as second:
+        if dict(first.attrs) != dict(second.attrs) or first.keys() != second.keys():
+            return False
+        names = first.keys() - {"plan_seconds"}
+        return all(np.array_equal(first[name][()], second[name][()]) for name in names)

@@ -1,0 +1,166 @@
+"""Disks that are full or cannot be written, damaged files, a stale lock: one line, nothing lost."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from results import assert_equal_results
+from running import HOPPER, TINY, planned, snakemake, start
+
+from tto.files import content_digest
+
+DATASET = f"results/tiny/datasets/{HOPPER}"
+TOKENS = f"results/tiny/tokens/{HOPPER}.h5"
+MODEL = f"results/tiny/models/{HOPPER}/seed0/model.safetensors"
+ROLLOUT = f"results/tiny/rollouts/{HOPPER}/tto/seed0-rollout0.h5"
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def flip_a_bit(path: Path) -> None:
+    """In the middle of what counts; the time stamp stays, as on a disk that decays."""
+    times = path.stat()
+    content = bytearray(path.read_bytes())
+    filled = [place for place, byte in enumerate(content) if byte]
+    content[filled[len(filled) // 2]] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def snapshot(folder: Path, *, without: str) -> dict[str, str]:
+    """Digests of all results but one and what tells of jobs."""
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    kept = [name for name in files if {"logs", "benchmarks"}.isdisjoint(name.parts)]
+    return {
+        str(name): content_digest(folder / name)
+        for name in kept
+        if not str(name).startswith(without)
+    }
+
+
+def the_error(output: str) -> str:
+    """The one line of a failed run's jobs."""
+    (line,) = {line.strip() for line in output.splitlines() if line.strip().startswith("Error: ")}
+    assert "Traceback" not in output
+    return line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("damage", "damaged", "target", "said"),
+    [
+        (truncate, TOKENS, MODEL, "expected a complete HDF5 token file"),
+        (flip_a_bit, TOKENS, MODEL, "expected content of SHA-256"),
+        (flip_a_bit, MODEL, ROLLOUT, "expected content of SHA-256"),
+    ],
+)
+def test_a_damaged_file_is_noticed_and_made_again(
+    finished: Path,
+    copy: Path,
+    damage: Callable[[Path], None],
+    damaged: str,
+    target: str,
+    said: str,
+):
+    damage(copy / damaged)
+    (copy / target).unlink()
+    before = snapshot(copy, without=target)
+    arguments = (target, "--configfile", TINY)
+    run = snakemake(copy, *arguments)
+    assert run.returncode != 0
+    line = the_error(run.stdout)
+    assert said in line
+    assert damaged in line
+    now = snapshot(copy, without=target)
+    assert {name: now.get(name) for name in before if "results" in name} == {
+        name: digest for name, digest in before.items() if "results" in name
+    }
+    (copy / damaged).unlink()  # as the line says
+    run = snakemake(copy, *arguments)
+    assert run.returncode == 0, run.stdout
+    assert_equal_results(finished / "results/tiny", copy / "results/tiny")
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[None]:
+    """A file system at `folder`, for tests that run as root."""
+    mount = subprocess.run(["mount", *options, str(folder)], capture_output=True, check=False)
+    if mount.returncode:
+        pytest.skip("needs the right to mount")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_line(finished: Path, copy: Path):
+    results = copy / "results"
+    shutil.rmtree(results)
+    results.mkdir()
+    with mounted(results, "-t", "tmpfs", "-o", "size=200m", "tmpfs"):
+        shutil.copytree(finished / "results", results, dirs_exist_ok=True)
+        shutil.rmtree(copy / DATASET)
+        ballast = results / "ballast"
+        with open(ballast, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(results).free - 100_000)
+        before = snapshot(results, without=DATASET)
+        arguments = (DATASET, "--configfile", TINY)
+        run = snakemake(copy, *arguments)
+        assert run.returncode != 0
+        line = the_error(run.stdout)
+        assert line.startswith("Error: No space left on device (")
+        assert line.endswith("free some space there, then run again.")
+        assert snapshot(results, without=DATASET) == before
+        assert not list(results.rglob("*.tmp"))
+        ballast.unlink()
+        run = snakemake(copy, *arguments)
+        assert run.returncode == 0, run.stdout
+        assert_equal_results(finished / "results/tiny", results / "tiny")
+
+
+@pytest.mark.slow
+def test_results_that_cannot_be_written_stop_before_any_job(copy: Path):
+    results = copy / "results"
+    (copy / MODEL).unlink()
+    before = snapshot(results, without=MODEL)
+    arguments = (MODEL, "--configfile", TINY)
+    with mounted(results, "--bind", str(results)):
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(results)], check=True)
+        run = snakemake(copy, *arguments)
+        assert run.returncode != 0
+        line = the_error(run.stdout)
+        assert line.startswith("Error: Read-only file system (")
+        assert line.endswith(
+            "put the results on a file system that can be written, then run again."
+        )
+    assert snapshot(results, without=MODEL) == before
+    run = snakemake(copy, *arguments)
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.slow
+def test_a_stale_lock_says_what_to_do(copy: Path):
+    figure = copy / "results/tiny/figures/figure4.png"
+    figure.unlink()
+    arguments = ("offline_rl", "--configfile", TINY)
+    with start(copy, *arguments) as process:
+        while not list((copy / ".snakemake/locks").glob("*")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    locked = snakemake(copy, *arguments)
+    assert locked.returncode != 0
+    assert "can be removed with the --unlock argument" in locked.stdout
+    assert snakemake(copy, "--unlock", *arguments).returncode == 0
+    run = snakemake(copy, *arguments)
+    assert run.returncode == 0, run.stdout
+    assert set(planned(run.stdout)) <= {"figure4", "offline_rl"}
+    assert figure.exists()
