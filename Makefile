@@ -1,5 +1,6 @@
 # make demo   the whole workflow on data collected on this machine, in at most a quarter of an hour
 # make test   linters, type checker and tests
+# make test-slurm  the workflow on a Slurm that is started on this machine (root, Debian), with faults
 # make lint   the first two of them
 # make setup  set up .venv and no more
 # make docs   the library's reference from its docstrings, to site/
@@ -14,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test lint setup docs readme lock clean
+.PHONY: demo test test-slurm lint setup docs readme lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/runtime.stamp
@@ -23,6 +24,9 @@ demo: .venv/runtime.stamp
 
 test: lint
 	$(BIN)/python -m pytest
+
+test-slurm: .venv/test.stamp
+	timeout 1h $(BIN)/python -m pytest -m slurm -rs $(PYTEST)
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check

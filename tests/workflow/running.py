@@ -28,12 +28,20 @@ def copy_workflow(folder: Path) -> None:
 
 
 def start(
-    folder: Path, *arguments: str | Path, output: int | IO[str] = subprocess.PIPE
+    folder: Path,
+    *arguments: str | Path,
+    cores: int | None = 2,
+    output: int | IO[str] = subprocess.PIPE,
 ) -> subprocess.Popen[str]:
-    """Start Snakemake on a copy of the workflow in `folder`; output and errors go to one place."""
+    """Start Snakemake on a copy of the workflow in `folder`; output and errors go to one place.
+
+    Args:
+        cores: of this machine; None where a cluster runs the jobs.
+    """
     copy_workflow(folder)
+    limit = [] if cores is None else ["--cores", str(cores)]
     return subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *map(str, arguments)],
+        [sys.executable, "-m", "snakemake", *limit, *map(str, arguments)],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder / "lib")},
         text=True,

@@ -130,14 +130,16 @@ def test_profiles_agree_on_what_is_up_to_date(name: str):
 
 def test_a_cluster_groups_small_jobs_and_gives_more_at_the_second_attempt(tmp_path: Path):
     profile = ("--workflow-profile", "profiles/slurm", "--attempt", "2")
-    run = snakemake(tmp_path, "--dry-run", *profile)
+    config = overlay(tmp_path, {"device": "cuda"})
+    run = snakemake(tmp_path, "--dry-run", *profile, "--configfile", config)
     assert run.returncode == 0, run.stdout
     groups = re.findall(r"Group job (\w+)", run.stdout)
     assert groups.count("tables") == 1
-    assert {"cards", "curves"} <= set(groups)
+    assert {"cards", "cloning", "curves"} <= set(groups)
     for rule in ("train", "plan"):
         asked = re.findall(
             rf"^rule {rule}:\n(?: .*\n)*? +resources: (.*)$", run.stdout, re.MULTILINE
         )
         assert asked
         assert all("mem_mb=16000" in line and "runtime=2880" in line for line in asked)
+        assert all("gpu=1" in line for line in asked)
