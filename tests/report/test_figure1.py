@@ -6,6 +6,7 @@ from PIL import Image
 
 from tto.analysis.predictions import Origin, Predictions
 from tto.errors import TTOError
+from tto.evaluation.headless import working_renderer
 from tto.report.figure1 import (
     PANELS,
     draw_figure1,
@@ -16,7 +17,6 @@ from tto.report.figure1 import (
 )
 from tto.report.figure1_movie import draw_frames, frame_times, write_movie
 from tto.report.poses import load_robot
-from tto.report.rendering import working_backend
 
 SPEED = 2.0  # metres a second
 T = 40
@@ -83,7 +83,7 @@ def test_frame_times():
 @pytest.fixture
 def _headless():
     try:
-        working_backend()
+        working_renderer()
     except TTOError as error:
         pytest.skip(str(error))
 

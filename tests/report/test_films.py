@@ -64,7 +64,7 @@ def test_where_nothing_draws_pictures_are_flat(monkeypatch, caplog):
     def nothing():
         raise TTOError("rendering: expected egl to draw")
 
-    monkeypatch.setattr(rendering, "working_backend", nothing)
+    monkeypatch.setattr(rendering, "working_renderer", nothing)
     with open_stage(load_robot("Hopper-v5"), width=40, height=30) as stage:
         assert isinstance(stage, FlatStage)
         assert stage.draw(CAMERA, [Pose(hopper_at(0.0), RED)]).shape == (30, 40, 3)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from results import assert_equal_results
+from equal_results import assert_equal_results
 from running import HOPPER, TINY, planned, snakemake, start
 
 from tto.files import content_digest

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from equal_results import assert_equal_results
 from killing import KINDS, Persistent, jobs_at_work, usual_seconds
-from results import assert_equal_results
 from running import TINY, copy_workflow
 
 KILLS = int(os.environ.get("TTO_FAULTS", "20"))

@@ -294,3 +294,15 @@ def analysed_model(name):
         return f"{folder}/models/{wildcards.dataset}/seed{wildcards.seed}/{name}"
 
     return path
+
+
+def filmed_episodes(dataset):
+    """Names and files of the first model's first episodes."""
+    folder = f"{RESULTS}/rollouts/{dataset}"
+    if dataset in ROOMS:
+        return [("TTO", f"{folder}/goal/seed{SEEDS[0]}-rollout{j}.h5") for j in PAIRS[:6]]
+    ours = f"imitation_h{config['imitation']['horizons'][0]}" if dataset in IMITATION else "tto"
+    return [
+        (name, f"{folder}/{method}/seed{SEEDS[0]}-rollout0.h5")
+        for name, method in (("TTO", ours), ("BC", "bc"))
+    ]

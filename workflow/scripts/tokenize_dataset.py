@@ -12,6 +12,7 @@ with job(snakemake.log[0]):
         name=snakemake.wildcards.dataset,
         discretizer=params.discretizer["kind"],
         bins=params.discretizer["bins"],
+        widest=params.discretizer["widest"],
         discount=params.discount,
         **params.rewards,
     )

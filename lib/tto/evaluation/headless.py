@@ -4,10 +4,14 @@ MuJoCo reads `MUJOCO_GL` while it is imported, and a renderer that is not there 
 So each candidate is tried in a process of its own; this file imports nothing of MuJoCo's.
 """
 
+import contextlib
+import functools
 import os
 import subprocess
 import sys
 from collections.abc import Callable, MutableMapping
+
+from tto.errors import TTOError
 
 RENDERERS = ("egl", "osmesa")  # the faster one first
 _DRAWING = """
@@ -19,19 +23,44 @@ mujoco.MjrContext(mujoco.MjModel.from_xml_string("<mujoco/>"), mujoco.mjtFontSca
 """
 
 
-def draws(renderer: str) -> bool:
-    """Whether MuJoCo draws a picture by this renderer here (takes a second)."""
+def complaint(renderer: str) -> str | None:
+    """None if MuJoCo draws a picture by this renderer here, else what it says (takes a second)."""
     done = subprocess.run(
         [sys.executable, "-c", _DRAWING],
         env=os.environ | {"MUJOCO_GL": renderer},
         capture_output=True,
+        text=True,
         check=False,
     )
-    return done.returncode == 0
+    if done.returncode == 0:
+        return None
+    return (done.stderr.strip().splitlines() or ["no message"])[-1][:120]
+
+
+@functools.cache
+def working_renderer() -> str:
+    """The first of `RENDERERS` that works here, or the one of them that MUJOCO_GL names.
+
+    Raises:
+        TTOError: none does.
+    """
+    asked = os.environ.get("MUJOCO_GL", "").lower()
+    candidates = (asked,) if asked in RENDERERS else RENDERERS
+    reasons = []
+    for renderer in candidates:
+        reason = complaint(renderer)
+        if reason is None:
+            return renderer
+        reasons.append(f"{renderer}: {reason}")
+    raise TTOError(
+        f"rendering: expected {' or '.join(candidates)} to draw without a screen, got "
+        f"{'; '.join(reasons)}; install Mesa (libegl1 or libosmesa6) or set MUJOCO_GL"
+    )
 
 
 def choose_renderer(
-    environment: MutableMapping[str, str] = os.environ, works: Callable[[str], bool] = draws
+    environment: MutableMapping[str, str] = os.environ,
+    find: Callable[[], str] = working_renderer,
 ) -> None:
     """Set `MUJOCO_GL` to the first renderer that works, before MuJoCo is imported.
 
@@ -41,7 +70,5 @@ def choose_renderer(
     """
     if sys.platform != "linux" or "MUJOCO_GL" in environment or "DISPLAY" in environment:
         return
-    for renderer in RENDERERS:
-        if works(renderer):
-            environment["MUJOCO_GL"] = renderer
-            return
+    with contextlib.suppress(TTOError):
+        environment["MUJOCO_GL"] = find()

@@ -1,18 +1,14 @@
 """Pictures of robots without a screen: several poses and traced paths in one scene.
 
-MuJoCo draws into memory through EGL (a GPU or Mesa's software) or OSMesa. Which of them works is
-found out once, in processes of their own, because a failed attempt cannot be undone; MUJOCO_GL
-names one and is obeyed. Where none works, `tto.report.flat_rendering` paints. Poses of several
+MuJoCo draws into memory through EGL (a GPU or Mesa's software) or OSMesa, whichever works
+(`tto.evaluation.headless`); where none does, `tto.report.flat_rendering` paints. Poses of several
 moments stand in one scene, so that they hide each other as they would; paths are thin cylinders in
 it. This module knows nothing of models and datasets.
 """
 
-import functools
 import importlib
 import logging
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,43 +18,15 @@ import numpy as np
 from jaxtyping import UInt8
 
 from tto.errors import TTOError
+from tto.evaluation.headless import working_renderer
 from tto.report.flat_rendering import FlatStage
 from tto.report.poses import Robot, place_bodies
 from tto.report.scene import FIELD_OF_VIEW, FLOOR, Camera, Path, Pose
 
-BACKENDS = ("egl", "osmesa")
-_PROBE = "import mujoco.{0} as gl; context = gl.GLContext(8, 8); context.make_current()"
 _SKY = (1.0, 1.0, 1.0)
 _CHECKER = 0.06  # by how much every other square of the floor is darker
 _AZIMUTH, _ELEVATION = 90.0, -14.0  # degrees: along y, so that robots move to the right
 _MOST_GEOMS = 20000
-
-
-@functools.cache
-def working_backend() -> str:
-    """The first of EGL and OSMesa that works here, or what MUJOCO_GL names.
-
-    Raises:
-        TTOError: none does.
-    """
-    asked = os.environ.get("MUJOCO_GL", "").lower()
-    candidates = (asked,) if asked in BACKENDS else BACKENDS
-    reasons = []
-    for backend in candidates:
-        probe = subprocess.run(
-            [sys.executable, "-c", _PROBE.format(backend)],
-            env=os.environ | {"MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend},
-            capture_output=True,
-            text=True,
-        )
-        if probe.returncode == 0:
-            return backend
-        last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
-        reasons.append(f"{backend}: {last[:120]}")
-    raise TTOError(
-        f"rendering: expected {' or '.join(candidates)} to draw without a screen, got "
-        f"{'; '.join(reasons)}; install Mesa (libegl1 or libosmesa6) or set MUJOCO_GL"
-    )
 
 
 class Stage:
@@ -138,7 +106,7 @@ def open_stage(robot: Robot, *, width: int, height: int) -> Iterator[Stage | Fla
     Where nothing draws without a screen, it says so in the log and paints flat pictures.
     """
     try:
-        backend = working_backend()
+        backend = working_renderer()
     except TTOError as error:
         logging.warning("%s; painted flat for now", error)
         yield FlatStage(robot, width=width, height=height)

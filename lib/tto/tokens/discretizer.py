@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from tto.errors import TTOError
+from tto.tokens.quantile_edges import quantile_edges
 
 Kind = Literal["uniform", "quantile"]
 
@@ -104,18 +105,30 @@ def token_dtype(vocabulary: int) -> type[np.unsignedinteger]:
     return np.uint8 if vocabulary <= 256 else np.uint16
 
 
-def fit(blocks: Iterable[Float[np.ndarray, "rows D"]], *, kind: Kind, bins: int) -> Discretizer:
+def fit(
+    blocks: Iterable[Float[np.ndarray, "rows D"]],
+    *,
+    kind: Kind,
+    bins: int,
+    widest: float | None = None,
+) -> Discretizer:
     """Place the edges so that `blocks`, read once and one at a time, are covered.
 
     Uniform: V equal bins from the smallest to the largest value. Quantile: equal counts a bin; of a
     dataset above a million rows an even sample of its rows is used, with its true smallest and
     largest values.
 
+    Args:
+        widest: of a quantile bin, in widths of a uniform one (see `quantile_edges`), or None.
+
     Raises:
-        TTOError: no rows at all, fewer than two bins, or NaN or infinite values.
+        TTOError: no rows at all, fewer than two bins, NaN or infinite values, or a `widest` that
+            leaves too few bins.
     """
     if bins < 2:
         raise TTOError(f"discretizer bins: expected at least 2, got {bins}")
+    if widest is not None and not widest > 1:
+        raise TTOError(f"discretizer widest: expected more than 1, or none, got {widest}")
     low, high, sample = None, None, _EvenSample(_QUANTILE_ROWS)
     for block in blocks:
         if not len(block):
@@ -133,7 +146,9 @@ def fit(blocks: Iterable[Float[np.ndarray, "rows D"]], *, kind: Kind, bins: int)
     if kind == "uniform":
         return Discretizer(kind, np.linspace(low, high, bins + 1, axis=1))
     rows = sample.rows().astype(np.float64)
-    edges = [_quantile_edges(rows[:, i], low[i], high[i], bins) for i in range(len(low))]
+    edges = [
+        quantile_edges(rows[:, i], low[i], high[i], bins, widest=widest) for i in range(len(low))
+    ]
     return Discretizer(kind, np.stack(edges))
 
 
@@ -146,26 +161,6 @@ def _widened(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     missing = np.maximum(least - (high - low), 0.0)
     low, high = low - missing / 2, high + missing / 2
     return low, high + 1e-9 * (high - low)
-
-
-def _quantile_edges(values: np.ndarray, low: float, high: float, bins: int) -> np.ndarray:
-    """Strictly increasing edges with equal counts between them, as far as ties allow.
-
-    Ties (actions at their limits, say) leave fewer than V+1 distinct quantiles; each missing edge
-    halves the widest bin there is.
-    """
-    edges = np.quantile(values, np.linspace(0, 1, bins + 1))
-    edges[0], edges[-1] = low, high
-    least = 1e-3 * (high - low) / bins
-    distinct = [low]
-    for edge in edges[1:-1]:
-        if edge - distinct[-1] > least and high - edge > least:
-            distinct.append(float(edge))
-    distinct.append(high)
-    while len(distinct) < bins + 1:
-        widest = int(np.argmax(np.diff(distinct)))
-        distinct.insert(widest + 1, (distinct[widest] + distinct[widest + 1]) / 2)
-    return np.asarray(distinct)
 
 
 class _EvenSample:

@@ -26,6 +26,7 @@ def tokenize_dataset(
     name: str,
     discretizer: Literal["uniform", "quantile"],
     bins: int,
+    widest: float | None = None,
     discount: float,
     to_go_includes_reward: bool = True,
     terminal_penalty: float | None = None,
@@ -35,6 +36,7 @@ def tokenize_dataset(
     Hidden dimensions of observations become the mask token V, one above the bins.
 
     Args:
+        widest: of a quantile bin, in widths of a uniform one, or None (the official code).
         terminal_penalty: the reward that stands in place of the last one of a terminated episode
             (the official code's -100), or None. Not for uniform bins: the one outlier would push
             all other rewards into a single bin.
@@ -52,7 +54,7 @@ def tokenize_dataset(
         spool = Spool(file)
         episodes = tqdm(dataset, desc=f"{name}: tokens", unit="ep", disable=None)
         try:
-            fitted = fit(spool.fill(episodes, matrix), kind=discretizer, bins=bins)
+            fitted = fit(spool.fill(episodes, matrix), kind=discretizer, bins=bins, widest=widest)
         except TTOError as error:
             raise TTOError(f"dataset {name}: {error}") from error
         attributes = TokenAttributes(
