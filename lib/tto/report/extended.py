@@ -6,6 +6,7 @@ names the source of each number; the older ones are those of `published.csv`.
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from csv import DictReader
 from dataclasses import dataclass
 from importlib import resources
 
@@ -75,29 +76,33 @@ class ExtendedRow:
 
 def published_rows() -> list[ExtendedRow]:
     """All published methods, the latest data first, in the order of their files."""
-    cells = pd.concat([_cells("extended.csv"), _older_cells()])
+    methods: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for cell in [*_cells("extended.csv"), *_older_cells()]:
+        methods.setdefault((cell["data_version"], cell["label"]), []).append(cell)
     rows = []
-    for (data, label), part in cells.groupby(["data_version", "label"], sort=False):
+    for (data, label), cells in methods.items():
         scores = {
-            PaperRow(str(cell["robot"]), str(cell["kind"])): Spread(float(cell["score"]), None)
-            for _, cell in part.iterrows()
+            PaperRow(cell["robot"], cell["kind"]): Spread(float(cell["score"]), None)
+            for cell in cells
         }
         means = np.array([score.mean for score in scores.values()])
         iqm = Estimate(interquartile_mean(means), None, None)
-        rows.append(ExtendedRow(str(data), str(label), scores, iqm, str(part["source"].iloc[0])))
+        rows.append(ExtendedRow(data, label, scores, iqm, cells[0]["source"]))
     return rows
 
 
-def _cells(name: str) -> pd.DataFrame:
+def _cells(name: str) -> list[dict[str, str]]:
     with resources.files("tto.report").joinpath(name).open(encoding="utf-8") as file:
-        return pd.read_csv(file)
+        return list(DictReader(file))
 
 
-def _older_cells() -> pd.DataFrame:
+def _older_cells() -> list[dict[str, str]]:
     """Those of the paper's table on v0 data; its own on v2 data stand in the newer file, too."""
-    cells = _cells("published.csv").rename(columns={"mean": "score"})
-    cells["label"] = cells["method"].map(PUBLISHED_METHODS)
-    return cells[cells["data_version"] == "v0"]
+    return [
+        cell | {"label": PUBLISHED_METHODS[cell["method"]], "score": cell["mean"]}
+        for cell in _cells("published.csv")
+        if cell["data_version"] == "v0"
+    ]
 
 
 def our_rows(results: pd.DataFrame, *, seed: int = 0) -> list[ExtendedRow]:
@@ -107,28 +112,31 @@ def our_rows(results: pd.DataFrame, *, seed: int = 0) -> list[ExtendedRow]:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
         seed: of the resampling.
     """
-    names = results["dataset"].astype(str)
-    ours = results.assign(
-        paper=[paper_row(name) for name in names],
-        version=names.str.rsplit("-", n=1).str[-1],
-        on_d4rl=results["source"] == "d4rl",
-    )
-    ours = ours[ours["paper"].notna() & ours["method"].isin(OUR_METHODS)]
-    rows = []
-    for (on_d4rl, version, method), part in ours.groupby(["on_d4rl", "version", "method"]):
-        datasets = {paper: rows for paper, rows in part.groupby("paper")}
-        strata = [list(values_by_seed(rows, "score").values()) for rows in datasets.values()]
-        scores = {p: spread(r["score"].to_numpy(dtype=float)) for p, r in datasets.items()}
-        rows.append(
-            ExtendedRow(
-                str(version) if on_d4rl else OTHER,
-                f"{OUR_METHODS[str(method)]} (ours){'' if on_d4rl else '†'}",
-                {PaperRow(*paper): score for paper, score in scores.items()},
-                stratified_estimate(strata, interquartile_mean, seed=seed),
-                _OURS,
-            )
+    groups: dict[tuple[str, bool, str], dict[PaperRow, dict[int, np.ndarray]]] = {}
+    for _, part in results.dropna(subset=["score"]).groupby(["dataset", "method"], sort=True):
+        dataset, method, source = (
+            str(part[name].iloc[0]) for name in ("dataset", "method", "source")
         )
-    return sorted(rows, key=lambda row: list(OUR_METHODS.values()).index(row.label.split()[0]))
+        paper = paper_row(dataset)
+        if paper is not None and method in OUR_METHODS:
+            key = (method, source == "d4rl", dataset.rsplit("-", 1)[-1])
+            groups.setdefault(key, {})[paper] = values_by_seed(part, "score")
+    rows = []
+    for method, title in OUR_METHODS.items():
+        for key in sorted(key for key in groups if key[0] == method):
+            _, on_d4rl, version = key
+            seeds = groups[key]
+            strata = [list(of_paper.values()) for of_paper in seeds.values()]
+            rows.append(
+                ExtendedRow(
+                    version if on_d4rl else OTHER,
+                    f"{title} (ours)" + ("" if on_d4rl else "†"),
+                    {paper: spread(np.concatenate([*of.values()])) for paper, of in seeds.items()},
+                    stratified_estimate(strata, interquartile_mean, seed=seed),
+                    _OURS,
+                )
+            )
+    return rows
 
 
 def write_extended(

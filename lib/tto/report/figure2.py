@@ -20,7 +20,7 @@ from tto.analysis.likelihood import LEVEL
 from tto.analysis.log_likelihoods import STATES, select
 from tto.data.environments import robot_of
 from tto.errors import TTOError
-from tto.report.style import LOOKS, PAGE_WIDTH, look_of, paper_style, save_figure
+from tto.report.style import LOOKS, PAGE_WIDTH, Look, look_of, paper_style, save_figure
 
 PAPER = ("transformer", "markovian", "ensemble_ts_inf")
 LABELS = {
@@ -32,7 +32,9 @@ LABELS = {
     "ensemble_ts1": "feedforward ensemble (TS1)",
 }
 TITLES = {"full": "fully observed", "masked": "partially observed"}
-_LOOKS = dict(zip(("transformer", "ensemble_ts_inf", "markovian"), LOOKS, strict=False))
+_LOOKS: dict[str, Look] = dict(
+    zip(("transformer", "ensemble_ts_inf", "markovian"), LOOKS, strict=False)
+)
 _ORACLE = {"color": "black", "linestyle": "-", "linewidth": 0.7}
 
 

@@ -71,7 +71,9 @@ class _Brush:
         self._scale = image.height / (2 * camera.distance * tangent)  # pixels of a metre
         self._middle = np.array(camera.target)
 
-    def line(self, points: Float[np.ndarray, "N 3"], radius: float, color: Sequence[float]) -> None:
+    def line(
+        self, points: Float[np.ndarray, "N 3"], radius: float, color: Sequence[float] | np.ndarray
+    ) -> None:
         fill = tuple(round(255 * float(part)) for part in color)
         pixels = [self._place(point) for point in points]
         thick = max(self._scale * radius, 1.0)

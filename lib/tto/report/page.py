@@ -110,7 +110,8 @@ class _Captions:
             raise TTOError(f"{path}: expected a caption, got {error}; mend it") from error
         quiet = {"report_level": 5, "file_insertion_enabled": False, "raw_enabled": False}
         # Markup: docutils has escaped what stands in the text
-        return Markup(publish_parts(text, writer="html5", settings_overrides=quiet)["body"])
+        parts = publish_parts(text, writer="html5", settings_overrides=quiet)
+        return Markup(parts.get("body", ""))
 
 
 def _item(item: Item, results: Path, captions: _Captions, space: _Space) -> dict[str, Any]:

@@ -46,9 +46,9 @@ def draw_profiles(
             score are left out.
         seed: of the resampling.
     """
-    scored = results[results["score"].notna() & results["method"].isin(OUR_METHODS)]
+    scored = results.loc[results["score"].notna() & results["method"].isin(list(OUR_METHODS))]
     on_d4rl = scored["source"] == "d4rl"
-    panels = [(_TITLES[side], scored[on_d4rl == side]) for side in (True, False)]
+    panels = [(_TITLES[side], scored.loc[on_d4rl == side]) for side in (True, False)]
     panels = [(title, rows) for title, rows in panels if len(rows)] or [("no scores", scored)]
     with paper_style():
         width = PAGE_WIDTH * (0.55 if len(panels) == 1 else 1.0)
@@ -56,7 +56,7 @@ def draw_profiles(
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axis, (title, rows) in zip(axes, panels, strict=True):
             _draw_panel(axis, rows, seed)
-            count = rows["dataset"].nunique()
+            count = len(set(rows["dataset"]))
             axis.set_title(f"{title}, {count} dataset{'s' if count != 1 else ''}", loc="left")
             axis.set_xlabel("normalised score")
         axes[0].set_ylabel("rollouts above it")
@@ -74,7 +74,7 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, seed: int) -> None:
     scores = rows["score"].to_numpy(dtype=float)
     thresholds = np.linspace(min(0.0, scores.min()), scores.max(), _POINTS)
     for index, (method, name) in enumerate(OUR_METHODS.items()):
-        part = rows[rows["method"] == method]
+        part = rows.loc[rows["method"] == method]
         if part.empty:
             continue
         values, low, high = profile(part, thresholds, seed=seed)

@@ -1,11 +1,9 @@
 """How long a run's jobs took and how much memory they needed, from Snakemake's benchmark files."""
 
+import csv
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from tto.errors import TTOError
 
@@ -27,30 +25,33 @@ def rule_times(benchmarks: str | os.PathLike[str]) -> list[RuleTime]:
     Raises:
         TTOError: a file that is no benchmark of Snakemake's.
     """
-    jobs = pd.DataFrame(_jobs(Path(benchmarks)), columns=["rule", "seconds", "memory"])
-    return [
-        RuleTime(
-            str(rule),
-            len(part),
-            float(part["seconds"].sum()),
-            float(part["seconds"].max()),
-            None if part["memory"].isna().all() else float(part["memory"].max()),
-        )
-        for rule, part in jobs.groupby("rule", sort=True)
-    ]
+    jobs: dict[str, list[tuple[float, float | None]]] = {}
+    for path in sorted(Path(benchmarks).rglob("*.tsv")):
+        rule = path.relative_to(benchmarks).with_suffix("").parts[0]
+        jobs.setdefault(rule, []).extend(_jobs(path))
+    return [_rule_time(rule, jobs[rule]) for rule in sorted(jobs)]
 
 
-def _jobs(folder: Path) -> Iterator[tuple[str, float, float]]:
-    """Rule, seconds and memory (NaN where it was too short to be measured) of each job."""
-    for path in sorted(folder.rglob("*.tsv")):
-        rule = path.relative_to(folder).with_suffix("").parts[0]
-        try:
-            rows = pd.read_csv(path, sep="\t", na_values=["-"])
-            seconds = rows["s"].astype(float)
-        except (OSError, KeyError, ValueError) as error:
-            raise TTOError(
-                f"{path}: expected a benchmark with seconds, got {type(error).__name__} ({error}); "
-                "remove it"
-            ) from error
-        memory = rows["max_rss"] if "max_rss" in rows else pd.Series(float("nan"), rows.index)
-        yield from zip([rule] * len(rows), seconds, memory.astype(float), strict=True)
+def _rule_time(rule: str, jobs: list[tuple[float, float | None]]) -> RuleTime:
+    seconds = [job for job, _ in jobs]
+    memory = [megabytes for _, megabytes in jobs if megabytes is not None]
+    return RuleTime(
+        rule, len(jobs), sum(seconds), max(seconds, default=0.0), max(memory, default=None)
+    )
+
+
+def _jobs(path: Path) -> list[tuple[float, float | None]]:
+    """Seconds and memory of a file's jobs; None where a job was too short for it to be measured."""
+    try:
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        return [(float(row["s"]), _number(row.get("max_rss"))) for row in rows]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise TTOError(
+            f"{path}: expected a benchmark with seconds, got {type(error).__name__} ({error}); "
+            "remove it"
+        ) from error
+
+
+def _number(text: str | None) -> float | None:
+    return None if text in (None, "", "-", "NA") else float(text)
