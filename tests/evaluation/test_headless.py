@@ -67,4 +67,4 @@ def test_where_none_works_nothing_is_set():
 
 
 def test_a_renderer_that_is_not_there_does_not_draw():
-    assert "none-such" in headless.complaint("none-such")
+    assert "none-such" in str(headless.complaint("none-such"))

@@ -77,6 +77,7 @@ def test_a_step_for_one_bin_moves_its_neighbours_more_than_bins_far_away():
     model.token_embedding.weight[0].sum().backward()  # bin 0 of the first dimension
     with torch.no_grad():
         for parameter in model.token_embedding.parameters():
+            assert parameter.grad is not None
             parameter -= 0.1 * parameter.grad
     fold(model)
     moved = (model.token_embedding.weight - before.token_embedding.weight)[:BINS].norm(dim=1)

@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -97,9 +97,9 @@ def _hdf5(path: Path) -> Lines:
 def _d4rl(path: Path) -> Lines:
     with h5py.File(path, "r") as file:
         rewards, terminals, timeouts = (
-            np.reshape(file[name], -1) for name in ("rewards", "terminals", "timeouts")
+            np.asarray(file[name]).ravel() for name in ("rewards", "terminals", "timeouts")
         )
-        sizes = [file[name].shape[1:] for name in ("observations", "actions")]
+        sizes = [cast(h5py.Dataset, file[name]).shape[1:] for name in ("observations", "actions")]
     ends = np.flatnonzero(terminals.astype(bool) | timeouts.astype(bool)) + 1
     lines = [
         ("file", f"{path.name}, in D4RL's layout"),

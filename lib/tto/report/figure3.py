@@ -153,8 +153,15 @@ def _draw_heads(axis: Axes, rows: pd.DataFrame, chosen: dict[str, tuple[int, int
     limits = [float(np.asarray(heads[column], dtype=float).max()) for column in (x, y)]
     for layer, part in heads.groupby("layer"):
         look = look_of(int(str(layer)) - 1)
-        marks = {"color": look.color, "marker": look.marker, "linestyle": "none"}
-        axis.plot(part[x], part[y], markersize=4.5, label=f"layer {layer}", **marks)
+        axis.plot(
+            part[x],
+            part[y],
+            color=look.color,
+            marker=look.marker,
+            linestyle="none",
+            markersize=4.5,
+            label=f"layer {layer}",
+        )
     axis.plot(even[x], even[y], "x", color="black", markersize=5, label="even")
     for layer, head in chosen.values():
         place = heads[(heads["layer"] == layer) & (heads["head"] == head)]
