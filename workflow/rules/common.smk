@@ -180,7 +180,10 @@ def ladder_of(wildcards):
         return spec["agent"]["path"]
     if not uses_ladder(wildcards.dataset, spec.get("kind")):
         return []
-    return f"{config['collect']['actors']}/{robot_of(spec['env'])}/ladder.csv"
+    actors = config["collect"]["actors"]
+    ladder = f"{actors}/{robot_of(spec['env'])}/ladder.csv"
+    # Shipped ones come with the code, wherever results lie.
+    return ladder if actors == "results/actors" else local(ladder)
 
 
 def rollouts_of(datasets, methods, rollouts):
@@ -192,6 +195,13 @@ def rollouts_of(datasets, methods, rollouts):
         seed=SEEDS,
         rollout=rollouts,
     )
+
+
+def cards_of(datasets):
+    """Files of the cards of some datasets."""
+    # not `rules.dataset_card.output`, which cannot be expanded where results lie in a bucket
+    cards = f"{RESULTS}/figures/datasets/{{dataset}}.{{format}}"
+    return expand(cards, dataset=datasets, format=["png", "pdf"])
 
 
 def settings_of(section):

@@ -62,7 +62,7 @@ rule goal_reaching:
         [
             rules.goal_reaching_table.output,
             rules.figure5.output,
-            *expand(rules.dataset_card.output, dataset=ROOMS),
+            *cards_of(ROOMS),
         ]
         if ROOMS
         else [],

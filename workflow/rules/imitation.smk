@@ -40,6 +40,4 @@ rule imitation_table:
 
 rule imitation:
     input:
-        [rules.imitation_table.output, *expand(rules.dataset_card.output, dataset=IMITATION)]
-        if IMITATION
-        else [],
+        [rules.imitation_table.output, *cards_of(IMITATION)] if IMITATION else [],

@@ -122,4 +122,4 @@ rule offline_rl:
         rules.extended.output,
         rules.profiles.output,
         rules.tuning_table.output if TUNED else [],
-        expand(rules.dataset_card.output, dataset=OFFLINE),
+        cards_of(OFFLINE),

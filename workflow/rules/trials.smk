@@ -190,4 +190,8 @@ rule ablation:
 
 rule ablations:
     input:
-        expand(rules.ablation.output, sweep=SWEEPS),
+        expand(
+            f"{RESULTS}/figures/ablations/{{sweep}}.{{format}}",
+            sweep=SWEEPS,
+            format=["png", "pdf"],
+        ),
