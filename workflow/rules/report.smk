@@ -61,7 +61,7 @@ rule report:
         rules.training_curves.output,
         rules.dimension_losses.output,
         f"{RESULTS}/tables/claims.html",
-        expand(rules.film.output, dataset=FILMED),
+        expand(f"{RESULTS}/figures/films/{{dataset}}.webp", dataset=FILMED),
         config=f"{RESULTS}/config.yaml",
     output:
         f"{RESULTS}/report.html",
