@@ -22,7 +22,7 @@ from tto.files import content_digest
 from tto.model.checkpoint import load_checkpoint, save_checkpoint
 from tto.model.distributed import launch
 from tto.model.optimizers import OptimizerConfig
-from tto.model.run import METRICS
+from tto.model.run import METRICS, Run
 from tto.model.training import train
 from tto.model.training_config import TrainingConfig
 from tto.tokens.discretizer import Discretizer
@@ -221,3 +221,17 @@ def test_the_job_of_several_processes_is_json(tokens: Path):
     command += ["c10d", "--rdzv-endpoint", "localhost:0", "-m", "tto.model.worker", str(path)]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     assert (tokens.parent / "out/model/model.safetensors").exists()
+
+
+def test_another_run_with_the_same_settings_trains_nothing(
+    tokens: Path, monkeypatch: pytest.MonkeyPatch
+):
+    one = run(tokens, "one", epochs=5)
+    monkeypatch.setattr(Run, "advance", lambda self: pytest.fail("it trains"))
+    same = arguments(tokens, "two") | {"checkpoints": one / "checkpoints"}
+    train(**same, training=training(epochs=5))
+    assert_equal_results(one, tokens.parent / "two")
+    tables = [(tokens.parent / name / "model/metrics.csv").read_bytes() for name in ("one", "two")]
+    assert tables[0] == tables[1]  # its seconds, too
+    with pytest.raises(pytest.fail.Exception):
+        train(**same | {"seed": 1}, training=training(epochs=5))

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-ABOUT_THE_RUN = ("benchmarks", "checkpoints", "logs", "tensorboard")  # folders
+ABOUT_THE_RUN = ("benchmarks", "logs", "tensorboard")  # folders
 CLOCKS = ["seconds", "tokens_per_second", "plan_ms_median", "plan_ms"]  # columns
 
 

@@ -143,3 +143,14 @@ def test_a_cluster_groups_small_jobs_and_gives_more_at_the_second_attempt(tmp_pa
         assert asked
         assert all("mem_mb=16000" in line and "runtime=2880" in line for line in asked)
         assert all("gpu=1" in line for line in asked)
+
+
+@pytest.mark.slow
+def test_a_run_of_another_name_shares_the_models(copy: Path, tmp_path: Path):
+    model = f"models/{HOPPER}/seed0"
+    target = f"results/other/{model}/model.safetensors"
+    run = snakemake(copy, target, "--configfile", overlay(tmp_path, changed({"run": "other"})))
+    assert run.returncode == 0, run.stdout
+    for name in ("model.safetensors", "config.json", "metrics.csv"):  # which holds its seconds
+        one, other = (copy / f"results/{run}/{model}/{name}" for run in ("tiny", "other"))
+        assert one.read_bytes() == other.read_bytes()

@@ -68,7 +68,7 @@ use rule train as train_analysis_variant with:
     params:
         model=analysis_variant("model"),
         training=analysis_variant("training"),
-        checkpoints=f"{RESULTS}/checkpoints/analysis/{{model}}/{{dataset}}/seed{{seed}}",
+        checkpoints="results/checkpoints/{dataset}/seed{seed}",
         events=f"{RESULTS}/tensorboard/analysis/{{model}}/{{dataset}}/seed{{seed}}",
         code=stage_code("train.py"),
 

@@ -25,7 +25,8 @@ rule train:
         model=model_of,
         training=training_of,
         # Not an output: Snakemake removes those of a job that dies, and a killed training goes on from here.
-        checkpoints=f"{RESULTS}/checkpoints/{{dataset}}/seed{{seed}}",
+        # Keyed by all that determines the weights, so runs of other names share what is trained.
+        checkpoints="results/checkpoints/{dataset}/seed{seed}",
         events=f"{RESULTS}/tensorboard/{{dataset}}/seed{{seed}}",
         code=stage_code("train.py"),
     script:

@@ -30,7 +30,7 @@ use rule train as train_variant with:
     params:
         model=varied_settings("model"),
         training=varied_settings("training"),
-        checkpoints=f"{RESULTS}/checkpoints/{{variant}}/{{dataset}}/seed{{seed}}",
+        checkpoints="results/checkpoints/{dataset}/seed{seed}",
         events=f"{RESULTS}/tensorboard/{{variant}}/{{dataset}}/seed{{seed}}",
         code=stage_code("train.py"),
 

@@ -32,7 +32,7 @@ with job(snakemake.log[0]):
     processes = snakemake.config["training"]["processes"]
     if processes > 1:
         threads = max(1, snakemake.threads // processes)
-        path = Path(params.checkpoints) / "job.json"
+        path = Path(snakemake.log[0]).with_suffix(".job.json")
         more = {"training": training, "device": device, "threads": threads}
         launch(arguments | more, path, processes=processes)
     else:
