@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pandas as pd
 import pytest
 import slurm_jobs as slurm
@@ -127,7 +128,8 @@ def timeless(path: Path) -> bytes | str | dict[str, bytes]:
         return table.drop(columns=TIMES, errors="ignore").to_csv()
     if path.suffix == ".h5":
         with h5py.File(path) as file:
-            return {name: file[name][()].tobytes() for name in file if name not in TIMES}
+            arrays = {str(name): np.asarray(file[name]) for name in file if name not in TIMES}
+            return {name: array.tobytes() for name, array in arrays.items()}
     return path.read_bytes()
 
 
