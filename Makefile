@@ -1,6 +1,7 @@
 # make demo   the whole workflow on data collected on this machine, in at most a quarter of an hour
 # make test   linters, type checker and tests
 # make test-slurm  the workflow on a Slurm that is started on this machine (root, Debian), with faults
+# make test-faults FAULTS=100   kill processes of a tiny run that often, then damaged files and full disks
 # make lint   the first two of them
 # make setup  set up .venv and no more
 # make docs   the library's reference from its docstrings, to site/
@@ -15,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test test-slurm lint setup docs readme lock clean
+.PHONY: demo test test-slurm test-faults lint setup docs readme lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/runtime.stamp
@@ -27,6 +28,11 @@ test: lint
 
 test-slurm: .venv/test.stamp
 	timeout 1h $(BIN)/python -m pytest -m slurm -rs $(PYTEST)
+
+FAULTS ?= 20
+test-faults: .venv/test.stamp
+	TTO_FAULTS=$(FAULTS) TTO_KILLS=$(FAULTS) $(BIN)/python -m pytest -rs -s \
+	  tests/workflow/test_kills.py tests/workflow/test_faults.py tests/model/test_interruption.py
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check
