@@ -6,6 +6,7 @@ Matrices of the demo's model (width 64), the local size's former one (96) and th
 thread, CPU seconds, in turns in one run.
 """
 
+import argparse
 import time
 
 import torch
@@ -35,6 +36,7 @@ def milliseconds(optimizer: torch.optim.Optimizer) -> float:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description="Time an optimiser's step.").parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
     print(f"bfloat16 in hardware: {torch.cpu._is_avx512_bf16_supported()}")

@@ -218,7 +218,7 @@ def test_damaged_models_are_refused(token_path):
     folder = token_path.parent / "out"
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[:-100])
-    with pytest.raises(TTOError, match="whole files"):
+    with pytest.raises(TTOError, match="expected content of SHA-256"):
         tto.load(folder)
     (folder / "model.safetensors").unlink()
     with pytest.raises(TTOError, match=r"expected model.safetensors in it, found none"):

@@ -184,6 +184,7 @@ def test_python_runs(block: Block, world: Path, monkeypatch: pytest.MonkeyPatch)
         "np": np,
         "model": tto.load(f"results/demo/models/{HOPPER}/seed0"),
         "tokens": rng.integers(20, size=(2, 16)),
+        "context": rng.integers(20, size=16 + 11),  # a transition and an observation
         "observations": rng.normal(size=(3, 11)),
         "actions": rng.uniform(-1, 1, size=(3, 3)),
         "rewards": np.ones(3),
