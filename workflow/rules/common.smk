@@ -35,11 +35,6 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join(filter(None, [str(BASE / "lib"), os.getenv("PYTHONPATH")]))
 )
 
-# Snakemake (9.27) looks at all ready jobs again a second after each look, and once more a second for each job that has
-# ended: after some hundred jobs, half a core does nothing else. Without a limit on submissions it looks when a job ends.
-if workflow.scheduling_settings is not None:
-    workflow.scheduling_settings.max_jobs_per_timespan = None
-
 try:
     SCHEMA = yaml.safe_load((BASE / "workflow/schemas/config.schema.yaml").read_text())
     check_config(config, SCHEMA)
@@ -90,6 +85,10 @@ onstart:
         tempfile.TemporaryFile(dir=RESULTS).close()
     except OSError as error:
         sys.exit(one_line(error) or f"Error: {error}")
+    # Snakemake (9.27) looks at all ready jobs again a second after each look, and once more a second for each job that
+    # has ended: after some hundred jobs, half a core does nothing else. Without a limit of jobs a second it looks when
+    # a job ends.
+    workflow.scheduler.job_rate_limiter = None
 
 
 def one_of(names):
