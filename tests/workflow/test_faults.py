@@ -16,8 +16,9 @@ from tto.files import content_digest
 
 DATASET = f"results/tiny/datasets/{HOPPER}"
 TOKENS = f"results/tiny/tokens/{HOPPER}.h5"
-MODEL = f"results/tiny/models/{HOPPER}/seed0/model.safetensors"
-ROLLOUT = f"results/tiny/rollouts/{HOPPER}/tto/seed0-rollout0.h5"
+MODEL = f"results/tiny/models/{HOPPER}/seed0"
+WEIGHTS = f"{MODEL}/model.safetensors"
+ROLLOUTS = f"results/tiny/rollouts/{HOPPER}/tto"
 
 
 def truncate(path: Path) -> None:
@@ -56,9 +57,9 @@ def the_error(output: str) -> str:
 @pytest.mark.parametrize(
     ("damage", "damaged", "target", "said"),
     [
-        (truncate, TOKENS, MODEL, "expected a complete HDF5 token file"),
-        (flip_a_bit, TOKENS, MODEL, "expected content of SHA-256"),
-        (flip_a_bit, MODEL, ROLLOUT, "expected content of SHA-256"),
+        (truncate, TOKENS, WEIGHTS, "expected a complete HDF5 token file"),
+        (flip_a_bit, TOKENS, WEIGHTS, "expected content of SHA-256"),
+        (flip_a_bit, WEIGHTS, f"{ROLLOUTS}/seed0-rollout0.h5", "expected content of SHA-256"),
     ],
 )
 def test_a_damaged_file_is_noticed_and_made_again(
@@ -70,15 +71,16 @@ def test_a_damaged_file_is_noticed_and_made_again(
     said: str,
 ):
     damage(copy / damaged)
-    (copy / target).unlink()
-    before = snapshot(copy, without=target)
+    made = str(Path(target).parent)
+    shutil.rmtree(copy / made)
+    before = snapshot(copy, without=made)
     arguments = (target, "--configfile", TINY)
     run = snakemake(copy, *arguments)
     assert run.returncode != 0
     line = the_error(run.stdout)
     assert said in line
     assert damaged in line
-    assert snapshot(copy, without=target) == before
+    assert snapshot(copy, without=made) == before
     (copy / damaged).unlink()  # as the line says
     run = snakemake(copy, *arguments)
     assert run.returncode == 0, run.stdout
@@ -126,9 +128,9 @@ def test_a_full_disk_is_one_line(finished: Path, copy: Path):
 @pytest.mark.slow
 def test_results_that_cannot_be_written_stop_before_any_job(copy: Path):
     results = copy / "results"
-    (copy / MODEL).unlink()
+    shutil.rmtree(copy / MODEL)
     before = snapshot(copy, without=MODEL)
-    arguments = (MODEL, "--configfile", TINY)
+    arguments = (WEIGHTS, "--configfile", TINY)
     with mounted(results, "--bind", str(results)):
         subprocess.run(["mount", "-o", "remount,ro,bind", str(results)], check=True)
         run = snakemake(copy, *arguments)
