@@ -9,7 +9,7 @@ from typing import Any
 
 ROWS = "collect_rollouts collect_all_rollouts claims table1 extended figure4 profiles film"
 TRIALS = "plan_trial sweep_rows ablation tuning_rows choose_planner tuning_table"
-OFFLINE_RL = f"plan {TRIALS} {ROWS}"
+OFFLINE_RL = f"{TRIALS} plan {ROWS}"
 PLANNED = f"{OFFLINE_RL} imitate imitation_table"
 GOALS = "goal_rows goal_reaching_table figure5 film"
 LIKELIHOODS = "log_likelihoods collect_log_likelihoods figure2"
@@ -52,7 +52,7 @@ RERUNS = [
         {"discretizer": {"bins": 21}},
         "tokens and what follows; neither datasets nor the training of baselines",
         f"{TOKENS} {TRAINED}",
-        "before: {'bins': 20, 'kind': 'uniform', 'widest': 3.0} now: {'bins': 21, ",
+        "before: {'bins': 20, 'kind': 'quantile', 'widest': 3.0} now: {'bins': 21, ",
     ),
     Rerun(
         "one more of `seeds`",
