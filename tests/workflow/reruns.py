@@ -36,7 +36,8 @@ RERUNS = [
     Rerun(
         "`planning.beam_width`",
         {"planning": {"beam_width": 5}},
-        "planning, its rows, tables and figures; not imitation and the four rooms, which set their own",
+        "planning, its rows, tables and figures; not imitation and the four rooms, which set "
+        "their own",
         OFFLINE_RL,
         "'beam_width': 4,",
     ),
