@@ -46,7 +46,6 @@ class Persistent:
 
     def __init__(self, folder: Path, *arguments: str | Path) -> None:
         self.folder, self.arguments = folder, arguments
-        self.output = open(folder / "output.txt", "w+")  # noqa: SIM115
         self.process = self._start(*arguments)
 
     def ended_well(self) -> bool:
@@ -64,4 +63,5 @@ class Persistent:
         self.process = self._start(*self.arguments)
 
     def _start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        return start(self.folder, *arguments, output=self.output)
+        with open(self.folder / "output.txt", "a") as output:
+            return start(self.folder, *arguments, output=output)
