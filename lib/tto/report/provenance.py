@@ -39,18 +39,23 @@ def provenance(
 
 
 def commit_of(repository: str | os.PathLike[str]) -> str | None:
-    """The checked-out commit, with "-changed" where tracked files differ; None without Git."""
+    """The checked-out commit, with "-changed" where tracked files differ; None without Git.
+
+    What lies in `docs/results` makes no results, and is replaced while it is published.
+    """
+    git = ["git", "-C", os.fspath(repository)]
     try:
-        output = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=-changed"],
-            cwd=repository,
+        commit = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+        difference = subprocess.run(
+            [*git, "diff", "--quiet", "HEAD", "--", ".", ":!docs/results"],
             capture_output=True,
-            text=True,
-            check=True,
+            check=False,
         )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return output.stdout.strip()
+    return commit.stdout.strip() + ("-changed" if difference.returncode else "")
 
 
 def versions() -> dict[str, str | None]:
