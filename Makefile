@@ -1,4 +1,4 @@
-# make demo   the whole workflow on data collected on this machine, in at most a quarter of an hour
+# make demo   the whole workflow on data collected on this machine, in about a quarter of an hour
 # make test   linters, type checker and tests
 # make test-slurm  the workflow on a Slurm that is started on this machine (root, Debian), with faults
 # make test-faults FAULTS=100   kill processes of a tiny run that often, then damaged files and full disks
@@ -31,7 +31,7 @@ test-slurm: .venv/test.stamp
 
 FAULTS ?= 20
 test-faults: .venv/test.stamp
-	TTO_FAULTS=$(FAULTS) TTO_KILLS=$(FAULTS) $(BIN)/python -m pytest -rs -s \
+	TTO_FAULTS=$(FAULTS) $(BIN)/python -m pytest -rs -s \
 	  tests/workflow/test_kills.py tests/workflow/test_faults.py tests/model/test_interruption.py
 
 lint: .venv/test.stamp

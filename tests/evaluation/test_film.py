@@ -70,7 +70,9 @@ def test_an_mp4_has_the_frames(tmp_path):
 
 
 def test_a_simulator_that_cannot_draw_leaves_no_file(tmp_path):
-    with pytest.raises(TTOError, match=r"\(no screen at all\); without a screen MuJoCo draws by"):
+    with pytest.raises(
+        TTOError, match=r"failed \(no screen at all\); without a screen MuJoCo draws by"
+    ):
         film(tmp_path / "a.mp4", 50)
     with pytest.raises(TTOError, match="at least one frame"), open_film(tmp_path / "a.gif"):
         pass

@@ -28,7 +28,7 @@ from tto.model.training_config import TrainingConfig
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, TokenBlock, write_token_file
 
-KILLS = int(os.environ.get("TTO_KILLS", "5"))  # docs/reliability.md: 20
+KILLS = int(os.environ.get("TTO_FAULTS", "5"))
 MODEL = dict(layers=1, heads=2, width=8, block_tokens=15, dropout=0.1)
 TIMELESS = [name for name in METRICS if name not in ("seconds", "tokens_per_second")]
 

@@ -53,7 +53,8 @@ RERUNS = [
         {"discretizer": {"bins": 21}},
         "tokens and what follows; neither datasets nor the training of baselines",
         f"{TOKENS} {TRAINED}",
-        "before: {'bins': 20, 'kind': 'quantile', 'widest': 3.0} now: {'bins': 21, ",
+        "before: {'bins': 20, 'kind': 'quantile', 'widest': 3.0} "
+        "now: {'bins': 21, 'kind': 'quantile', 'widest': 3.0}",
     ),
     Rerun(
         "one more of `seeds`",
