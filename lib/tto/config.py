@@ -21,10 +21,18 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         raise TTOError(describe(errors[0]))
     _check_owners(config)
     for section in ("planning", "training"):
-        for name in config[section]["overrides"]:
-            if name not in config["datasets"]:
-                hint = suggestion(name, config["datasets"])
-                raise TTOError(f"config: unknown dataset {name!r} in {section}.overrides{hint}")
+        _check_datasets(f"{section}.overrides", config[section]["overrides"], config["datasets"])
+    analysis = config["model_analysis"]
+    for variant, changes in analysis["variants"].items():
+        where = f"model_analysis.variants.{variant}.datasets"
+        _check_datasets(where, (changes or {}).get("datasets", []), analysis["datasets"])
+
+
+def _check_datasets(where: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            hint = suggestion(name, known)
+            raise TTOError(f"config: unknown dataset {name!r} in {where}{hint}")
 
 
 def _check_owners(config: Mapping[str, Any]) -> None:

@@ -57,6 +57,11 @@ def test_shipped_configs_are_valid(path: Path):
             "config: datasets.mine lacks the key 'path'; config/config.yaml shows it",
         ),
         (
+            {"model_analysis": {"variants": {"markovian": {"datasets": ["hoper-analysis"]}}}},
+            "config: unknown dataset 'hoper-analysis' in model_analysis.variants.markovian.datasets; "
+            "did you mean 'hopper-analysis'?",
+        ),
+        (
             {"training": {"overrides": {"hopper-medium-replay-v2": {"threads": 2}}}},
             "config: training.overrides.hopper-medium-replay-v2.threads cannot be set there",
         ),

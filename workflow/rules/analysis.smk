@@ -1,15 +1,15 @@
 # Models as predictors: figures 1 to 3 (section 4.1).
 
 
-# Models of each dataset; a variant that knows no mask is not trained on masked states.
+# Models of each dataset.
 ANALYSED = {
     dataset: ["transformer"]
     + [
         name
         for name, variant in ANALYSIS_VARIANTS.items()
-        if variant.get("masked", True) or not spec.get("mask")
+        if dataset in variant.get("datasets", ANALYSIS)
     ]
-    for dataset, spec in ANALYSIS.items()
+    for dataset in ANALYSIS
 }
 
 
