@@ -6,8 +6,8 @@ episodes are the same for all models and seeds. In masked data the models see th
 place of hidden values, but all values count: what a model says about what it does not see is the
 question there.
 
-The Transformers draw their own actions, or follow the recorded ones; an ensemble has no policy and
-follows the recorded ones, so the behaviour policy is their source.
+An ensemble has no policy and follows the recorded actions, so the behaviour policy is their source.
+The Transformers follow them, too, and know as much; or they draw their own.
 
 Letters: T steps, O and A observation and action dimensions.
 """
