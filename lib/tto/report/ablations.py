@@ -84,7 +84,7 @@ def draw_ablation(
         datasets = rows.drop_duplicates("dataset")
         first = dict(zip(map(str, datasets["line"]), map(str, datasets["dataset"]), strict=True))
         known = {line: level for line in first if (level := levels.get(first[line])) is not None}
-        _draw_levels(axis, known, list(series), marked=numeric)
+        _draw_levels(axis, known, list(series), marked=numeric and len(known) > 1)
         axis.set_xlabel(label or str(rows["sweep"].iloc[0]).replace("_", " "))
         axis.set_ylabel("return" if unit == "return" else "normalised score")
         found = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
@@ -117,7 +117,7 @@ def _draw_lines(axis: Axes, series: Series) -> None:
 def _draw_levels(
     axis: Axes, levels: Mapping[str, float], lines: Sequence[str], *, marked: bool
 ) -> None:
-    """The mean of each dataset's own episodes, with its first line's marker at the right end."""
+    """The mean of each dataset's own episodes; `marked` by its first line's marker on the right."""
     for line_name, level in levels.items():
         look = look_of(lines.index(line_name))
         line = axis.axhline(level, color=look.color, linewidth=0.9, linestyle=(0, (1, 1.5)))
