@@ -330,6 +330,16 @@ def test_prediction_the_other_way():
     assert found("hundred_steps", likelihoods=ahead).verdict == "holds"
 
 
+def test_prediction_is_judged_on_the_humanoid_where_it_was_predicted():
+    hopper = likelihoods(transformer=(30, 0), gaussian=(20, 0), ensemble_ts_inf=(40, 0))
+    humanoid = likelihoods("tto/Humanoid-v5", transformer=(30, 0), ensemble_ts_inf=(20, 6))
+    both = pd.concat([hopper, humanoid])
+    assert found("reliable_predictor", likelihoods=hopper).estimate.value == -10
+    assert found("reliable_predictor", likelihoods=both).estimate.value == 10 + 2 * 6.25
+    assert found("long_horizon_loss", likelihoods=both).estimate.value == 2 * 6.25
+    assert found("discretisation", likelihoods=both).estimate.value == 10
+
+
 @pytest.mark.parametrize(("gain", "verdict"), [(3.0, "holds"), (1.0, "fails")])
 def test_context_where_states_are_masked(gain: float, verdict: str):
     full = likelihoods(transformer=(30.0, 0.0), markovian=(28.0, 0.0))

@@ -1,7 +1,8 @@
 """Numbers behind claims about prediction: log-likelihoods of held-out states, and attention.
 
 Likelihoods are compared on the same states, of the same episodes, in nats a state, and paired over
-training seeds. Shares of attention are those of figure 3, of one model.
+training seeds; of the paper's robot, the humanoid, alone where both models predict it. Shares of
+attention are those of figure 3, of one model.
 """
 
 from collections.abc import Callable, Mapping
@@ -64,7 +65,7 @@ def loss_of(model: str) -> Measure:
     """A model's log-likelihood at the first step less that at the last."""
 
     def measure(evidence: Evidence) -> Measured:
-        rows = _of(_full(evidence), model)
+        rows = _of_humanoid(_of(_full(evidence), model))
         first, last = (_by_seed(_at(rows, t)) for t in (1, _steps(rows)))
         return Measured(_estimate(_minus(first, last)))
 
@@ -144,6 +145,12 @@ def _of(rows: pd.DataFrame, model: str) -> pd.DataFrame:
     return rows
 
 
+def _of_humanoid(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the humanoid, of which section 4.1 speaks; all rows where there are none."""
+    humanoid = _where(rows, [robot_of(env) == "humanoid" for env in rows["env"]])
+    return rows if humanoid.empty else humanoid
+
+
 def _steps(rows: pd.DataFrame) -> int:
     return int(rows["step"].to_numpy().max())
 
@@ -155,6 +162,7 @@ def _at(rows: pd.DataFrame, step: int) -> pd.DataFrame:
 def _differences(rows: pd.DataFrame, ours: str, theirs: str) -> dict[int, float]:
     """Mean of each seed over the states that both models were asked for."""
     pairs = _of(rows, ours).merge(_of(rows, theirs), on=_STATE, suffixes=("", "_theirs"))
+    pairs = _of_humanoid(pairs)
     return _by_seed(
         pairs.assign(log_likelihood=pairs["log_likelihood"] - pairs["log_likelihood_theirs"])
     )
