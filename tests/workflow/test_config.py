@@ -58,8 +58,8 @@ def test_shipped_configs_are_valid(path: Path):
         ),
         (
             {"model_analysis": {"variants": {"markovian": {"datasets": ["hoper-analysis"]}}}},
-            "config: unknown dataset 'hoper-analysis' in model_analysis.variants.markovian.datasets; "
-            "did you mean 'hopper-analysis'?",
+            "config: unknown dataset 'hoper-analysis' in model_analysis.variants.markovian.datasets"
+            "; did you mean 'hopper-analysis'?",
         ),
         (
             {"training": {"overrides": {"hopper-medium-replay-v2": {"threads": 2}}}},
