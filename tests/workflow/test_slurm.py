@@ -63,7 +63,7 @@ class Cluster:
 
     def update(self) -> int:
         """That of the checkpoint of a training under way, or 0."""
-        folders = (self.results / f"checkpoints/{HOPPER}/seed0").glob("*")
+        folders = (self.results.parent / f"checkpoints/{HOPPER}/seed0").glob("*")
         states = [state for state in map(load_checkpoint, folders) if state is not None]
         return max((state["update"] for state in states if state["update"] < UPDATES), default=0)
 
