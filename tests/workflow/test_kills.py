@@ -74,3 +74,4 @@ def test_killed_at_random_moments_it_ends_in_the_same_results(finished: Path, tm
         passes += 1
     kills = killer.killed.total()
     print(f"\n{kills} kills in {passes} runs, results lost: 0; of these {dict(killer.killed)}")
+    assert min(killer.killed.values()) >= LEAST
