@@ -44,9 +44,15 @@ class Job:
         return self.fields["TimeLimit"]
 
     @property
-    def asked(self) -> dict[str, str]:
-        """What it asked for: cpu, mem, gres/gpu, ..."""
-        return dict(pair.split("=", 1) for pair in self.fields["TRES"].split(","))
+    def memory(self) -> str:
+        """What it asked for."""
+        return re.search(r"mem=(\w+)", self.fields.get("ReqTRES") or self.fields["TRES"])[1]
+
+    @property
+    def gpus(self) -> int:
+        """How many it asked for; Slurm counts them among its TRES only where it keeps accounts."""
+        asked = re.search(r"gpu[:=](\d+)", self.fields.get("TresPerJob", ""))
+        return int(asked[1]) if asked else 0
 
 
 def run(*command: str | int) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from equal_results import assert_equal_results
-from running import HOPPER, TINY, planned, snakemake, start
+from running import HOPPER, TINY, overlay, planned, snakemake, start
 
 from tto.files import content_digest
 
@@ -85,6 +86,35 @@ def test_a_damaged_file_is_noticed_and_made_again(
     run = snakemake(copy, *arguments)
     assert run.returncode == 0, run.stdout
     assert_equal_results(finished / "results/tiny", copy / "results/tiny")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("section", "key", "value", "damaged", "rule"),
+    [
+        ("training", "learning_rate", 0.004, TOKENS, "train"),
+        ("planning", "beam_width", 5, WEIGHTS, "plan"),
+    ],
+)
+def test_what_failed_after_a_change_is_still_to_be_done(
+    copy: Path, section: str, key: str, value: float, damaged: str, rule: str
+):
+    """Snakemake alone finds nothing to be done, beside tables of the old config."""
+    settings = yaml.safe_load(TINY.read_text())
+    settings[section][key] = value
+    arguments = ("offline_rl", "--configfile", overlay(copy, settings))
+    todo = planned(snakemake(copy, *arguments, "-n").stdout)
+    assert {rule, "table1"} <= set(todo)
+    whole = (copy / damaged).with_suffix(".whole")
+    shutil.copy2(copy / damaged, whole)
+    flip_a_bit(copy / damaged)
+    failed = snakemake(copy, *arguments)
+    assert "expected content of SHA-256" in the_error(failed.stdout)
+    shutil.copy2(whole, copy / damaged)
+    assert planned(snakemake(copy, *arguments, "-n").stdout) == todo
+    # and with the settings as they were, all that is asked for is there
+    undone = snakemake(copy, "offline_rl", "--configfile", TINY, "-n")
+    assert "Nothing to be done" in undone.stdout
 
 
 @contextlib.contextmanager

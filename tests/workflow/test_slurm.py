@@ -150,9 +150,10 @@ def test_a_cancelled_job_and_a_drained_node(finished: Cluster, local: Path):
     # the cancelled training asked for more at its second attempt
     first, second = (job for job in jobs if job.name == "train")
     assert (first.state, second.state) == ("CANCELLED", "COMPLETED")
-    assert (first.asked["mem"], second.asked["mem"]) == ("8000M", "16000M")
+    assert (first.memory, second.memory) == ("8000M", "16000M")
     assert (first.time_limit, second.time_limit) == ("1-00:00:00", "2-00:00:00")
-    assert first.asked["gres/gpu"] == second.asked["gres/gpu"] == "1"
+    assert {job.gpus for job in jobs if job.name != "train"} == {0}
+    assert (first.gpus, second.gpus) == (1, 1)
     # the drained node's job began again on the other, where all that followed ran
     (planning,) = (job for job in jobs if job.name == "plan")
     assert (planning.restarts, planning.state) == (1, "COMPLETED")

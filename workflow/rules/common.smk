@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-import tempfile
 from pathlib import Path
 
 import yaml
@@ -15,7 +14,6 @@ from tto.data.environments import robot_of
 from tto.data.four_rooms import ACTION_NOISE
 from tto.digest import code_digest
 from tto.errors import TTOError
-from tto.job import one_line
 from tto.trials import (
     MODEL_SECTIONS,
     TOKEN_SECTIONS,
@@ -76,19 +74,6 @@ VARIANTS = {
     name_of(settings): settings for settings in VARIED
 }  # of the models that trials plan with
 GPUS = int(config["device"] == "cuda")  # of a training or planning job
-
-
-onstart:
-    # One line before any job, not one a job. A dry run writes nothing and needs no such check.
-    try:
-        Path(RESULTS).mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=RESULTS).close()
-    except OSError as error:
-        sys.exit(one_line(error) or f"Error: {error}")
-    # Snakemake (9.27) looks at all ready jobs again a second after each look, and once more a second for each job that
-    # has ended: after some hundred jobs, half a core does nothing else. Without a limit of jobs a second it looks when
-    # a job ends.
-    workflow.scheduler.job_rate_limiter = None
 
 
 def one_of(names):

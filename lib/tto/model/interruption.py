@@ -12,10 +12,11 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def asked_to_stop(
     then: Callable[[], object] = lambda: None,
 ) -> Iterator[Callable[[], str | None]]:
-    """Yield a function that tells the name of the signal that came meanwhile, or None.
+    """Yield a function that tells the name of the first signal that came meanwhile, or None.
 
-    The signal calls `then`; a second one acts at once. Outside the main thread, signals stay as
-    they are.
+    That signal calls `then`. A SIGINT that follows acts at once. A SIGTERM that follows does
+    nothing, here and until the process ends: Slurm sends it to each process of a job, and srun once
+    more. Outside the main thread, signals stay as they are.
     """
     received: list[str] = []
     if threading.current_thread() is not threading.main_thread():
@@ -23,13 +24,10 @@ def asked_to_stop(
         return
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
     def note(number: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, before[signal.SIGINT])
         received.append(signal.Signals(number).name)
-        restore()
         then()
 
     for number in _SIGNALS:
@@ -37,4 +35,6 @@ def asked_to_stop(
     try:
         yield lambda: received[0] if received else None
     finally:
-        restore()
+        if not received:
+            for number, handler in before.items():
+                signal.signal(number, handler)
