@@ -15,8 +15,8 @@ def asked_to_stop(
     """Yield a function that tells the name of the first signal that came meanwhile, or None.
 
     That signal calls `then`. A SIGINT that follows acts at once. A SIGTERM that follows does
-    nothing, here and until the process ends: Slurm sends it to each process of a job, and srun once
-    more. Outside the main thread, signals stay as they are.
+    nothing, and if the first was one, too, not even later: Slurm sends it to each process of a job,
+    and srun once more. Outside the main thread, signals stay as they are.
     """
     received: list[str] = []
     if threading.current_thread() is not threading.main_thread():
@@ -35,6 +35,6 @@ def asked_to_stop(
     try:
         yield lambda: received[0] if received else None
     finally:
-        if not received:
-            for number, handler in before.items():
+        for number, handler in before.items():
+            if signal.Signals(number).name not in received:
                 signal.signal(number, handler)
