@@ -6,9 +6,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import yaml
+from snakemake.utils import update_config
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests/workflow/tiny.yaml"
@@ -62,6 +63,13 @@ def planned(output: str) -> dict[str, int]:
     table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", output, re.DOTALL | re.MULTILINE)
     lines = table[1].splitlines() if table else []
     return {rule: int(count) for rule, count in map(str.split, lines)}
+
+
+def changed(change: dict[str, Any]) -> dict[str, Any]:
+    """The tiny size's settings with a change on top, merged as Snakemake merges overlays."""
+    settings = yaml.safe_load(TINY.read_text())
+    update_config(settings, change)
+    return settings
 
 
 def overlay(folder: Path, content: dict) -> Path:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from equal_results import assert_equal_results
-from running import HOPPER, TINY, overlay, planned, snakemake, start
+from running import HOPPER, TINY, changed, overlay, planned, snakemake, start
 
 from tto.files import content_digest
 
@@ -90,19 +89,17 @@ def test_a_damaged_file_is_noticed_and_made_again(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("section", "key", "value", "damaged", "rule"),
+    ("change", "damaged", "rule"),
     [
-        ("training", "learning_rate", 0.004, TOKENS, "train"),
-        ("planning", "beam_width", 5, WEIGHTS, "plan"),
+        ({"training": {"learning_rate": 0.004}}, TOKENS, "train"),
+        ({"planning": {"beam_width": 5}}, WEIGHTS, "plan"),
     ],
 )
 def test_what_failed_after_a_change_is_still_to_be_done(
-    copy: Path, section: str, key: str, value: float, damaged: str, rule: str
+    copy: Path, change: dict[str, dict[str, float]], damaged: str, rule: str
 ):
     """Snakemake alone finds nothing to be done, beside tables of the old config."""
-    settings = yaml.safe_load(TINY.read_text())
-    settings[section][key] = value
-    arguments = ("offline_rl", "--configfile", overlay(copy, settings))
+    arguments = ("offline_rl", "--configfile", overlay(copy, changed(change)))
     todo = planned(snakemake(copy, *arguments, "-n").stdout)
     assert {rule, "table1"} <= set(todo)
     whole = (copy / damaged).with_suffix(".whole")

@@ -1,18 +1,15 @@
 """What a finished run does again after a change, by dry runs; no config reaches a shell."""
 
-import copy as copying
 import os
 import re
 import shutil
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from reruns import PLANNED, RERUNS, TRIALS, Rerun, table
-from running import HOPPER, ROOT, TINY, overlay, planned, snakemake
-from snakemake.utils import update_config
+from running import HOPPER, ROOT, TINY, changed, overlay, planned, snakemake
 
 ALWAYS = {"config", "report", "all"}  # of a changed config
 SHARED = ("rerun-triggers", "rerun-incomplete", "keep-going", "max-checksum-file-size")
@@ -22,12 +19,6 @@ def dry_run(folder: Path, config: Path) -> str:
     run = snakemake(folder, "--nolock", "--dry-run", "--configfile", config)
     assert run.returncode == 0, run.stdout
     return run.stdout
-
-
-def changed(change: dict[str, Any]) -> dict[str, Any]:
-    settings = copying.deepcopy(yaml.safe_load(TINY.read_text()))
-    update_config(settings, change)
-    return settings
 
 
 def test_the_documented_table_is_the_tested_one():
