@@ -16,6 +16,7 @@ install_import_hook(
         "tto.analysis.attention",
         "tto.analysis.likelihood",
         "tto.analysis.sampling",
+        "tto.analysis.value_spread",
         "tto.planning.cached",
         "tto.planning.draw",
         "tto.planning.engine",

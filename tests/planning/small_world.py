@@ -9,14 +9,15 @@ from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes
 
 VARIANTS = {
-    "paper": {},
+    "paper": {"attend_values": False},
+    "visible": {"attend_values": True},
     "official": {
         "output": "per_dimension",
         "attend_values": False,
         "dropout_at": "gpt",
         "stop_token": True,
     },
-    "factored": {"output": "per_dimension", "position": "factored"},
+    "factored": {"output": "per_dimension", "position": "factored", "attend_values": True},
     "goal": {"goal": True},
 }
 

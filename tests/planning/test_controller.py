@@ -75,7 +75,7 @@ def test_engines_act_alike(objective):
 
 
 @pytest.mark.parametrize(
-    ("context", "horizon", "kept"), [(2, 2, 2), (9, 2, 4), (5, 6, 0), (0, 1, 0)]
+    ("context", "horizon", "kept"), [(2, 2, 2), (9, 2, 5), (5, 6, 5), (0, 1, 0)]
 )
 def test_the_context_is_cropped_to_whole_transitions(context, horizon, kept):
     model = random_model(transitions=6)
@@ -84,12 +84,44 @@ def test_the_context_is_cropped_to_whole_transitions(context, horizon, kept):
     observations, rewards = episodes(7, 1)
     actions = run(controller, observations, rewards)
     D, O = 7, 3
-    for step, contexts in enumerate(engine.contexts):
+    starts = [contexts for contexts in engine.contexts if contexts.shape[1] % D == O]
+    assert len(starts) == 7  # others are of a window that slides, at whole transitions
+    for step, contexts in enumerate(starts):
         assert contexts.shape[1] == min(step, kept) * D + O
-    last = engine.contexts[-1][0, :-O].view(kept, D).numpy()
+    last = starts[-1][0, :-O].view(kept, D).numpy()
     done = slice(6 - kept, 6)
     known = np.hstack([observations[done, 0], actions[done, 0], rewards[done]])
     np.testing.assert_array_equal(last[:, :-1], model.discretizer.encode(known))
+
+
+@pytest.mark.parametrize("past", [0, 3, 6])
+def test_a_window_crops_as_the_official_code_does(past):
+    """Its `max_block` is W D - 1 tokens: whole transitions leave until no more are there."""
+    model, D, W = random_model(transitions=6), 7, 3
+    engine = Recording(model.network)
+    settings = dict(horizon=4, beam_width=1)
+    controller = Controller(model, context=9, window=W, **settings)
+    whole = Controller(model, engine=engine, context=9, **settings)  # sees five past transitions
+    for observation, reward in zip(*episodes(past + 1, 1), strict=True):
+        before = len(engine.contexts)
+        whole.act(observation)
+        action = controller.act(observation)
+        for each in (controller, whole):
+            each.observe(action, reward)
+    sequence, longest, total = engine.contexts[before][0].tolist(), W * D - 1, 0.0
+    for token in controller.plan.tokens[0, 0].tolist():
+        crop = -(-max(0, len(sequence) - longest) // D) * D  # as its `n_crop`
+        with torch.no_grad():
+            logits = model.network(torch.tensor([sequence[crop:]]))[0, -1]
+        total += float(logits.log_softmax(dim=-1)[token])
+        sequence.append(token)
+    assert float(controller.plan.log_probs[0, 0]) == pytest.approx(total, abs=1e-4)
+
+
+@pytest.mark.parametrize("window", [0, 7])
+def test_a_window_lies_within_the_block(window):
+    with pytest.raises(TTOError, match="planning.window: expected 1 to 6"):
+        Controller(random_model(transitions=6), window=window)
 
 
 def test_one_observation_gives_one_action():
@@ -138,7 +170,7 @@ def test_mean_decoding_averages_the_kept_first_actions():
 def test_a_block_of_one_transition_plans_one():
     model = random_model(transitions=1)
     assert Controller(model, horizon=1, beam_width=2).act(np.zeros(3)).shape == (2,)
-    with pytest.raises(TTOError, match="expected 1 with a model whose block holds one"):
+    with pytest.raises(TTOError, match="expected 1 with a model that sees one"):
         Controller(model, horizon=2)
 
 

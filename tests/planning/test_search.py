@@ -16,6 +16,7 @@ from tto.planning.search import (
     Window,
     likelihood_search,
     return_search,
+    rounded,
 )
 from tto.planning.static import StaticEngine
 from tto.planning.uncached import UncachedEngine
@@ -193,6 +194,117 @@ def test_return_search_takes_the_best_of_all_its_candidates():
     assert len({tuple(row[: 5 - O]) for row in plan.tokens[0].tolist()}) > 1
 
 
+def next_log_probs(model, sequence: torch.Tensor) -> np.ndarray:
+    """Log-distribution of the token that follows a sequence."""
+    with torch.no_grad():
+        return model.network(sequence[None])[0, -1].double().log_softmax(dim=-1).numpy()
+
+
+def probable_transitions(model, sequence: torch.Tensor, candidates: int) -> list[torch.Tensor]:
+    """By hand: a sequence, then its most probable actions with greedy reward and reward-to-go."""
+    beams = [(sequence, 0.0)]
+    for _ in range(2):
+        grown = [
+            (torch.cat([tokens, torch.tensor([v])]), score + log_prob)
+            for tokens, score in beams
+            for v, log_prob in enumerate(next_log_probs(model, tokens))
+        ]
+        beams = sorted(grown, key=lambda beam: beam[1], reverse=True)[:candidates]
+    transitions = []
+    for tokens, _ in beams:
+        for _ in range(2):
+            tokens = torch.cat([tokens, torch.tensor([next_log_probs(model, tokens).argmax()])])
+        transitions.append(tokens)
+    return transitions
+
+
+def test_a_beam_of_proposals_is_algorithm_1_within_each_transition():
+    """Two planned transitions by hand: probable actions, values by expectation, two are kept."""
+    model = random_model(vocabulary=5, seed=3)
+    context = random_contexts(model, 1, past=1, seed=3)
+    plan = search_by_return(
+        model, context, UncachedEngine, proposal="beam", beam_width=2, expansion=3, horizon=2
+    )
+    centers, D = model.discretizer.centers, 7
+
+    def expected(sequence: torch.Tensor, dimension: int, before: int) -> float:
+        return float(np.exp(next_log_probs(model, sequence[: len(sequence) - before])) @ centers[dimension])
+
+    kept = [
+        (tokens, expected(tokens, D - 1, 1))
+        for tokens in probable_transitions(model, context[0], candidates=6)
+    ]
+    kept = sorted(kept, key=lambda candidate: candidate[1], reverse=True)[:2]
+    found = []
+    for tokens, _ in kept:
+        reward = expected(tokens, D - 2, 2)
+        for _ in range(3):
+            tokens = torch.cat([tokens, torch.tensor([next_log_probs(model, tokens).argmax()])])
+        for longer in probable_transitions(model, tokens, candidates=3):
+            found.append((longer, reward + 0.9 * expected(longer, D - 1, 1)))
+    found = sorted(found, key=lambda candidate: candidate[1], reverse=True)[:2]
+    for b, (tokens, score) in enumerate(found):
+        assert plan.tokens[0, b].tolist() == tokens[context.shape[1] :].tolist()
+        assert float(plan.scores[0, b]) == pytest.approx(score, abs=1e-5)
+        whole = sequence_log_prob(model, context[0], plan.tokens[0, b].tolist())
+        assert float(plan.log_probs[0, b]) == pytest.approx(whole, abs=1e-4)
+
+
+@pytest.mark.parametrize("proposal", ["beam", "uniform"])
+@pytest.mark.parametrize("variant", ["paper", "visible"])
+def test_engines_propose_alike(variant, proposal):
+    model = random_model(variant)
+    contexts = random_contexts(model, 2, past=2)
+    slow, *fast = (
+        search_by_return(model, contexts, engine, proposal=proposal, beam_width=6)
+        for engine in ENGINES
+    )
+    for plan in fast:
+        torch.testing.assert_close(plan.tokens, slow.tokens)
+        torch.testing.assert_close(plan.scores, slow.scores, atol=1e-5, rtol=1e-5)
+
+
+def test_a_world_with_few_actions_has_few_proposals():
+    model = random_model(vocabulary=2, action_dim=1)
+    context = random_contexts(model, 1, past=0)
+    window = Window(transition_dim=6, transitions=6)
+    plan = search_by_return(
+        model, context, CachedEngine, proposal="beam", beam_width=8, horizon=1, window=window
+    )
+    assert sorted(plan.tokens[0, :, 0].tolist()) == [0, 1]
+
+
+def test_uniform_proposals_do_not_ask_the_model():
+    model = random_model(vocabulary=5)
+    context = random_contexts(model, 1, past=0)
+    drawn, uniform = (
+        search_by_return(
+            model, context, CachedEngine, proposal=proposal, beam_width=5000, expansion=1, horizon=1
+        ).tokens[0, :, 0]
+        for proposal in ("drawn", "uniform")
+    )
+    np.testing.assert_allclose(np.bincount(uniform, minlength=5) / 5000, 0.2, atol=0.03)
+    assert np.bincount(drawn, minlength=5).max() > 1500
+
+
+def test_rounded_values_have_so_many_levels():
+    centers = torch.tensor([0.0, 1.0, 2.0, 10.0, 20.0])
+    values = torch.tensor([-5.0, 0.4, 1.9, 2.0, 9.9, 10.0, 50.0])
+    assert rounded(values, centers, 1).tolist() == pytest.approx([6.6] * 7)
+    two = [1.0, 1.0, 1.0, 1.0, 1.0, 15.0, 15.0]
+    assert rounded(values, centers, 2).tolist() == two
+    assert len(rounded(torch.linspace(-1, 30, 500), centers, 9).unique()) == 5
+
+
+def test_rounded_values_reach_the_scores():
+    model = random_model()
+    context = random_contexts(model, 1, past=0)
+    plan = search_by_return(
+        model, context, CachedEngine, beam_width=20, expansion=1, horizon=1, value_levels=2
+    )
+    assert len(plan.scores[0].unique()) <= 2
+
+
 @pytest.mark.parametrize(
     ("includes_reward", "counts_to_go"), [(True, True), (False, True), (True, False)]
 )
@@ -270,8 +382,22 @@ def test_rows_may_leave_their_order():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("beam_width", 0), ("horizon", 0), ("action_top", 0.0), ("action_mass", 2.0)],
+    [
+        ("beam_width", 0),
+        ("horizon", 0),
+        ("action_top", 0.0),
+        ("action_mass", 2.0),
+        ("value_levels", 0),
+    ],
 )
 def test_settings_out_of_range_are_errors(name, value):
     with pytest.raises(TTOError, match=f"planning.{name}"):
         SearchConfig(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["proposal", "value"])
+def test_unknown_choices_are_errors(name):
+    config = SearchConfig()
+    object.__setattr__(config, name, "guessed")  # the test's own type checks refuse it earlier
+    with pytest.raises(TTOError, match=rf"planning.{name}: expected .*, got 'guessed'"):
+        config.__post_init__()

@@ -52,6 +52,10 @@ Others = Annotated[
     list[str] | None,
     typer.Option("--set", help="Another setting of planning, NAME=VALUE; repeatable."),
 ]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Tokens of a model's dataset: shows how its values depend on actions."),
+]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the model computes.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads.")]
 Bins = Annotated[
@@ -126,11 +130,13 @@ def plan(
 
 
 @app.command("inspect")
-def inspect_path(path: Anything) -> None:
-    """Say what a file or folder holds, on one screen."""
-    from tto.cli.inspection import inspect
+def inspect_path(path: Anything, data: Data = None) -> None:
+    """Say what a file or folder holds, on one screen; of a model with its data: can it plan?"""
+    from tto.cli.inspection import inspect, values_of_actions
 
     lines = inspect(path)
+    if data is not None:
+        lines += values_of_actions(path, data)
     width = max(len(label) for label, _ in lines)
     for label, value in lines:
         typer.echo(f"{label:{width}}  {value}")

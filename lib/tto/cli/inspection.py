@@ -10,6 +10,7 @@ from typing import Any, cast
 import h5py
 import numpy as np
 
+from tto.analysis.value_spread import VANISHED, value_spread
 from tto.data.d4rl import REQUIRED
 from tto.data.environments import normalized_score
 from tto.data.episodes import open_dataset
@@ -173,6 +174,44 @@ def _model(path: Path) -> Lines:
         *_training(path, stored),
         ("size", _bytes(path / "model.safetensors")),
     ]
+
+
+def values_of_actions(path: str | os.PathLike[str], data: str | os.PathLike[str]) -> Lines:
+    """How much a model's predicted values depend on the action, a line for each context.
+
+    Raises:
+        TTOError: no model, or no tokens of its sizes.
+    """
+    model, file = load(path), read_token_file(data)
+    contexts = sorted({0, min(3, model.config.block_transitions - 1)})
+    spreads = [value_spread(model, file, context=context) for context in contexts]
+    lines = [
+        (
+            f"value, context {spread.context}",
+            f"differs by {', '.join(f'{value:.3g}' for value in spread.expected)} between actions "
+            f"at planned transition {_counted(len(spread.expected))}",
+        )
+        for spread in spreads
+    ]
+    largest = max(float(spread.expected.max()) for spread in spreads)
+    least = min(float(spread.expected.min()) for spread in spreads)
+    return [*lines, ("it can plan", _sight(least, largest))]
+
+
+def _sight(least: float, largest: float) -> str:
+    """What the spreads say of a search."""
+    if least >= VANISHED * largest:
+        return "yes: the value depends on the action at each depth"
+    return (
+        "only in part: where the value hardly depends on the action, a search chooses by noise; "
+        "see docs/planning.md"
+    )
+
+
+def _counted(number: int) -> str:
+    """1, 2 and so on, as a list in words."""
+    *most, last = map(str, range(1, number + 1))
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _training(path: Path, stored: dict[str, Any]) -> Lines:

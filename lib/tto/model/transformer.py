@@ -246,7 +246,18 @@ class TrajectoryTransformer(nn.Module):
 
 def attention_mask(L: int, config: ModelConfig, device: torch.device) -> Bool[Tensor, "L L"]:
     """True where row may attend to column: the past, less reward-to-go tokens where hidden."""
-    mask = torch.ones(L, L, dtype=torch.bool, device=device).tril()
+    past = torch.ones(L, L, dtype=torch.bool, device=device).tril()
+    return past & attended(L, config, device)
+
+
+def attended(L: int, config: ModelConfig, device: torch.device) -> Bool[Tensor, " L"]:
+    """Whether later tokens may attend to each of the first L tokens."""
+    seen = torch.ones(L, dtype=torch.bool, device=device)
     if not config.attend_values:
-        mask[:, config.transition_dim - 1 :: config.transition_dim] = False
-    return mask
+        seen[config.transition_dim - 1 :: config.transition_dim] = False
+    return seen
+
+
+def attended_count(L: int, config: ModelConfig) -> int:
+    """How many of the first L tokens later ones may attend to."""
+    return L if config.attend_values else L - L // config.transition_dim

@@ -1,6 +1,7 @@
 """An engine that keeps keys and values, for any device that PyTorch knows.
 
-Letters: B episodes, N rows, L context tokens, S tokens since, V bins, H heads, K head size.
+Letters: B episodes, N rows, L kept context tokens, S kept tokens since, V bins, H heads, K head
+size.
 """
 
 import math
@@ -9,14 +10,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tto.model.transformer import TrajectoryTransformer, attention_mask
+from tto.model.transformer import (
+    TrajectoryTransformer,
+    attended,
+    attended_count,
+    attention_mask,
+)
 from tto.planning.engine import StepwiseDraws, check_length
 
 
 class CachedEngine(StepwiseDraws):
     """Keeps keys and values: those of a context once for all its rows, later ones for each row.
 
-    Contexts are shared where each has equally many rows, side by side, as searches lay them out.
+    Tokens that no later one attends to (hidden rewards-to-go) have none. Contexts are shared where each has equally many rows, side by side, as searches lay them out.
     """
 
     def __init__(self, network: TrajectoryTransformer) -> None:
@@ -26,20 +32,21 @@ class CachedEngine(StepwiseDraws):
     def start(self, contexts: Int[Tensor, "B L"], *, length: int) -> Float[Tensor, "B V"]:
         check_length(self.network, contexts.shape[1], length)
         config, (B, L) = self.network.config, contexts.shape
-        self.context_length, self.appended = L, 0
+        self.length, self.kept = L, 0  # tokens of a row; those appended that have keys and values
         self.owners = torch.arange(B, device=contexts.device)  # of each row: its context
-        self.visible = attention_mask(L + length, config, contexts.device)[-1]
         self.context: list[tuple[Tensor, Tensor]] = []
         mask = attention_mask(L, config, contexts.device)
+        seen = attended(L, config, contexts.device)
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            self.context.append((k, v))
+            self.context.append((k[:, :, seen], v[:, :, seen]))
             return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
         x = self.network.run_blocks(self.network.embed(contexts), attend)
         K = config.width // config.heads
+        room = attended_count(L + length, config) - attended_count(L, config)
         self.grown = [
-            torch.empty(2, B, config.heads, length, K, dtype=x.dtype, device=x.device)
+            torch.empty(2, B, config.heads, room, K, dtype=x.dtype, device=x.device)
             for _ in range(config.layers)
         ]
         self.logits = self.network.logits(x[:, -1:], start=L - 1)[:, 0, : config.vocabulary]
@@ -47,7 +54,7 @@ class CachedEngine(StepwiseDraws):
 
     @torch.inference_mode()
     def select(self, parents: Int[Tensor, " N"]) -> None:
-        N, S, B = len(parents), self.appended, len(self.context[0][0])
+        N, S, B = len(parents), self.kept, len(self.context[0][0])
         self.owners, self.logits = self.owners[parents], self.logits[parents]
         if not torch.equal(self.owners, torch.arange(N, device=parents.device) * B // N):
             self.context = [
@@ -61,26 +68,28 @@ class CachedEngine(StepwiseDraws):
 
     @torch.inference_mode()
     def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
-        position = self.context_length + self.appended
-        self.appended += 1
+        config, position = self.network.config, self.length
+        self.length += 1
+        self.keeps = attended_count(self.length, config) > attended_count(position, config)
+        self.kept += self.keeps
         x = self.network.embed(tokens[:, None], start=position)
         x = self.network.run_blocks(x, self._attend)
         logits = self.network.logits(x, start=position)[:, 0]
-        self.logits = logits[:, : self.network.config.vocabulary]
+        self.logits = logits[:, : config.vocabulary]
         return self.logits
 
     def _attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend to the context, shared by its rows, and to each row's own tokens."""
         (N, H, _, K), (keys, values) = q.shape, self.context[layer]
-        B, L, S = len(keys), self.context_length, self.appended
+        B, L, S = len(keys), keys.shape[2], self.kept
         grown = self.grown[layer]
-        grown[0, :, :, S - 1], grown[1, :, :, S - 1] = k[:, :, 0], v[:, :, 0]
+        if self.keeps:
+            grown[0, :, :, S - 1], grown[1, :, :, S - 1] = k[:, :, 0], v[:, :, 0]
         per_episode = q.view(B, N // B, H, K).transpose(1, 2)  # (B, H, W, K)
         on_context = per_episode @ keys.transpose(-2, -1)  # (B, H, W, L)
         on_context = on_context.transpose(1, 2).reshape(N, H, L)
         on_grown = (q @ grown[0, :, :, :S].transpose(-2, -1))[:, :, 0]  # (N, H, S)
-        scores = torch.cat([on_context, on_grown], dim=-1) / math.sqrt(K)
-        weights = scores.masked_fill(~self.visible[: L + S], -math.inf).softmax(dim=-1)
+        weights = (torch.cat([on_context, on_grown], dim=-1) / math.sqrt(K)).softmax(dim=-1)
         from_context = weights[:, :, :L].view(B, N // B, H, L).transpose(1, 2) @ values
         from_context = from_context.transpose(1, 2).reshape(N, H, 1, K)
         return from_context + weights[:, :, None, L:] @ grown[1, :, :, :S]

@@ -31,6 +31,7 @@ class Controller:
         *,
         objective: Objective = "return",
         context: int = 5,
+        window: int | None = None,
         action_decode: Literal["best", "mean"] = "best",
         goal: Float[np.ndarray, "*B O"] | None = None,
         seed: int | Sequence[int] = 0,
@@ -44,8 +45,11 @@ class Controller:
             objective: "return" plans for the highest return (offline reinforcement learning),
                 "likelihood" for the most probable trajectory (imitation), "goal" for the most
                 probable one that ends at the goal.
-            context: past transitions fed to the model, fewer where context and horizon together
-                exceed the block. A horizon beyond the block is planned through a sliding window.
+            context: past transitions fed to the model, at most as many as its window holds beside
+                the current one. Where context and horizon together exceed the window, it slides:
+                the oldest transition leaves before a new one begins.
+            window: most transitions that the model sees while it plans, or None for its block. The
+                official code has 5, of a block of 10.
             action_decode: "best" acts as the best sequence does, "mean" takes the mean first action
                 of the sequences that the search ends with.
             goal: the observation to reach, one for all episodes or one each; `reset` sets others.
@@ -85,18 +89,24 @@ class Controller:
             raise TTOError(
                 "planning: expected budget_ms, or beam_width and horizon, got both; drop one"
             )
-        block = model.config.block_transitions
-        front = int(model.config.goal)
+        block, front = model.config.block_transitions, int(model.config.goal)
+        if window is not None and not front < window <= block:
+            raise TTOError(
+                f"planning.window: expected {front + 1} to {block} transitions (the model's block), "
+                f"got {window}"
+            )
+        seen = window or block
         if budget_ms is not None:
             self.search = replace(self.search, horizon=1)
-        if block == 1 + front and self.search.horizon > 1:
+        if seen == 1 + front and self.search.horizon > 1:
             raise TTOError(
-                f"planning.horizon: expected 1 with a model whose block holds one transition, "
-                f"got {self.search.horizon}; raise model.block_tokens and train again"
+                f"planning.horizon: expected 1 with a model that sees one transition, "
+                f"got {self.search.horizon}; raise planning.window, or model.block_tokens and "
+                "train again"
             )
         self.model, self.objective, self.action_decode = model, objective, action_decode
-        self.context = max(0, min(context, block - front - self.search.horizon))
-        self.window = Window(model.config.transition_dim, block, goal=model.config.goal)
+        self.context = max(0, min(context, seen - front - 1))
+        self.window = Window(model.config.transition_dim, seen, goal=model.config.goal)
         self.seed, self.engine = seed, engine or fastest_engine(model.network)
         self._centers = torch.as_tensor(
             model.discretizer.centers, dtype=torch.float32, device=model.network.output.device
@@ -104,7 +114,7 @@ class Controller:
         self._goals: Integer[np.ndarray, "goals O"] | None = None
         self.reset(goal)
         if budget_ms is not None:
-            self._fill(budget_ms, longest=block - front - self.context)
+            self._fill(budget_ms, longest=seen - front - self.context)
 
     def reset(self, goals: Float[np.ndarray, "*B O"] | None = None) -> None:
         """Forget the episodes so far, and aim at other goals where there are some."""

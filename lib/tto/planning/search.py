@@ -1,16 +1,17 @@
 """The two searches of section 3.2 over any engine.
 
 `likelihood_search` is algorithm 1: token by token, the most probable sequences are kept.
-`return_search` samples actions, reward and reward-to-go, keeps the sequences with the highest
-cumulative reward plus reward-to-go and completes those by the next observation. Both plan for a
-batch of episodes, each as if it were alone.
+`return_search` proposes actions for each sequence, predicts their reward and reward-to-go, keeps the
+sequences with the highest cumulative reward plus reward-to-go and completes those by the next
+observation. Both plan for a batch of episodes, each as if it were alone.
 
 Letters: B episodes, W beams (or candidates) an episode, V bins, D tokens a transition.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args, get_type_hints
 
 import torch
 from jaxtyping import Float, Int
@@ -20,6 +21,8 @@ from tto.errors import TTOError
 from tto.planning.draw import Drawn, Rule
 from tto.planning.engine import Engine
 
+_EVEN = 1e9  # a temperature at which all bins are as probable
+
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -28,26 +31,35 @@ class SearchConfig:
     Attributes:
         beam_width: sequences kept, B in algorithm 1.
         horizon: transitions planned, the current one included.
-        expansion: transitions sampled from each kept sequence (return search only).
+        expansion: transitions proposed for each kept sequence (return search only).
+        proposal: how their actions are chosen: "drawn" from the likelier bins (the official code),
+            the most probable ones of a "beam" search within the transition (algorithm 1, as
+            section 3.2 describes it), or "uniform": drawn from all bins alike, whatever the model
+            says (the free action sequences that section 3.2 warns of).
         observation_top: most probable bins that an observation token is drawn from; 1 is greedy.
-        action_top: share of the bins, the most probable, that an action token is drawn from.
+        action_top: share of the bins, the most probable, that an action token is drawn from; this
+            and the next two settings count for drawn actions only.
         action_mass: an action token is drawn from the fewest bins that hold this probability.
         temperature: of the draws of action and observation tokens.
         value: whether reward and reward-to-go count by their predicted "expectation", a "sample" or
             the "mode".
         reward_to_go: whether a sequence counts the reward-to-go of its last transition too; without
             it, plans see no further than the horizon (section 3.2).
+        value_levels: levels that predicted rewards-to-go are rounded to, to see how accurate they
+            must be (section 3.2); None does not round.
     """
 
     beam_width: int = 32
     horizon: int = 5
     expansion: int = 2
+    proposal: Literal["drawn", "beam", "uniform"] = "drawn"
     observation_top: int = 1
     action_top: float = 0.2
     action_mass: float = 1.0
     temperature: float = 1.0
     value: Literal["expectation", "sample", "mode"] = "expectation"
     reward_to_go: bool = True
+    value_levels: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("beam_width", "horizon", "expansion", "observation_top"):
@@ -56,6 +68,16 @@ class SearchConfig:
         for name in ("action_top", "action_mass"):
             if not 0 < getattr(self, name) <= 1:
                 raise TTOError(f"planning.{name}: expected in (0, 1], got {getattr(self, name)}")
+        for name in ("proposal", "value"):
+            choices = get_args(get_type_hints(SearchConfig)[name])
+            if getattr(self, name) not in choices:
+                raise TTOError(
+                    f"planning.{name}: expected {', '.join(choices)}, got {getattr(self, name)!r}"
+                )
+        if self.value_levels is not None and self.value_levels < 1:
+            raise TTOError(
+                f"planning.value_levels: expected at least 1 or null, got {self.value_levels}"
+            )
 
 
 @dataclass(frozen=True)
@@ -116,20 +138,16 @@ def likelihood_search(
         window: what of a long plan the model sees.
     """
     B = len(contexts)
-    log_probs = engine.start(contexts, length=window.room(contexts, tokens)).log_softmax(dim=-1)
-    V = log_probs.shape[-1]
-    scores = log_probs.new_zeros(B, 1)
+    logits = engine.start(contexts, length=window.room(contexts, tokens))
+    scores = logits.new_zeros(B, 1)
     sequences = contexts.new_empty(B, 1, 0)
     for step in range(tokens):
         W = scores.shape[1]
-        totals = (scores[:, :, None] + log_probs.view(B, W, V)).flatten(1)
-        scores, best = totals.topk(min(beam_width, W * V), dim=1)
-        parents, chosen = best // V, best % V
+        scores, parents, chosen = _most_probable(scores, logits, beam_width)
         sequences = torch.cat([_gather(sequences, parents), chosen[:, :, None]], dim=-1)
         if step + 1 < tokens:
             left = tokens - step - 1
-            log_probs = _advance(engine, contexts, sequences, _rows(parents, W), left, window)
-            log_probs = log_probs.log_softmax(dim=-1)
+            logits = _advance(engine, contexts, sequences, _rows(parents, W), left, window)
     return Plan(sequences, scores, scores)
 
 
@@ -156,25 +174,23 @@ def return_search(
         centers: value of each bin of each dimension.
         uniforms: in [0, 1), the only randomness; one for each token that may be drawn, candidates =
             beam_width * expansion. Observations are drawn once for each kept sequence, by the first
-            beam_width of theirs.
+            beam_width of theirs; a beam of actions draws none.
     """
-    D, candidates = len(centers), config.beam_width * config.expansion
-    length = config.horizon * D - observation_dim
+    D, O = len(centers), observation_dim
+    length = config.horizon * D - O
     logits = engine.start(contexts, length=window.room(contexts, length))
-    rules = _rules(config, observation_dim, centers)
-    (B, W), O = (len(contexts), 1), observation_dim
+    rules = _rules(config, O, centers)
+    B, W = len(contexts), 1
     sequences = contexts.new_empty(B, 1, 0)
     scores = log_probs = rewards = logits.new_zeros(B, 1)
     for t in range(config.horizon):
         if t:  # the observation is drawn before the sequences branch: all copies share it
             drawn = engine.draw(rules[:O], _by_row(uniforms[:, t, :O, :W]))
-            engine.append(drawn.tokens[:, -1])
+            logits = engine.append(drawn.tokens[:, -1])
             sequences = torch.cat([sequences, drawn.tokens.view(B, W, -1)], dim=-1)
             log_probs = log_probs + drawn.log_probs.sum(dim=1).view(B, -1)
-        copies = torch.arange(candidates, device=contexts.device) * W // candidates
-        parents = copies.expand(B, -1)
-        engine.select(_rows(parents, W))
-        drawn = engine.draw(rules[O:], _by_row(uniforms[:, t, O:]))
+        propose = _probable if config.proposal == "beam" else _drawn
+        parents, drawn = propose(engine, logits, config, rules[O:], uniforms[:, t, O:])
         reward, to_go = (estimate.view(B, -1) for estimate in _estimates(drawn, config, centers))
         total = rewards.gather(1, parents) + discount**t * reward
         if not config.reward_to_go:
@@ -183,11 +199,12 @@ def return_search(
             value = rewards.gather(1, parents) + discount**t * to_go
         else:
             value = total + discount ** (t + 1) * to_go
+        candidates = parents.shape[1]
         sequences = torch.cat(
             [_gather(sequences, parents), drawn.tokens.view(B, candidates, -1)], -1
         )
         log_probs = log_probs.gather(1, parents) + drawn.log_probs.sum(dim=1).view(B, -1)
-        W = config.beam_width
+        W = min(config.beam_width, candidates)
         scores, kept = value.topk(W, dim=1)
         sequences, log_probs = _gather(sequences, kept), log_probs.gather(1, kept)
         rewards = total.gather(1, kept)
@@ -197,11 +214,70 @@ def return_search(
     return Plan(sequences, scores, log_probs)
 
 
+def _drawn(
+    engine: Engine,
+    logits: Float[Tensor, "N V"],
+    config: SearchConfig,
+    rules: Sequence[Rule],
+    uniforms: Float[Tensor, "B S candidates"],
+) -> tuple[Int[Tensor, "B candidates"], Drawn]:
+    """As many candidates of each sequence, drawn token by token; parents and tokens of each."""
+    B, _, candidates = uniforms.shape
+    W = len(logits) // B
+    copies = torch.arange(candidates, device=logits.device) * W // candidates
+    parents = copies.expand(B, -1)
+    engine.select(_rows(parents, W))
+    return parents, engine.draw(rules, _by_row(uniforms))
+
+
+def _probable(
+    engine: Engine,
+    logits: Float[Tensor, "N V"],
+    config: SearchConfig,
+    rules: Sequence[Rule],
+    uniforms: Float[Tensor, "B S candidates"],
+) -> tuple[Int[Tensor, "B found"], Drawn]:
+    """The most probable actions of each sequence (algorithm 1); reward and value by their rules."""
+    B, S, candidates = uniforms.shape
+    W = len(logits) // B
+    scores, rows = logits.new_zeros(B * W, 1), torch.arange(B * W, device=logits.device)
+    actions = rows.new_empty(B * W, 1, 0)
+    for _ in range(S - 2):
+        width = scores.shape[1]
+        scores, parents, chosen = _most_probable(scores, logits, candidates // W)
+        actions = torch.cat([_gather(actions, parents), chosen[:, :, None]], dim=-1)
+        engine.select(_rows(parents, width))
+        logits = engine.append(chosen.flatten())
+    found = scores.shape[1]
+    values = engine.draw(rules[-2:], _by_row(uniforms[:, -2:, : W * found]))
+    nothing = values.expected.new_zeros(B * W * found, S - 2)
+    log_probs = nothing.clone()
+    log_probs[:, 0] = scores.flatten()  # of a whole action, in place of its tokens'
+    parents = torch.arange(W * found, device=logits.device) // found
+    return parents.expand(B, -1), Drawn(
+        tokens=torch.cat([actions.flatten(0, 1), values.tokens], dim=1),
+        log_probs=torch.cat([log_probs, values.log_probs], dim=1),
+        expected=torch.cat([nothing, values.expected], dim=1),
+    )
+
+
+def _most_probable(
+    scores: Float[Tensor, "B W"], logits: Float[Tensor, "N V"], beam_width: int
+) -> tuple[Float[Tensor, "B X"], Int[Tensor, "B X"], Int[Tensor, "B X"]]:
+    """One step of algorithm 1: scores, parents and last tokens of the best continuations."""
+    (B, W), V = scores.shape, logits.shape[-1]
+    totals = (scores[:, :, None] + logits.log_softmax(dim=-1).view(B, W, V)).flatten(1)
+    scores, best = totals.topk(min(beam_width, W * V), dim=1)
+    return scores, best // V, best % V
+
+
 def _rules(config: SearchConfig, observation_dim: int, centers: Float[Tensor, "D V"]) -> list[Rule]:
     """How each dimension of a transition is drawn."""
     D, V = centers.shape
     observation = Rule(config.observation_top, temperature=config.temperature)
     action = Rule(max(1, math.ceil(config.action_top * V)), config.action_mass, config.temperature)
+    if config.proposal == "uniform":
+        action = Rule(V, temperature=_EVEN)
     top = V if config.value == "sample" else 1
     values = [Rule(top, centers=centers[i]) for i in (D - 2, D - 1)]
     return [observation] * observation_dim + [action] * (D - 2 - observation_dim) + values
@@ -212,8 +288,22 @@ def _estimates(
 ) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
     """Reward and reward-to-go, which are the last two tokens drawn."""
     if config.value == "expectation":
-        return drawn.expected[:, -2], drawn.expected[:, -1]
-    return centers[-2][drawn.tokens[:, -2]], centers[-1][drawn.tokens[:, -1]]
+        reward, to_go = drawn.expected[:, -2], drawn.expected[:, -1]
+    else:
+        reward, to_go = centers[-2][drawn.tokens[:, -2]], centers[-1][drawn.tokens[:, -1]]
+    if config.value_levels is not None:
+        to_go = rounded(to_go, centers[-1], config.value_levels)
+    return reward, to_go
+
+
+def rounded(
+    values: Float[Tensor, " N"], centers: Float[Tensor, " V"], levels: int
+) -> Float[Tensor, " N"]:
+    """Values rounded to `levels` levels: the means of as many groups of neighbouring bins."""
+    groups = centers.tensor_split(min(levels, len(centers)))
+    table = torch.stack([group.mean() for group in groups])
+    borders = torch.stack([group[0] for group in groups[1:]]) if len(groups) > 1 else table[:0]
+    return table[torch.bucketize(values.contiguous(), borders, right=True)]
 
 
 def _advance(

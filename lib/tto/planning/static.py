@@ -3,8 +3,9 @@
 A token costs two launches there, drawing and the pass through the network, instead of some hundred.
 For that all tensors lie where they lay before: keys and values of whole blocks, rows padded to a
 power of two, position and number of the draw in a tensor. Attention spans a multiple of `SPAN`
-tokens and is masked by the position, so there is a graph for each number of rows and each span. On
-other devices the same steps run one operation at a time.
+tokens and is masked by the position, so there is a graph for each number of rows and each span.
+Tokens that no later one attends to (hidden rewards-to-go) take no room in a span. On other devices
+the same steps run one operation at a time.
 
 Letters: B episodes, N rows, R rows with padding, L tokens, S drawn tokens, V bins, H heads, K head
 size.
@@ -21,7 +22,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tto.errors import TTOError
-from tto.model.transformer import TrajectoryTransformer, attention_mask
+from tto.model.transformer import (
+    TrajectoryTransformer,
+    attended,
+    attended_count,
+    attention_mask,
+)
 from tto.planning.draw import Drawn, Rule, draw_token
 from tto.planning.engine import check_length, check_logits, position_vectors
 
@@ -59,8 +65,11 @@ class StaticEngine:
         self._offsets = dimensions * config.vocabulary  # of equation 1
         self._heads = (dimensions + 1) % config.transition_dim % heads  # of the next dimension
         self._positions = position_vectors(network).to(self._dtype)
-        mask = attention_mask(config.block_size, config, device)
-        self._visible = F.pad(mask, (0, -config.block_size % SPAN))
+        seen = attended(config.block_size, config, device)
+        last, self._span = seen.cumsum(dim=0) - 1, _spanned(int(seen.sum()))
+        self._visible = torch.arange(self._span, device=device) <= last[:, None]
+        # the slot of a token that no later one attends to is one behind all spans
+        self._slots = torch.where(seen, last, self._span)
         self._position, self._index = torch.zeros(2, 1, dtype=torch.long, device=device)
         self._capacity, self._graphs = 0, {}
         self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
@@ -70,10 +79,13 @@ class StaticEngine:
         check_length(self.network, contexts.shape[1], length)
         B, L = contexts.shape
         self._grow(B)
-        mask = self._visible[:L, :L]
+        config, device = self.network.config, contexts.device
+        mask, seen = attention_mask(L, config, device), attended(L, config, device)
+        kept = attended_count(L, config)
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            self._cache[layer, 0, :B, :, :L], self._cache[layer, 1, :B, :, :L] = k, v
+            self._cache[layer, 0, :B, :, :kept] = k[:, :, seen]
+            self._cache[layer, 1, :B, :, :kept] = v[:, :, seen]
             return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
         x = self._blocks.run_blocks(self._blocks.embed(contexts), attend)
@@ -87,10 +99,10 @@ class StaticEngine:
 
     @torch.inference_mode()
     def select(self, parents: Int[Tensor, " N"]) -> None:
-        N, L = len(parents), self._length
-        kept, logits = self._cache[:, :, parents, :, :L], self._logits[parents]
+        N, kept = len(parents), attended_count(self._length, self.network.config)
+        cache, logits = self._cache[:, :, parents, :, :kept], self._logits[parents]
         self._grow(N)
-        self._cache[:, :, :N, :, :L], self._logits[:N] = kept, logits
+        self._cache[:, :, :N, :, :kept], self._logits[:N] = cache, logits
         self._rows = N
 
     @torch.inference_mode()
@@ -118,7 +130,8 @@ class StaticEngine:
         """One more token for each row; the next logits are those after it."""
         if self._room < 1:
             raise TTOError("static engine: expected no more tokens than `start` was told of")
-        R, span = _padded(self._rows), -(-(self._length + 1) // SPAN) * SPAN
+        R = _padded(self._rows)
+        span = _spanned(attended_count(self._length + 1, self.network.config))
         self._run((R, span), lambda: self._forward_step(R, span))
         self._length, self._room = self._length + 1, self._room - 1
 
@@ -126,12 +139,12 @@ class StaticEngine:
         network, position = self._blocks, self._position
         tokens = self._tokens[:R] + self._offsets[position]
         x = network.token_embedding(tokens)[:, None] + self._positions[position]
-        mask = self._visible[position, :span]
+        mask, slot = self._visible[position, :span], self._slots[position]
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             keys, values = self._cache[layer, :, :R]
-            keys.index_copy_(2, position, k)
-            values.index_copy_(2, position, v)
+            keys.index_copy_(2, slot, k)
+            values.index_copy_(2, slot, v)
             return F.scaled_dot_product_attention(
                 q, keys[:, :, :span], values[:, :, :span], attn_mask=mask
             )
@@ -184,11 +197,16 @@ class StaticEngine:
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(*shape, dtype=dtype, device=device)
 
-        span = self._visible.shape[1]
-        self._cache = zeros(config.layers, 2, R, config.heads, span, K, dtype=self._dtype)
+        slots = self._span + 1
+        self._cache = zeros(config.layers, 2, R, config.heads, slots, K, dtype=self._dtype)
         self._tokens, self._logits = zeros(R, dtype=torch.long), zeros(R, V)
         self._uniforms, self._centers = zeros(L, R), zeros(L, V)
         self._drawn_tokens, self._drawn = zeros(L, R, dtype=torch.long), zeros(2, L, R)
+
+
+def _spanned(tokens: int) -> int:
+    """The next multiple of `SPAN`."""
+    return -(-tokens // SPAN) * SPAN
 
 
 def _padded(rows: int) -> int:

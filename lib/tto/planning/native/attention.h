@@ -15,14 +15,10 @@ class Attention {
    public:
     explicit Attention(const Model<T>& model)
         : model_(model),
-          stride_(padded(model.block, PAGE)),
+          stride_(model.kept.pages(model.block) * PAGE),
           scores_(size_t(GROUP) * stride_),
           weights_(size_t(GROUP) * stride_),
-          total_(size_t(GROUP) * model.head_pad),
-          hidden_(stride_) {
-        for (int p = 0; p < stride_; ++p)
-            hidden_[p] = p % model.transition_dim == model.transition_dim - 1 ? -1 : 0;
-    }
+          total_(size_t(GROUP) * model.head_pad) {}
 
     // One head more than there is, or the same head of many pages would fall on the same few sets
     // of the caches, whose sizes are powers of two as well.
@@ -58,14 +54,14 @@ class Attention {
 
     // Which of the rows of a tile share which pages; they all stand in pages of one level.
     void plan(const Sequences& sequences, const Row* rows, int n) {
-        pages_ = rows[0].position / PAGE + 1;
+        pages_ = model_.kept.last(rows[0].position) / PAGE + 1;
         addresses_.resize(size_t(n) * pages_);
-        positions_.resize(n);
+        last_.resize(n);
         tail_ = 0;
         for (int r = 0; r < n; ++r) {
             std::copy_n(sequences.table(rows[r].sequence), pages_, &addresses_[r * pages_]);
-            positions_[r] = rows[r].position;
-            tail_ = std::max(tail_, rows[r].position % PAGE + 1);
+            last_[r] = model_.kept.last(rows[r].position);
+            tail_ = std::max(tail_, last_[r] % PAGE + 1);
         }
         jobs_.clear();
         groups_.clear();
@@ -124,7 +120,7 @@ class Attention {
         for (int i = group.job; i < group.last_job; ++i)
             scores<GROUP>(jobs_[i], jobs_[i].row - group.row, keys, queries);
         float scale[GROUP];
-        for (int r = 0; r < group.rows; ++r) scale[r] = softmax(r, positions_[group.row + r]);
+        for (int r = 0; r < group.rows; ++r) scale[r] = softmax(r, last_[group.row + r]);
         std::fill_n(total_.data(), size_t(group.rows) * model_.head_pad, 0.0f);
         for (int i = group.job; i < group.last_job; ++i)
             mix<GROUP>(jobs_[i], jobs_[i].row - group.row, values);
@@ -168,19 +164,16 @@ class Attention {
                 store(&scores_[(row + r) * stride_ + page * PAGE + v * LANES], total[r][v]);
     }
 
-    // Weights before they are divided by their sum, whose inverse is returned.
-    float softmax(int row, int position) {
+    // Weights of the kept tokens up to `last` before they are divided by their sum, whose inverse is
+    // returned.
+    float softmax(int row, int last) {
         float* s = &scores_[size_t(row) * stride_];
         T* w = &weights_[size_t(row) * stride_];
         int end = pages_ * PAGE;
         vf none = splat(-INFINITY), top = none;
-        for (int p = position / LANES * LANES; p < end; p += LANES)
-            store(s + p, choose(lane_numbers() + p <= position, load(s + p), none));
-        for (int p = 0; p < end; p += LANES) {
-            if (!model_.attend_values)
-                store(s + p, choose((vi)load(&hidden_[p]), none, load(s + p)));
-            top = maximum(top, load(s + p));
-        }
+        for (int p = last / LANES * LANES; p < end; p += LANES)
+            store(s + p, choose(lane_numbers() + p <= last, load(s + p), none));
+        for (int p = 0; p < end; p += LANES) top = maximum(top, load(s + p));
         top = splat(largest(top));
         vf total = {};
         for (int p = 0; p < end; p += LANES) {
@@ -234,11 +227,10 @@ class Attention {
     Buffer<float> scores_;
     Buffer<T> weights_;
     Buffer<float> total_;
-    Buffer<int32_t> hidden_;
     std::vector<Job> jobs_;
     std::vector<Group> groups_;
     std::vector<unit*> addresses_;  // (rows, pages_)
-    std::vector<int> positions_;
+    std::vector<int> last_;         // of each row: the last kept token that it attends to
 };
 
 }  // namespace tto

@@ -28,7 +28,7 @@ class EngineOf final : public Engine {
     EngineOf(const Sizes& sizes, Arrays arrays)
         : model_(sizes, arrays),
           pool_(Attention<T>::page_units(model_)),
-          sequences_(pool_, padded(sizes.block, PAGE) / PAGE),
+          sequences_(pool_, model_.kept, model_.kept.pages(sizes.block)),
           threads_(sizes.threads) {
         for (int i = 0; i < sizes.threads; ++i) {
             forward_.push_back(std::make_unique<Forward<T>>(model_));

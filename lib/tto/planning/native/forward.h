@@ -30,9 +30,11 @@ class Forward {
             normalise(block.attention_norm, n);
             project(block.attention_in, n);
             for (int r = 0; r < n; ++r) {
+                if (!model_.kept.holds(rows[r].position)) continue;
                 const float* key = &keys_values_[size_t(r) * model_.qkv_pad];
-                Attention<T>::keep(model_, attention_.own_page(r), layer, rows[r].position % PAGE,
-                                   key, key + model_.attended);
+                Attention<T>::keep(model_, attention_.own_page(r), layer,
+                                   model_.kept.last(rows[r].position) % PAGE, key,
+                                   key + model_.attended);
             }
             attention_.attend(layer, queries_.data(), attended_.data());
             add(attended_.data(), model_.attended, block.attention_out, n);

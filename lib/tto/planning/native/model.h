@@ -1,7 +1,7 @@
 // The weights of a Trajectory Transformer, packed for the kernels.
 #pragma once
 
-#include "gemm.h"
+#include "pages.h"
 
 namespace tto {
 
@@ -27,7 +27,7 @@ struct Layer {
 template <class T>
 struct Model {
     int layers, heads, width, vocabulary, bins, output_heads, transition_dim, block;
-    bool attend_values;
+    Kept kept;                     // tokens that later ones attend to
     int head_size, head_pad;       // K, and K up to whole vectors
     int width_pad, attended, hidden_pad, qkv_pad;
     Buffer<float> tokens;          // (D * V, width)
@@ -40,7 +40,7 @@ struct Model {
     Model(const Sizes& s, Arrays arrays)
         : layers(s.layers), heads(s.heads), width(s.width), vocabulary(s.vocabulary), bins(s.bins),
           output_heads(s.output_heads), transition_dim(s.transition_dim), block(s.block),
-          attend_values(s.attend_values), head_size(s.width / s.heads),
+          kept{s.attend_values ? 0 : s.transition_dim}, head_size(s.width / s.heads),
           head_pad(padded(head_size, 16)), width_pad(padded(width, PANEL)),
           attended(heads * head_pad), hidden_pad(padded(4 * width, PANEL)),
           qkv_pad(padded(3 * attended, PANEL)), tokens(size_t(transition_dim) * bins * width),

@@ -1,4 +1,5 @@
-// Pages: memory for the keys and values of PAGE tokens, of all layers, with counted references.
+// Pages: memory for the keys and values of PAGE tokens, of all layers, with counted references; and
+// which tokens have keys and values.
 #pragma once
 
 #include <mutex>
@@ -7,7 +8,24 @@
 
 namespace tto {
 
-constexpr int PAGE = 16;  // tokens
+constexpr int PAGE = 16;  // tokens that are kept
+
+// The tokens whose keys and values are kept: all, or all but the last one of each transition (its
+// reward-to-go) where no later token attends to that.
+struct Kept {
+    int period;  // tokens of a transition; 0: all tokens are kept
+
+    bool holds(int position) const { return !period || (position + 1) % period; }
+
+    // How many of the first tokens are kept.
+    int among(int tokens) const { return period ? tokens - tokens / period : tokens; }
+
+    // Pages for the kept ones of the first tokens.
+    int pages(int tokens) const { return (among(tokens) + PAGE - 1) / PAGE; }
+
+    // The last kept token that the token at a position attends to: itself where it is kept.
+    int last(int position) const { return among(position + 1) - 1; }
+};
 
 // Pages are handed out and returned from several threads. What they hold is always finite: zero, or
 // what was there before.

@@ -15,7 +15,8 @@ struct Row {
 class Sequences {
    public:
     // `pages` to a table: as many as the longest sequence has.
-    Sequences(PagePool& pool, int pages) : pool_(&pool), pages_(pages) {}
+    Sequences(PagePool& pool, Kept kept, int pages)
+        : pool_(&pool), kept_(kept), pages_(pages) {}
 
     int length = 0;            // tokens of every sequence
     std::vector<int> of_row;  // sequence of each row
@@ -25,6 +26,7 @@ class Sequences {
 
     // Begin anew with one row for each context. `visit(together, rows)` is called for each level of
     // pages with the tokens there, once for rows that are equal so far; `together` are of a page.
+    // A token that is not kept belongs to the page of the last token that it attends to.
     template <class Visit>
     void start(const int64_t* contexts, int rows, int tokens, Visit visit) {
         for (int s = 0; s < count(); ++s) release(s);
@@ -47,11 +49,11 @@ class Sequences {
         tables_.assign(size_t(sequences) * pages_, nullptr);
         length = tokens;
         std::vector<Row> batch;
-        for (int first = 0; first < tokens; first += PAGE) {
-            int last = std::min(tokens, first + PAGE);
+        for (int first = 0, last = 0, level = 0; first < tokens; first = last, ++level) {
+            while (last < tokens && kept_.last(last) / PAGE == level) ++last;
             batch.clear();
             for (int s = 0; s < sequences; ++s) {
-                size_t place = size_t(s) * pages_ + first / PAGE;
+                size_t place = size_t(s) * pages_ + level;
                 if (s && common[s] >= last) {
                     tables_[place] = tables_[place - pages_];
                     pool_->share(tables_[place]);
@@ -85,9 +87,12 @@ class Sequences {
     }
 
     // Give each row one more token; `batch` are those to run. Rows stand in order of sequences
-    // here. Sequences whose rows part ways branch, each branch with a last page of its own.
+    // here. Sequences whose rows part ways branch, each branch with a last page of its own; where
+    // the token is not kept, the branches share that page until the next token.
     void append(const std::vector<int>& tokens, std::vector<Row>& batch) {
-        int level = length / PAGE, slot = length % PAGE, rows = int(of_row.size());
+        int place = kept_.among(length), level = place / PAGE, slot = place % PAGE;
+        int rows = int(of_row.size());
+        bool keeps = kept_.holds(length);
         std::vector<unit*> grown;
         grown.reserve(size_t(rows) * pages_);
         batch.clear();
@@ -105,9 +110,10 @@ class Sequences {
                 reached_.push_back(int(child));
             }
             for (size_t child = first + 1; child < batch.size(); ++child) {
-                for (int j = 0; j < level; ++j) pool_->share(pages[j]);
-                if (slot) grown[child * pages_ + level] = pool_->copy(pages[level]);
+                for (int j = 0; j < (keeps ? level : used()); ++j) pool_->share(pages[j]);
+                if (keeps && slot) grown[child * pages_ + level] = pool_->copy(pages[level]);
             }
+            if (!keeps) continue;
             if (slot) grown[first * pages_ + level] = pool_->own(pages[level]);
             for (size_t child = first; !slot && child < batch.size(); ++child)
                 grown[child * pages_ + level] = pool_->take();
@@ -129,7 +135,7 @@ class Sequences {
 
     // The sequences of some rows, given in order of sequences; pages are then shared with this.
     Sequences part(const int* rows, int n) const {
-        Sequences part(*pool_, pages_);
+        Sequences part(*pool_, kept_, pages_);
         part.length = length;
         for (int i = 0; i < n; ++i) {
             int s = of_row[rows[i]];
@@ -158,7 +164,7 @@ class Sequences {
     }
 
    private:
-    int used() const { return padded(length, PAGE) / PAGE; }
+    int used() const { return kept_.pages(length); }
 
     void release(int sequence) {
         for (int j = 0; j < used(); ++j) pool_->release(table(sequence)[j]);
@@ -175,7 +181,8 @@ class Sequences {
     }
 
     PagePool* pool_;
-    int pages_;
+    Kept kept_;
+    int pages_;  // to a table
     std::vector<unit*> tables_;  // (sequences, pages_)
     std::vector<int> reached_;
 };
