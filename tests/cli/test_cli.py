@@ -20,6 +20,7 @@ from tto.data.episode import Episode
 from tto.data.episodes import open_dataset, write_dataset
 from tto.evaluation.rollout import evaluate
 from tto.evaluation.rollout_file import write_rollouts
+from tto.tokens.token_file import TokenBlock, write_token_file
 from tto.tokens.tokenize import tokenize_dataset
 
 
@@ -243,3 +244,24 @@ def test_help_and_completion_come_without_the_library(tmp_path):
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout
+
+
+def test_inspect_says_whether_a_model_can_plan(tmp_path, run):
+    folder = save_model(tmp_path / "model", env="Hopper-v5")
+    model = tto.load(folder)
+    tokens = np.random.default_rng(0).integers(8, size=(40, 16)).astype(np.uint8)
+    write_token_file(
+        tmp_path / "tokens.h5",
+        [TokenBlock(tokens, [20, 20], [True, True], tokens[:2, :11])],
+        attributes=model.tokens,
+        discretizer=model.discretizer,
+        source_digest="none",
+    )
+    status, printed = run("inspect", folder, "--data", tmp_path / "tokens.h5")
+    assert status == 0
+    pattern = r"differs by \S+, \S+, \S+ between actions at planned transition 1, 2 and 3"
+    assert re.fullmatch(pattern, value_of("value, context 0", printed))
+    assert value_of("value, context 3", printed).endswith("at planned transition 1")
+    assert value_of("it can plan", printed).startswith(("yes", "only in part"))
+    status, _ = run("inspect", tmp_path / "tokens.h5", "--data", tmp_path / "tokens.h5")
+    assert "expected config.json" in str(status)

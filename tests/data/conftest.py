@@ -46,8 +46,8 @@ def actors(tmp_path: Path) -> Path:
         for _ in returns
     ]
     rungs = [
-        Rung(number, f"rung{number}.npz", "test", 10 - number, mean, 0.0, 20.0, 1, 0.1)
-        for number, mean in enumerate(returns)
+        Rung(number, f"rung{number}.npz", "test", steps, mean, 0.0, 20.0, 1)
+        for number, (mean, steps) in enumerate(zip(returns, [2, 1, 3, 4], strict=True))
     ]
     write_ladder(tmp_path / "actors" / "hopper", ladder, rungs)
     return tmp_path / "actors"

@@ -17,7 +17,6 @@ rule train_actors:
         mem_mb=growing(4000),
         runtime=growing(12 * 60),
     params:
-        noise=config["collect"]["noise"],
         # Not an output: a killed training goes on from here.
         checkpoints="results/actors/checkpoints",
         code=stage_code("train_actors.py"),

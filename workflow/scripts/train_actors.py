@@ -10,5 +10,4 @@ with job(snakemake.log[0]):
         snakemake.wildcards.robot,
         Path(snakemake.output[0]).parent,
         checkpoints=snakemake.params.checkpoints,
-        noise=snakemake.params.noise,
     )

@@ -1,7 +1,7 @@
-"""Small behaviour policies, as plain arrays: linear (ARS) or a ReLU network (SAC).
+"""Small behaviour policies, as plain arrays: a ReLU network with a Gaussian at its end (SAC).
 
-An actor file is an `.npz` without pickled objects. Arrays, all float32, weights as (inputs,
-outputs): `hidden<i>_weight`, `hidden<i>_bias` for each hidden layer (none: a linear policy),
+An actor file is an `.npz` without pickled objects. Arrays, float16 (bounds float32), weights as
+(inputs, outputs): `hidden<i>_weight`, `hidden<i>_bias` for each hidden layer (none: a linear policy),
 `mean_weight`, `mean_bias`, for a stochastic policy also `log_std_weight`, `log_std_bias`, and
 `action_low`, `action_high`, the bounds that the policy's [-1, 1] is stretched to.
 """
@@ -41,7 +41,7 @@ class BehaviorPolicy(Protocol):
 class Actor:
     """A policy: ReLU layers, then the mean (and log standard deviation) of a Gaussian.
 
-    A stochastic actor squashes its sample by tanh (SAC); a deterministic one is clipped (ARS).
+    A stochastic actor squashes its sample by tanh (SAC); a deterministic one is clipped.
     """
 
     hidden: tuple[Layer, ...]
@@ -94,11 +94,9 @@ def perturbed(actor: Actor, share: float, generator: np.random.Generator) -> Act
 
 
 def save_actor(path: str | os.PathLike[str], actor: Actor) -> None:
-    """Write an actor's arrays as `.npz`."""
-    arrays: dict[str, np.ndarray] = {
-        "action_low": actor.action_low,
-        "action_high": actor.action_high,
-    }
+    """Write an actor's arrays as `.npz`; weights are rounded to float16, which changes no return."""
+    bounds = {"action_low": actor.action_low, "action_high": actor.action_high}
+    arrays: dict[str, np.ndarray] = {}
     layers = {f"hidden{i}": layer for i, layer in enumerate(actor.hidden)}
     layers["mean"] = actor.mean
     if actor.log_std is not None:
@@ -106,8 +104,9 @@ def save_actor(path: str | os.PathLike[str], actor: Actor) -> None:
     for name, (weight, bias) in layers.items():
         arrays[f"{name}_weight"], arrays[f"{name}_bias"] = weight, bias
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
-        np.savez(file, allow_pickle=False, **arrays)
+        rounded = {name: array.astype(np.float16) for name, array in arrays.items()}
+        exact = {name: array.astype(np.float32) for name, array in bounds.items()}
+        np.savez(file, allow_pickle=False, **rounded, **exact)
 
 
 def load_actor(path: str | os.PathLike[str], *, action_scale: float = 1.0) -> Actor:
@@ -122,7 +121,7 @@ def load_actor(path: str | os.PathLike[str], *, action_scale: float = 1.0) -> Ac
     """
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name].astype(np.float32) for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise TTOError(
             f"{path}: expected an actor as .npz, got {error}; restore or retrain it"

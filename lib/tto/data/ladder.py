@@ -1,6 +1,8 @@
-"""A ladder of actors for one robot: checkpoints of its training, measured, from poor to good.
+"""A ladder of actors for one robot: checkpoints of its training, measured.
 
-The folder holds `ladder.csv` (a row a rung) and one actor file each.
+The folder holds `ladder.csv` (a row a rung) and one actor file each. All checkpoints up to the
+medium one are rungs, evenly apart in training, so that they can act out again what the agent
+experienced until it was medium (D4RL's medium-replay); of the later ones a few are.
 """
 
 import csv
@@ -16,7 +18,10 @@ from tto.errors import TTOError
 from tto.files import atomic_path
 
 LADDER_FILE = "ladder.csv"
-MEDIUM_SHARE = 0.4  # D4RL: medium is "about a third" of the expert; hopper 1422 of 3511
+MEDIUM_SHARE = 0.42  # of the expert's return; in D4RL v2: hopper 0.41, halfcheetah 0.45, walker2d 0.58
+# Returns of a training go up and down: of checkpoints within this share of the expert's return of
+# the target, the first one is medium.
+MEDIUM_TOLERANCE = 0.025
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +34,6 @@ class Rung:
         method: how it was trained, with what settings.
         training_steps: environment steps of its training.
         return_mean, return_std, length_mean: over `episodes` episodes.
-        noise: Gaussian action noise of a deterministic actor while it was measured.
     """
 
     rung: int
@@ -40,7 +44,6 @@ class Rung:
     return_std: float
     length_mean: float
     episodes: int
-    noise: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,15 +64,15 @@ class Ladder:
 
     @property
     def medium(self) -> Rung:
-        """The rung nearest to 0.4 of the best return."""
-        target = MEDIUM_SHARE * self.expert.return_mean
-        return min(self.rungs, key=lambda rung: abs(rung.return_mean - target))
+        """The first rung of the training whose return is 0.42 of the best one, or the nearest."""
+        trained = sorted(self.rungs, key=_training)
+        return trained[medium_of([rung.return_mean for rung in trained])]
 
     @property
     def replay(self) -> tuple[Rung, ...]:
         """The rungs up to medium, in the order they were trained."""
-        up_to_medium = self.rungs[: self.rungs.index(self.medium) + 1]
-        return tuple(sorted(up_to_medium, key=lambda rung: (rung.training_steps, rung.rung)))
+        trained = sorted(self.rungs, key=_training)
+        return tuple(trained[: trained.index(self.medium) + 1])
 
 
 def read_ladder(folder: str | os.PathLike[str]) -> Ladder:
@@ -104,7 +107,6 @@ def _rung(row: dict[str, str]) -> Rung:
         return_std=float(row["return_std"]),
         length_mean=float(row["length_mean"]),
         episodes=int(row["episodes"]),
-        noise=float(row["noise"]),
     )
 
 
@@ -123,17 +125,29 @@ def write_ladder(
             writer.writerows(dataclasses.asdict(rung) for rung in rungs)
 
 
-def choose_rungs(returns: Sequence[float], *, count: int) -> list[int]:
-    """Indices of `count` checkpoints whose returns are spread evenly, and that include a medium.
+def medium_of(returns: Sequence[float]) -> int:
+    """Index of the medium checkpoint, of mean returns in the order of training."""
+    values = np.asarray(returns, dtype=np.float64)
+    misses = np.abs(values - MEDIUM_SHARE * values.max())
+    near = np.flatnonzero(misses <= MEDIUM_TOLERANCE * np.abs(values.max()))
+    return int(near[0]) if len(near) else int(np.argmin(misses))
+
+
+def choose_rungs(returns: Sequence[float], *, later: int) -> list[int]:
+    """Indices of the checkpoints to keep: all up to medium, then some from there to the best.
 
     Args:
         returns: mean return of each checkpoint, in the order of training.
-        count: rungs wanted; fewer come back where two targets are nearest to the same checkpoint.
-
-    Returns:
-        Indices sorted from poor to good.
+        later: rungs above medium, evenly apart in return; fewer where two of these targets are
+            nearest to the same checkpoint.
     """
     values = np.asarray(returns, dtype=np.float64)
-    targets = [*np.linspace(values.min(), values.max(), count), MEDIUM_SHARE * values.max()]
+    medium = medium_of(returns)
+    targets = np.linspace(values[medium], values.max(), later + 1)[1:]
     chosen = {int(np.argmin(np.abs(values - target))) for target in targets}
-    return sorted(chosen, key=lambda index: values[index])
+    return sorted({*range(medium + 1), *chosen, int(np.argmax(values))})
+
+
+def _training(rung: Rung) -> tuple[int, int]:
+    """What rungs are sorted by, to have them in the order of training."""
+    return rung.training_steps, rung.rung
