@@ -1,5 +1,9 @@
 import copy
+import csv
+import json
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,13 @@ ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 BASE = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
+# Sections of which config/paper_values.csv holds every value of paper.yaml and official.yaml.
+TABLED = (
+    "discretizer discount rewards model training planning imitation goal_reaching "
+    "behavior_cloning ensemble seeds rollouts"
+).split()
+# A section, equation, figure or appendix of the paper; the other places where a value is written.
+SOURCE = re.compile(r"\d(\.\d)?|equation \d|figure \d|A|poster|code|GPT|PETS|not mentioned|ours")
 
 
 def with_overlay(overlay: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +81,23 @@ def test_shipped_configs_are_valid(path: Path):
             "config: dataset 'four-rooms' stands in datasets and in goal_reaching.datasets; "
             "give it another name in one of them",
         ),
+        (
+            {"behavior_cloning": {"updates": 5000}},
+            "config: unknown key 'updates' in behavior_cloning; "
+            "known are batch_size, epochs, hidden, learning_rate",
+        ),
+        (
+            {"behavior_cloning": {"epochs": 0}},
+            "config: behavior_cloning.epochs must be above 0, not 0",
+        ),
+        (
+            {"rewards": {"ignored": "yes"}},
+            "config: rewards.ignored must be of type boolean, not 'yes'",
+        ),
+        (
+            {"goal_reaching": {"rewards": {"ignore": True}}},
+            "config: unknown key 'ignore' in goal_reaching.rewards; did you mean 'ignored'?",
+        ),
         ({"rollouts": 0}, "config: rollouts must be at least 1, not 0"),
         ({"rollouts": "3"}, "config: rollouts must be of type integer, not '3'; write 3"),
         (
@@ -84,6 +112,39 @@ def test_a_wrong_config_is_one_line(overlay: dict[str, Any], message: str):
     with pytest.raises(TTOError) as caught:
         check_config(with_overlay(overlay), SCHEMA)
     assert str(caught.value) == message
+
+
+def leaves(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted keys of a config, and their values as config/paper_values.csv writes them."""
+    if isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from leaves(inner, f"{key}.{name}" if key else name)
+    else:
+        yield key, value if isinstance(value, str) else json.dumps(value)
+
+
+def tabled(config: dict[str, Any]) -> dict[str, str]:
+    return dict(leaves({section: config[section] for section in TABLED}))
+
+
+@pytest.mark.parametrize("name", ["paper", "official"])
+def test_no_inherited_key_changes_the_paper(name: str):
+    with (ROOT / "config/paper_values.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row[name]]
+    assert [row["key"] for row in rows if not SOURCE.fullmatch(row[f"{name}_source"])] == []
+    expected = {row["key"]: row[name] for row in rows}
+    assert len(expected) == len(rows)
+    config = with_overlay(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    assert tabled(config) == expected
+    # a key, a value, and a dataset more than the table has would be seen
+    for change in (
+        {"planning": {"new": None}},
+        {"training": {"compile": 0}},
+        {"goal_reaching": {"datasets": {"maze": {}}}},
+    ):
+        changed = copy.deepcopy(config)
+        update_config(changed, change)
+        assert tabled(changed) != expected
 
 
 def test_an_unknown_key_comes_before_other_errors():
