@@ -20,6 +20,11 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     if errors:
         raise TTOError(describe(errors[0]))
     _check_owners(config)
+    if config["rewards"]["ignored"] and config["planning"]["objective"] == "return":
+        raise TTOError(
+            "config: planning.objective must be likelihood where rewards.ignored is true, which "
+            "leaves no return to plan for, not 'return'"
+        )
     for section in ("planning", "training"):
         _check_datasets(f"{section}.overrides", config[section]["overrides"], config["datasets"])
     analysis = config["model_analysis"]

@@ -19,10 +19,20 @@ SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text
 BASE = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
 # Sections of which config/paper_values.csv holds every value of paper.yaml and official.yaml.
-TABLED = (
-    "discretizer discount rewards model training planning imitation goal_reaching "
-    "behavior_cloning ensemble seeds rollouts"
-).split()
+TABLED = [
+    "discretizer",
+    "discount",
+    "rewards",
+    "model",
+    "training",
+    "planning",
+    "imitation",
+    "goal_reaching",
+    "behavior_cloning",
+    "ensemble",
+    "seeds",
+    "rollouts",
+]
 # A section, equation, figure or appendix of the paper; the other places where a value is written.
 SOURCE = re.compile(r"\d(\.\d)?|equation \d|figure \d|A|poster|code|GPT|PETS|not mentioned|ours")
 
@@ -93,6 +103,11 @@ def test_shipped_configs_are_valid(path: Path):
         (
             {"rewards": {"ignored": "yes"}},
             "config: rewards.ignored must be of type boolean, not 'yes'",
+        ),
+        (
+            {"rewards": {"ignored": True}},
+            "config: planning.objective must be likelihood where rewards.ignored is true, which "
+            "leaves no return to plan for, not 'return'",
         ),
         (
             {"goal_reaching": {"rewards": {"ignore": True}}},

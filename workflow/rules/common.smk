@@ -121,6 +121,11 @@ def experiment_of(wildcards, section):
     return {}
 
 
+def rewards_of(wildcards):
+    """A param: how rewards become tokens."""
+    return config["rewards"] | experiment_of(wildcards, "rewards")
+
+
 def model_of(wildcards):
     """A param: the model's sizes and variants."""
     return config["model"] | experiment_of(wildcards, "model")
@@ -190,7 +195,12 @@ def cards_of(datasets):
 
 def settings_of(section):
     """A param: a section's settings, whatever of them a dataset's experiment sets differently."""
-    named = {"model": model_of, "training": training_of, "planning": planning_of}
+    named = {
+        "rewards": rewards_of,
+        "model": model_of,
+        "training": training_of,
+        "planning": planning_of,
+    }
     return named.get(section, lambda wildcards: config[section])
 
 
