@@ -13,6 +13,7 @@ from snakemake.utils import update_config
 
 from tto.config import check_config, with_overrides
 from tto.errors import TTOError
+from tto.evaluation.rollout import evaluation_seeds
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -160,6 +161,58 @@ def test_no_inherited_key_changes_the_paper(name: str):
         changed = copy.deepcopy(config)
         update_config(changed, change)
         assert tabled(changed) != expected
+
+
+@pytest.mark.parametrize(
+    ("overlay", "shared"),
+    [
+        ({"evaluation": {"seed": 0}, "trials": {"seed": 0}}, 0),
+        ({"evaluation": {"seed": 500_000}, "rollouts": 1, "goal_reaching": {"pairs": 2}}, 500_000),
+        ({"evaluation": {"seed": 499_998}}, 500_000),  # three rollouts, from that one on
+        ({"evaluation": {"seed": 500_001}}, 500_001),  # two rollouts a model in trials
+        ({"evaluation": {"seed": 499_001}, "seeds": [0, 1]}, 500_001),  # those of another model
+        ({"evaluation": {"seed": 499_950}, "goal_reaching": {"pairs": 200}}, 500_000),
+    ],
+)
+def test_trials_and_reported_episodes_share_none(overlay: dict[str, Any], shared: int):
+    config = with_overlay(overlay)
+    with pytest.raises(TTOError) as caught:
+        check_config(config, SCHEMA)
+    line = str(caught.value)
+    assert line.startswith(
+        "config: trials.seed must keep trials off reported episodes, but both have the episode "
+        f"seed {shared}; "
+    )
+    config["trials"]["seed"] = int(line.split()[-3])
+    check_config(config, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        {"evaluation": {"seed": 499_900}},  # a hundred pairs of each model, up to 499,999
+        {"evaluation": {"seed": 500_002}, "seeds": [0]},
+        {"evaluation": {"seed": 499_997}, "goal_reaching": {"datasets": {"four-rooms": None}}},
+    ],
+)
+def test_neighbours_are_other_episodes(overlay: dict[str, Any]):
+    config = with_overlay(overlay)
+    check_config(config, SCHEMA)
+    pairs = (
+        config["goal_reaching"]["pairs"] if config["goal_reaching"]["datasets"]["four-rooms"] else 0
+    )
+    one, other = (
+        {
+            seed
+            for model in config["seeds"]
+            for seed in evaluation_seeds(seed=model, rollouts=rollouts, offset=config[name]["seed"])
+        }
+        for name, rollouts in (
+            ("evaluation", max(config["rollouts"], pairs // len(config["seeds"]))),
+            ("trials", config["trials"]["rollouts"]),
+        )
+    )
+    assert not one & other
 
 
 def test_an_unknown_key_comes_before_other_errors():
