@@ -1,6 +1,8 @@
 """The workflow's config: checked against its schema, with one readable line for what is wrong."""
 
 import difflib
+import itertools
+import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
@@ -20,8 +22,14 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     if errors:
         raise TTOError(describe(errors[0]))
     _check_owners(config)
+    if config["rewards"]["ignored"] and config["planning"]["objective"] == "return":
+        raise TTOError(
+            "config: planning.objective must be likelihood where rewards.ignored is true, which "
+            "leaves no return to plan for, not 'return'"
+        )
     for section in ("planning", "training"):
         _check_datasets(f"{section}.overrides", config[section]["overrides"], config["datasets"])
+    _check_episodes(config)
     analysis = config["model_analysis"]
     for variant, changes in analysis["variants"].items():
         where = f"model_analysis.variants.{variant}.datasets"
@@ -50,6 +58,28 @@ def _check_owners(config: Mapping[str, Any]) -> None:
                     "another name in one of them"
                 )
             owners[name] = section
+
+
+def _check_episodes(config: Mapping[str, Any]) -> None:
+    """Nothing is chosen on reported episodes: those of trials begin from other seeds.
+
+    Episode j of model k begins from the seed `seed + 1000 k + j`
+    (`tto.evaluation.rollout.evaluation_seeds`); so do the pairs of goal reaching.
+    """
+    seeds = config["seeds"]
+    goals = config["goal_reaching"]
+    pairs = math.ceil(goals["pairs"] / len(seeds)) if any(goals["datasets"].values()) else 0
+    reported = max(config["rollouts"], pairs)
+    shift = config["evaluation"]["seed"] - config["trials"]["seed"]
+    for one, other in itertools.product(seeds, seeds):
+        distance = shift + 1000 * (one - other)  # first reported seed less first seed of trials
+        if -reported < distance < config["trials"]["rollouts"]:
+            first = config["trials"]["seed"] + 1000 * other + max(distance, 0)
+            free = config["evaluation"]["seed"] + 1000 * (max(seeds) + 1) + reported
+            raise TTOError(
+                f"config: trials.seed must keep trials off reported episodes, but both have the "
+                f"episode seed {first}; {free} is free"
+            )
 
 
 def describe(error: ValidationError) -> str:

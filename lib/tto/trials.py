@@ -1,4 +1,4 @@
-"""Trials: the config's settings varied, to choose planners and to see what each setting is worth.
+"""Trials: the config's settings varied, to choose among them and to see what each is worth.
 
 A trial is a set of settings, written as dotted keys of the config with other values, on one
 dataset. Its name says what differs from what the dataset has anyway, so trials of equal settings
@@ -6,7 +6,7 @@ share their models and episodes.
 """
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,10 @@ TOKEN_SECTIONS = ("discretizer", "discount", "rewards")
 MODEL_SECTIONS = (*TOKEN_SECTIONS, "model", "training")  # what a trained model depends on
 SECTIONS = (*MODEL_SECTIONS, "planning")
 UNCHANGED = "unchanged"  # the name of no settings at all
-PLANNER = "planner"  # the sweep that planners are chosen by
+CLONING_SECTIONS = ("behavior_cloning",)  # what behaviour cloning's model depends on
+# What is tuned, by the name of the method: where the candidates are in `tuning`, and the section
+# of the config that they differ in.
+TUNED_METHODS = {"tto": ("planners", "planning"), "bc": ("cloning", "behavior_cloning")}
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ def text_of(value: object) -> str:
     """A value as the config writes it."""
     if value is None:
         return "null"
+    if isinstance(value, list):
+        return "-".join(map(text_of, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -72,20 +77,24 @@ def varied(section: str, value: Any, settings: Settings) -> Any:
     return value | {key.split(".", 1)[1]: change for key, change in changes.items()}
 
 
-def planner_trials(config: Mapping[str, Any], datasets: Iterable[str]) -> list[Trial]:
-    """Each planner of `tuning` on each dataset."""
+def candidates(config: Mapping[str, Any], method: str) -> Mapping[str, Mapping[str, Any]]:
+    """The settings that `tuning` names for a method (a key of `TUNED_METHODS`) to choose from."""
+    return config["tuning"][TUNED_METHODS[method][0]]
+
+
+def tuning_trials(config: Mapping[str, Any], method: str, datasets: Iterable[str]) -> list[Trial]:
+    """Each candidate for a method on each dataset."""
+    name, section = TUNED_METHODS[method]
     return [
         Trial(
-            PLANNER,
-            dataset,
             name,
             dataset,
-            _differing(
-                config, dataset, {f"planning.{key}": value for key, value in planner.items()}
-            ),
+            candidate,
+            dataset,
+            _differing(config, dataset, {f"{section}.{key}": v for key, v in settings.items()}),
         )
         for dataset in datasets
-        for name, planner in config["tuning"]["planners"].items()
+        for candidate, settings in candidates(config, method).items()
     ]
 
 
@@ -114,17 +123,22 @@ def check_trials(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     Raises:
         TTOError: an unknown dataset, an unknown key or a value that the schema does not allow.
     """
+    tuned = [
+        (f"tuning.{trial.sweep}", (section,), trial)
+        for method, (_, section) in TUNED_METHODS.items()
+        for trial in tuning_trials(config, method, config["datasets"])
+    ]
+    swept = [(f"ablations.sweeps.{t.sweep}", SECTIONS, t) for t in ablation_trials(config)]
     checked = set()
-    for trial in [*planner_trials(config, config["datasets"]), *ablation_trials(config)]:
+    for where, sections, trial in [*tuned, *swept]:
         if config["datasets"].get(trial.dataset, {}) == {}:
             hint = suggestion(trial.dataset, config["datasets"])
             raise TTOError(f"config: unknown dataset {trial.dataset!r} in ablations{hint}")
         if trial.name in checked:
             continue
         checked.add(trial.name)
-        where = "tuning.planners" if trial.sweep == PLANNER else f"ablations.sweeps.{trial.sweep}"
         try:
-            check_config(_changed(config, trial.settings), schema)
+            check_config(_changed(config, trial.settings, sections), schema)
         except TTOError as error:
             raise TTOError(f"{error} (in {where})") from error
 
@@ -145,12 +159,15 @@ def _value(config: Mapping[str, Any], dataset: str, key: str) -> object:
     return settings.get(name, key) if isinstance(settings, dict) else key
 
 
-def _changed(config: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _changed(
+    config: Mapping[str, Any], settings: Settings, sections: Sequence[str]
+) -> dict[str, Any]:
+    """The config with a trial's settings, which may be of some sections alone."""
     changed: Any = copy.deepcopy(dict(config))
     for key, value in settings.items():
         section, _, name = key.partition(".")
-        if section not in SECTIONS or (name and not isinstance(changed[section], dict)):
-            hint = suggestion(section, SECTIONS)
+        if section not in sections or (name and not isinstance(changed[section], dict)):
+            hint = suggestion(section, sections)
             raise TTOError(f"config: {key!r} is not a setting that can be varied{hint}")
         if name:
             changed[section][name] = value

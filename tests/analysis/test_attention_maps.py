@@ -38,7 +38,7 @@ def make_tokens(batch: int = 3) -> torch.Tensor:
 
 @torch.no_grad()  # training's attention computes its softmax in float32
 @pytest.mark.parametrize(
-    "changes", [{}, {"attend_values": False}, {"position": "factored", "output": "per_dimension"}]
+    "changes", [{}, {"attend_values": True}, {"position": "factored", "output": "per_dimension"}]
 )
 def test_recorded_weights_make_the_models_logits(changes):
     network, tokens = make_network(**changes), make_tokens()
@@ -84,9 +84,10 @@ def plain_share(weights: np.ndarray, name: str) -> float:
     return float(np.mean(shares))
 
 
-def test_measures_are_what_they_say():
-    config = make_config()
-    weights, _ = record_attention(make_network(), make_tokens())
+@pytest.mark.parametrize("attend_values", [False, True])
+def test_measures_are_what_they_say(attend_values):
+    config = make_config(attend_values=attend_values)
+    weights, _ = record_attention(make_network(attend_values=attend_values), make_tokens())
     rows = measure_heads(weights, config)
     assert len(rows) == 2 * 2 + 1
     names = list(measures(config, D * STEPS))
@@ -98,7 +99,9 @@ def test_measures_are_what_they_say():
         for name in names:
             mean = np.mean([plain_share(of_window, name) for of_window in of_head])
             assert row[name] == pytest.approx(mean, abs=1e-12)
-    uniform = np.tril(np.ones((D * STEPS, D * STEPS))) / np.arange(1, D * STEPS + 1)[:, None]
+    uniform = np.tril(np.ones((D * STEPS, D * STEPS)))
+    uniform[:, D - 1 :: D] *= attend_values
+    uniform /= uniform.sum(axis=1, keepdims=True)
     for name in names:
         assert even[name] == pytest.approx(plain_share(uniform, name), abs=1e-6)
 

@@ -18,7 +18,8 @@ STEPS, TRAJECTORIES = 4, 2
 VARIANTS = {
     "paper": {},
     "markovian": {"max_transitions": 2},
-    "official": {"output": "per_dimension", "attend_values": False, "stop_token": True},
+    "official": {"output": "per_dimension", "stop_token": True},
+    "visible": {"attend_values": True},
     "factored": {"position": "factored"},
 }
 

@@ -192,7 +192,7 @@ def test_inspect_a_model_and_a_rollout(tmp_path, run):
 
 
 def test_export_import_and_plan(tmp_path, run):
-    model = save_model(tmp_path / "model", attend_values=False, output="per_dimension")
+    model = save_model(tmp_path / "model", output="per_dimension")
     assert run("export", model, tmp_path / "hub")[0] == 0
     assert "# Trajectory Transformer, tiny" in (tmp_path / "hub" / "README.md").read_text()
     status, printed = run("inspect", tmp_path / "hub")
@@ -208,8 +208,8 @@ def test_export_import_and_plan(tmp_path, run):
 
 
 def test_bad_input_is_one_line(tmp_path, run):
-    model, hub = save_model(tmp_path / "model"), tmp_path / "hub"
-    run("export", save_model(tmp_path / "other", attend_values=False), hub)
+    model, hub = save_model(tmp_path / "model", attend_values=True), tmp_path / "hub"
+    run("export", save_model(tmp_path / "other"), hub)
     cases = [
         (("plan", tmp_path / "none"), "expected config.json in it, found none"),
         (("plan", hub), "got None; train it again, update the package, or take in another's"),

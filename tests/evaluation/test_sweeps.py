@@ -11,9 +11,9 @@ from tto.evaluation.sweeps import (
     Point,
     best_value,
     collect_sweep,
-    read_planner,
+    read_choice,
     read_sweep,
-    write_planner,
+    write_choice,
     write_sweep,
 )
 
@@ -61,8 +61,8 @@ def test_the_best_value_by_the_mean_over_models(tmp_path, rows):
     assert best_value(rows) == "true"  # 5.5
     rows.loc[3, "return"] = 9.0
     assert best_value(rows) == "true"  # equal: the first
-    write_planner(tmp_path / "chosen.txt", "true")
-    assert read_planner(tmp_path / "chosen.txt") == "true"
+    write_choice(tmp_path / "chosen.txt", "true")
+    assert read_choice(tmp_path / "chosen.txt") == "true"
 
 
 def test_a_missing_rollout_is_an_error(tmp_path):

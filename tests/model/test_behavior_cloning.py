@@ -15,11 +15,12 @@ from tto.model.behavior_cloning import (
     train_behavior_cloning,
 )
 
+# 440 of the 480 transitions are not held out: 7 updates a pass, or rather 6.875
 FAST = {
     "hidden": [32],
-    "updates": 400,
+    "epochs": 58.0,
     "batch_size": 64,
-    "evaluate_every": 50,
+    "evaluations": 8,
     "learning_rate": 3e-3,
 }
 
@@ -61,7 +62,7 @@ def test_metrics(tmp_path):
     with open(tmp_path / "bc" / "metrics.csv") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == METRICS
-    assert [int(row["update"]) for row in rows] == list(range(50, 401, 50))
+    assert [int(row["update"]) for row in rows] == [*range(50, 351, 50), 399]
     held_out = [float(row["held_out_loss"]) for row in rows]
     assert held_out[-1] < 0.4 * held_out[0]
 
@@ -70,21 +71,34 @@ def test_same_seed_same_weights_and_other_seed_others(tmp_path):
     dataset = make_dataset(tmp_path)
     state = torch.random.get_rng_state()
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
-        train_behavior_cloning(dataset, tmp_path / name, seed=seed, **{**FAST, "updates": 60})
+        train_behavior_cloning(dataset, tmp_path / name, seed=seed, **{**FAST, "epochs": 9})
     a, b, c = ((tmp_path / name / "model.safetensors").read_bytes() for name in "abc")
     assert a == b
     assert a != c
     assert torch.equal(state, torch.random.get_rng_state())  # the global generator is left alone
 
 
-def test_early_stopping_keeps_the_best_weights(tmp_path):
+@pytest.mark.parametrize(
+    ("epochs", "batch_size", "transitions", "updates"),
+    [(1, 256, 72_000, 282), (18, 256, 72_000, 5063), (0.5, 64, 100, 1), (1, 7, 7, 1), (1, 7, 8, 2)],
+)
+def test_epochs_are_passes_over_the_training_transitions(epochs, batch_size, transitions, updates):
+    config = BehaviorCloningConfig(epochs=epochs, batch_size=batch_size)
+    assert config.updates(transitions) == updates
+    drawn, seen = 0, 0  # by counting: as many batches as it takes to draw each so often
+    while drawn < epochs * transitions:
+        drawn, seen = drawn + batch_size, seen + 1
+    assert config.updates(transitions) == seen
+
+
+def test_the_weights_with_the_lowest_held_out_loss_are_kept(tmp_path):
     dataset = make_dataset(tmp_path, episodes=2, length=5)
-    settings = {**FAST, "updates": 20_000, "evaluate_every": 10, "patience": 3, "hidden": [64]}
+    settings = {**FAST, "epochs": 6400, "evaluations": 50, "hidden": [64]}  # it overfits
     policy = train_behavior_cloning(dataset, tmp_path / "bc", seed=0, **settings)
     with open(tmp_path / "bc" / "metrics.csv") as file:
         held_out = [float(row["held_out_loss"]) for row in csv.DictReader(file)]
-    assert len(held_out) < 2000
-    assert int(np.argmin(held_out)) == len(held_out) - 1 - 3
+    assert len(held_out) == 50
+    assert int(np.argmin(held_out)) < len(held_out) - 1
     generator = torch.Generator().manual_seed(0)
     (index,) = torch.randperm(2, generator=generator)[:1].tolist()  # the held-out episode
     episode = dataset[index]
@@ -95,7 +109,7 @@ def test_early_stopping_keeps_the_best_weights(tmp_path):
 
 def test_actions_are_clipped_to_the_action_space(tmp_path):
     dataset = make_dataset(tmp_path)
-    policy = train_behavior_cloning(dataset, tmp_path / "bc", seed=0, **{**FAST, "updates": 10})
+    policy = train_behavior_cloning(dataset, tmp_path / "bc", seed=0, **{**FAST, "epochs": 1.5})
     actions = policy.act(1e4 * np.ones((1, 11)))
     assert np.abs(actions).max() <= 1.0
     (rollout,) = evaluate(policy, "Hopper-v5", seeds=[0], max_steps=5)
@@ -127,6 +141,8 @@ def test_bad_settings_and_too_few_episodes(tmp_path):
         BehaviorCloningConfig(held_out_fraction=1.0)
     with pytest.raises(TTOError, match="positive sizes"):
         BehaviorCloningConfig(hidden=(0,))
+    with pytest.raises(TTOError, match="epochs and learning_rate > 0"):
+        BehaviorCloningConfig(epochs=0)
     dataset = make_dataset(tmp_path, episodes=1)
     with pytest.raises(TTOError, match=r"toy-v0: expected at least two episodes"):
         train_behavior_cloning(dataset, tmp_path / "bc", seed=0)

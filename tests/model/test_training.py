@@ -2,6 +2,7 @@
 
 import fcntl
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -229,6 +230,15 @@ def test_wrong_shapes_to_encode_are_errors(token_path):
     trained = run(token_path, "out")
     with pytest.raises(TTOError, match="observation, action, reward"):
         trained.encode(np.zeros((2, 3)), np.zeros((2, 1)), np.zeros(2), np.zeros(2))
+
+
+def test_a_model_without_rewards_encodes_none(token_path):
+    trained = run(token_path, "out")
+    blind = replace(trained, tokens=replace(trained.tokens, rewards_ignored=True))
+    columns = np.ones((3, 2)), np.ones((3, 1)), np.full(3, 2.0), np.array([3.0, 2.0, 1.0])
+    assert trained.encode(*columns)[:, 3:].tolist() == [[2, 3], [2, 2], [2, 1]]
+    np.testing.assert_array_equal(blind.encode(*columns)[:, 3:], 0)
+    np.testing.assert_array_equal(blind.encode(*columns)[:, :3], 1)
 
 
 def test_a_lock_keeps_a_second_trainer_out(tmp_path):

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import h5py
 import numpy as np
@@ -120,6 +120,27 @@ def test_terminal_penalty_stands_at_true_terminals_only():
         transition_matrix(cut, discount=0.9, terminal_penalty=-100),
         transition_matrix(cut, discount=0.9),
     )
+
+
+@pytest.mark.parametrize("kind", ["uniform", "quantile"])
+def test_ignored_rewards_leave_no_trace(dataset, tmp_path, kind):
+    settings = {"discretizer": kind, "terminal_penalty": -100.0, "rewards_ignored": True}
+    plain = tokenized(dataset, tmp_path / "a.h5", **settings)
+    others = [replace(e, rewards=-7 * e.rewards - 1) for e in dataset.episodes]
+    other = tokenized(InMemory(others), tmp_path / "b.h5", **settings)
+    assert equal(plain, other)
+    assert plain.source_digest == other.source_digest
+    assert len(np.unique(plain.tokens[:, -2:], axis=0)) == 1
+    decoded = plain.discretizer.decode(plain.tokens)
+    np.testing.assert_allclose(decoded[:, -2:], 0, atol=1e-6)
+    # what is no reward is as ever, and with rewards the two datasets differ
+    counted = [tokenized(InMemory(e), tmp_path / "c.h5") for e in (dataset.episodes, others)]
+    assert not np.array_equal(counted[0].tokens, counted[1].tokens)
+    if kind == "uniform":
+        np.testing.assert_array_equal(counted[0].tokens[:, :-2], plain.tokens[:, :-2])
+    with h5py.File(tmp_path / "a.h5") as ignored, h5py.File(tmp_path / "c.h5") as usual:
+        assert ignored.attrs["rewards_ignored"]
+        assert "rewards_ignored" not in usual.attrs  # as in files from before there was the choice
 
 
 def test_digest_follows_the_content(dataset, tmp_path):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ROWS = "collect_rollouts collect_all_rollouts claims table1 extended figure4 profiles film"
-TRIALS = "plan_trial sweep_rows ablation tuning_rows choose_planner tuning_table"
+TRIALS = "plan_trial sweep_rows ablation tuning_rows choose_settings tuning_table"
 OFFLINE_RL = f"{TRIALS} plan {ROWS}"
 PLANNED = f"{OFFLINE_RL} imitate imitation_table"
 GOALS = "goal_rows goal_reaching_table figure5 film"
@@ -59,10 +59,11 @@ RERUNS = [
     Rerun(
         "one more of `seeds`",
         {"seeds": [0, 1]},
-        "models, baselines and rollouts of that seed, and what compares seeds; where planners are "
+        "models, baselines and rollouts of that seed, and what compares seeds; where settings are "
         "tuned, the choice hears the new seed, so all reported episodes are played again",
         f"train train_analysis_variant train_variant train_behavior_cloning train_ensemble "
-        f"{CURVES} act_behavior_cloning {PLANNED} reach_goals script_goals {GOALS} {LIKELIHOODS} "
+        f"train_cloning_variant act_cloning_trial {CURVES} act_behavior_cloning {PLANNED} "
+        f"reach_goals script_goals {GOALS} {LIKELIHOODS} "
         "ensemble_log_likelihoods",
         "models/four-rooms/seed1/",
     ),

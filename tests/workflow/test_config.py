@@ -1,5 +1,9 @@
 import copy
+import csv
+import json
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +13,29 @@ from snakemake.utils import update_config
 
 from tto.config import check_config, with_overrides
 from tto.errors import TTOError
+from tto.evaluation.rollout import evaluation_seeds
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 BASE = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
+# Sections of which config/paper_values.csv holds every value of paper.yaml and official.yaml.
+TABLED = [
+    "discretizer",
+    "discount",
+    "rewards",
+    "model",
+    "training",
+    "planning",
+    "imitation",
+    "goal_reaching",
+    "behavior_cloning",
+    "ensemble",
+    "seeds",
+    "rollouts",
+]
+# A section, equation, figure or appendix of the paper; the other places where a value is written.
+SOURCE = re.compile(r"\d(\.\d)?|equation \d|figure \d|A|poster|code|GPT|PETS|not mentioned|ours")
 
 
 def with_overlay(overlay: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +92,28 @@ def test_shipped_configs_are_valid(path: Path):
             "config: dataset 'four-rooms' stands in datasets and in goal_reaching.datasets; "
             "give it another name in one of them",
         ),
+        (
+            {"behavior_cloning": {"updates": 5000}},
+            "config: unknown key 'updates' in behavior_cloning; "
+            "known are batch_size, epochs, hidden, learning_rate",
+        ),
+        (
+            {"behavior_cloning": {"epochs": 0}},
+            "config: behavior_cloning.epochs must be above 0, not 0",
+        ),
+        (
+            {"rewards": {"ignored": "yes"}},
+            "config: rewards.ignored must be of type boolean, not 'yes'",
+        ),
+        (
+            {"rewards": {"ignored": True}},
+            "config: planning.objective must be likelihood where rewards.ignored is true, which "
+            "leaves no return to plan for, not 'return'",
+        ),
+        (
+            {"goal_reaching": {"rewards": {"ignore": True}}},
+            "config: unknown key 'ignore' in goal_reaching.rewards; did you mean 'ignored'?",
+        ),
         ({"rollouts": 0}, "config: rollouts must be at least 1, not 0"),
         ({"rollouts": "3"}, "config: rollouts must be of type integer, not '3'; write 3"),
         (
@@ -84,6 +128,91 @@ def test_a_wrong_config_is_one_line(overlay: dict[str, Any], message: str):
     with pytest.raises(TTOError) as caught:
         check_config(with_overlay(overlay), SCHEMA)
     assert str(caught.value) == message
+
+
+def leaves(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted keys of a config, and their values as config/paper_values.csv writes them."""
+    if isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from leaves(inner, f"{key}.{name}" if key else name)
+    else:
+        yield key, value if isinstance(value, str) else json.dumps(value)
+
+
+def tabled(config: dict[str, Any]) -> dict[str, str]:
+    return dict(leaves({section: config[section] for section in TABLED}))
+
+
+@pytest.mark.parametrize("name", ["paper", "official"])
+def test_no_inherited_key_changes_the_paper(name: str):
+    with (ROOT / "config/paper_values.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row[name]]
+    assert [row["key"] for row in rows if not SOURCE.fullmatch(row[f"{name}_source"])] == []
+    expected = {row["key"]: row[name] for row in rows}
+    assert len(expected) == len(rows)
+    config = with_overlay(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    assert tabled(config) == expected
+    # a key, a value, and a dataset more than the table has would be seen
+    for change in (
+        {"planning": {"new": None}},
+        {"training": {"compile": 0}},
+        {"goal_reaching": {"datasets": {"maze": {}}}},
+    ):
+        changed = copy.deepcopy(config)
+        update_config(changed, change)
+        assert tabled(changed) != expected
+
+
+@pytest.mark.parametrize(
+    ("overlay", "shared"),
+    [
+        ({"evaluation": {"seed": 0}, "trials": {"seed": 0}}, 0),
+        ({"evaluation": {"seed": 500_000}, "rollouts": 1, "goal_reaching": {"pairs": 2}}, 500_000),
+        ({"evaluation": {"seed": 499_998}}, 500_000),  # three rollouts, from that one on
+        ({"evaluation": {"seed": 500_001}}, 500_001),  # two rollouts a model in trials
+        ({"evaluation": {"seed": 499_001}, "seeds": [0, 1]}, 500_001),  # those of another model
+        ({"evaluation": {"seed": 499_950}, "goal_reaching": {"pairs": 200}}, 500_000),
+    ],
+)
+def test_trials_and_reported_episodes_share_none(overlay: dict[str, Any], shared: int):
+    config = with_overlay(overlay)
+    with pytest.raises(TTOError) as caught:
+        check_config(config, SCHEMA)
+    line = str(caught.value)
+    assert line.startswith(
+        "config: trials.seed must keep trials off reported episodes, but both have the episode "
+        f"seed {shared}; "
+    )
+    config["trials"]["seed"] = int(line.split()[-3])
+    check_config(config, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        {"evaluation": {"seed": 499_900}},  # a hundred pairs of each model, up to 499,999
+        {"evaluation": {"seed": 500_002}, "seeds": [0]},
+        {"evaluation": {"seed": 499_997}, "goal_reaching": {"datasets": {"four-rooms": None}}},
+    ],
+)
+def test_neighbours_are_other_episodes(overlay: dict[str, Any]):
+    config = with_overlay(overlay)
+    check_config(config, SCHEMA)
+    pairs = (
+        config["goal_reaching"]["pairs"] if config["goal_reaching"]["datasets"]["four-rooms"] else 0
+    )
+    one, other = (
+        {
+            seed
+            for model in config["seeds"]
+            for seed in evaluation_seeds(seed=model, rollouts=rollouts, offset=config[name]["seed"])
+        }
+        for name, rollouts in (
+            ("evaluation", max(config["rollouts"], pairs // len(config["seeds"]))),
+            ("trials", config["trials"]["rollouts"]),
+        )
+    )
+    assert not one & other
 
 
 def test_an_unknown_key_comes_before_other_errors():

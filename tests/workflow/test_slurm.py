@@ -144,7 +144,7 @@ def assert_equal_results(one: Path, two: Path) -> None:
 def test_a_cancelled_job_and_a_drained_node(finished: Cluster, local: Path):
     assert_equal_results(local, finished.results)
     jobs = finished.jobs()
-    alone = {"collect": 1, "tokenize": 1, "train": 2, "plan": 1}
+    alone = {"collect": 1, "tokenize": 1, "train": 2, "plan": 1, "act": 1}
     grouped = {"cloning": 1, "cards": 1, "tables": 1}
     assert Counter(job.name.split("_")[0] for job in jobs) == alone | grouped
     # the cancelled training asked for more at its second attempt

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
+from tto.config import check_config
 from tto.errors import TTOError
 from tto.trials import (
     MODEL_SECTIONS,
@@ -14,7 +15,7 @@ from tto.trials import (
     check_trials,
     name_of,
     part_of,
-    planner_trials,
+    tuning_trials,
     varied,
 )
 
@@ -24,9 +25,15 @@ BASE = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 HOPPER = "hopper-medium-replay-v2"
 
 
-def with_sweeps(*, planners: dict[str, Any] | None = None, **sweeps: Any) -> dict[str, Any]:
+def with_sweeps(
+    *,
+    planners: dict[str, Any] | None = None,
+    cloning: dict[str, Any] | None = None,
+    **sweeps: Any,
+) -> dict[str, Any]:
     config = copy.deepcopy(BASE)
-    update_config(config, {"ablations": {"sweeps": sweeps}, "tuning": {"planners": planners or {}}})
+    tuning = {"planners": planners or {}, "cloning": cloning or {}}
+    update_config(config, {"ablations": {"sweeps": sweeps}, "tuning": tuning})
     return config
 
 
@@ -48,7 +55,7 @@ def test_settings_of_a_section():
 
 def test_every_planner_on_every_dataset():
     config = with_sweeps(planners={"far": {"horizon": 9}, "plain": {}})
-    trials = planner_trials(config, ["a", "b"])
+    trials = tuning_trials(config, "tto", ["a", "b"])
     assert [(t.dataset, t.value, t.name) for t in trials] == [
         ("a", "far", "planning.horizon=9"),
         ("a", "plain", UNCHANGED),
@@ -57,13 +64,52 @@ def test_every_planner_on_every_dataset():
     ]
 
 
+def test_every_length_of_cloning_on_every_dataset():
+    usual = BASE["behavior_cloning"]["epochs"]
+    config = with_sweeps(
+        planners={"far": {"horizon": 9}},
+        cloning={"long": {"epochs": 99}, "usual": {"epochs": usual}, "wide": {"hidden": [9, 8]}},
+    )
+    trials = tuning_trials(config, "bc", ["a", "b"])
+    names = ["behavior_cloning.epochs=99", UNCHANGED, "behavior_cloning.hidden=9-8"]
+    assert [(t.dataset, t.value, t.name) for t in trials] == [
+        (dataset, *of)
+        for dataset in ("a", "b")
+        for of in zip(("long", "usual", "wide"), names, strict=True)
+    ]
+    check_trials(config, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("cloning", "message"),
+    [
+        (
+            {"long": {"epochs": 0}},
+            "config: tuning.cloning.long.epochs must be above 0, not 0",
+        ),
+        (
+            {"long": {"epoch": 9}},
+            "config: unknown key 'epoch' in tuning.cloning.long; did you mean 'epochs'?",
+        ),
+        (
+            {"a b": {}},
+            "config: tuning.cloning must be letters, digits and _ . - only, not 'a b'",
+        ),
+    ],
+)
+def test_wrong_candidates_of_cloning_are_one_line(cloning: dict[str, Any], message: str):
+    with pytest.raises(TTOError) as caught:
+        check_config(with_sweeps(cloning=cloning), SCHEMA)
+    assert str(caught.value) == message
+
+
 def test_settings_that_a_dataset_has_anyway_make_no_trial_of_their_own():
     config = with_sweeps(
         planners={"usual": {"horizon": 2}, "far": {"horizon": 9}},
         horizon={"key": "planning.horizon", "values": [2, 9], "with": {"discount": 0.99}},
     )
     config["planning"] |= {"horizon": 2, "overrides": {"b": {"horizon": 9}}}
-    names = [(t.dataset, t.value, t.name) for t in planner_trials(config, ["a", "b"])]
+    names = [(t.dataset, t.value, t.name) for t in tuning_trials(config, "tto", ["a", "b"])]
     assert names == [
         ("a", "usual", UNCHANGED),
         ("a", "far", "planning.horizon=9"),
@@ -115,6 +161,12 @@ def test_every_value_on_every_line():
             {"key": "plannin.horizon", "values": [1]},
             "config: 'plannin.horizon' is not a setting that can be varied; "
             "did you mean 'planning'? (in ablations.sweeps.s)",
+        ),
+        (
+            {"key": "behavior_cloning.epochs", "values": [1]},
+            "config: 'behavior_cloning.epochs' is not a setting that can be varied; "
+            "known are discount, discretizer, model, planning, rewards, training "
+            "(in ablations.sweeps.s)",
         ),
         (
             {"key": "planning.horizon", "values": [1], "datasets": ["hoper-medium-replay-v2"]},

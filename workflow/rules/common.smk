@@ -15,13 +15,16 @@ from tto.data.four_rooms import ACTION_NOISE
 from tto.digest import code_digest
 from tto.errors import TTOError
 from tto.trials import (
+    CLONING_SECTIONS,
     MODEL_SECTIONS,
     TOKEN_SECTIONS,
+    TUNED_METHODS,
     ablation_trials,
+    candidates,
     check_trials,
     name_of,
     part_of,
-    planner_trials,
+    tuning_trials,
     varied,
 )
 
@@ -64,15 +67,24 @@ DOWNLOADS = "results/downloads/d4rl"  # shared by all runs
 SEEDS = config["seeds"]
 ROLLOUTS = range(config["rollouts"])
 PAIRS = range(-(-config["goal_reaching"]["pairs"] // len(SEEDS)))  # of one model
-TUNED = {name: planner_trials(config, [name]) for name in OFFLINE if config["tuning"]["planners"]}
+TUNED = {  # by method (tto, bc) and dataset: the trials that choose its settings
+    method: {name: tuning_trials(config, method, [name]) for name in OFFLINE}
+    for method in TUNED_METHODS
+    if candidates(config, method)
+}
 SWEEPS = {}  # trials of each ablation
 for trial in ablation_trials(config):
     SWEEPS.setdefault(trial.sweep, []).append(trial)
-TRIALS = {trial.name: trial for trials in [*TUNED.values(), *SWEEPS.values()] for trial in trials}
-VARIED = [part_of(trial.settings, MODEL_SECTIONS) for trial in TRIALS.values()]
+CHOICES = [trials for datasets in TUNED.values() for trials in datasets.values()]
+TRIALS = {trial.name: trial for trials in [*CHOICES, *SWEEPS.values()] for trial in trials}
+VARIED = [
+    part_of(trial.settings, sections)
+    for trial in TRIALS.values()
+    for sections in (MODEL_SECTIONS, CLONING_SECTIONS)
+]
 VARIANTS = {
     name_of(settings): settings for settings in VARIED
-}  # of the models that trials plan with
+}  # of the models that trials act with
 GPUS = int(config["device"] == "cuda")  # of a training or planning job
 
 
@@ -119,6 +131,11 @@ def experiment_of(wildcards, section):
         if wildcards.dataset in datasets:
             return config[name].get(section, {})
     return {}
+
+
+def rewards_of(wildcards):
+    """A param: how rewards become tokens."""
+    return config["rewards"] | experiment_of(wildcards, "rewards")
 
 
 def model_of(wildcards):
@@ -190,7 +207,12 @@ def cards_of(datasets):
 
 def settings_of(section):
     """A param: a section's settings, whatever of them a dataset's experiment sets differently."""
-    named = {"model": model_of, "training": training_of, "planning": planning_of}
+    named = {
+        "rewards": rewards_of,
+        "model": model_of,
+        "training": training_of,
+        "planning": planning_of,
+    }
     return named.get(section, lambda wildcards: config[section])
 
 
@@ -205,36 +227,48 @@ def varied_settings(section):
     return settings
 
 
-def differs(wildcards, sections):
-    """Whether a trial or variant has other settings than the config in some sections."""
-    return any(
-        varied_settings(name)(wildcards) != settings_of(name)(wildcards) for name in sections
-    )
-
-
 def variant_tokens(wildcards):
     """The tokens of a variant: those of the dataset where bins and rewards are the same."""
-    folder = (
-        f"{RESULTS}/trials/{wildcards.variant}" if differs(wildcards, TOKEN_SECTIONS) else RESULTS
-    )
+    own = part_of(VARIANTS[wildcards.variant], TOKEN_SECTIONS)
+    folder = f"{RESULTS}/trials/{wildcards.variant}" if own else RESULTS
     return f"{folder}/tokens/{wildcards.dataset}.h5"
+
+
+def variant_folder(settings, sections):
+    """Where a trial's model is: in its variant's folder, or in the run's where nothing differs."""
+    own = part_of(settings, sections)
+    return f"{RESULTS}/trials/{name_of(own)}" if own else RESULTS
 
 
 def trial_model(name):
     """A file of the model that a trial plans with: a variant's, or the dataset's own."""
 
     def path(wildcards):
-        variant = name_of(part_of(TRIALS[wildcards.trial].settings, MODEL_SECTIONS))
-        folder = f"{RESULTS}/trials/{variant}" if differs(wildcards, MODEL_SECTIONS) else RESULTS
+        folder = variant_folder(TRIALS[wildcards.trial].settings, MODEL_SECTIONS)
         return f"{folder}/models/{wildcards.dataset}/seed{wildcards.seed}/{name}"
 
     return path
 
 
-def trial_rollouts(trials):
-    """Files of all episodes of some trials, in their order."""
+def cloning_models(name):
+    """A file of each model that may clone: a trial's, all candidates, or the config's own."""
+
+    def paths(wildcards):
+        tuned = TUNED.get("bc", {}).get(wildcards.dataset, [])
+        trials = [TRIALS[wildcards.trial]] if "trial" in wildcards.keys() else tuned
+        return [
+            f"{variant_folder(settings, CLONING_SECTIONS)}/baselines/{wildcards.dataset}/bc/"
+            f"seed{wildcards.seed}/{name}"
+            for settings in ([trial.settings for trial in trials] or [{}])
+        ]
+
+    return paths
+
+
+def trial_rollouts(method, trials):
+    """Files of all episodes of some trials of a method, in their order."""
     return [
-        f"{RESULTS}/trials/{trial.name}/rollouts/{trial.dataset}/seed{seed}-rollout{j}.h5"
+        f"{RESULTS}/trials/{trial.name}/rollouts/{trial.dataset}/{method}/seed{seed}-rollout{j}.h5"
         for trial in trials
         for seed in SEEDS
         for j in range(config["trials"]["rollouts"])
@@ -246,9 +280,20 @@ def trial_evaluation(wildcards):
     return evaluation_of(wildcards) | {"offset": config["trials"]["seed"]}
 
 
-def planner_of(wildcards):
-    """The choice of a planner that a dataset waits for, where planners are tuned."""
-    return f"{RESULTS}/tuning/{wildcards.dataset}.txt" if wildcards.dataset in TUNED else []
+def choice_of(method):
+    """The choice that a dataset's episodes wait for, where the method's settings are tuned."""
+    return lambda wildcards: (
+        f"{RESULTS}/tuning/{method}/{wildcards.dataset}.txt"
+        if wildcards.dataset in TUNED.get(method, {})
+        else []
+    )
+
+
+def candidates_of(method):
+    """A param: what a dataset's choice is made of, by name; nothing where it has none."""
+    return lambda wildcards: (
+        candidates(config, method) if wildcards.dataset in TUNED.get(method, {}) else {}
+    )
 
 
 def shown(part):

@@ -5,7 +5,7 @@ rule plan:
     input:
         weights=rules.train.output.weights,
         config=rules.train.output.config,
-        planner=planner_of,
+        choice=choice_of("tto"),
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/tto/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
     log:
@@ -23,9 +23,7 @@ rule plan:
     params:
         method="tto",
         planning=planning_of,
-        planners=lambda wildcards: (
-            config["tuning"]["planners"] if wildcards.dataset in TUNED else {}
-        ),
+        candidates=candidates_of("tto"),
         evaluation=evaluation_of,
         code=stage_code("plan.py"),
     script:
@@ -93,8 +91,9 @@ rule script_goals:
 
 rule act_behavior_cloning:
     input:
-        weights=rules.train_behavior_cloning.output.weights,
-        config=rules.train_behavior_cloning.output.config,
+        weights=cloning_models("model.safetensors"),
+        config=cloning_models("config.json"),
+        choice=choice_of("bc"),
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/bc/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
     log:
@@ -108,6 +107,7 @@ rule act_behavior_cloning:
         mem_mb=2000,
         runtime=120,
     params:
+        candidates=candidates_of("bc"),
         evaluation=evaluation_of,
         code=stage_code("act_behavior_cloning.py"),
     script:

@@ -20,7 +20,7 @@ rule tokenize:
     params:
         discretizer=config["discretizer"],
         discount=config["discount"],
-        rewards=config["rewards"],
+        rewards=rewards_of,
         code=stage_code("tokenize_dataset.py"),
     script:
         "../scripts/tokenize_dataset.py"

@@ -1,4 +1,4 @@
-# Settings varied on other episodes than the reported ones: planners chosen, and ablations.
+# Settings varied on other episodes than the reported ones: planners and cloning chosen, and ablations.
 
 
 use rule tokenize as tokenize_variant with:
@@ -41,7 +41,7 @@ use rule plan as plan_trial with:
         config=trial_model("config.json"),
     output:
         [
-            f"{RESULTS}/trials/{{trial}}/rollouts/{{dataset}}/seed{{seed}}-rollout{j}.h5"
+            f"{RESULTS}/trials/{{trial}}/rollouts/{{dataset}}/tto/seed{{seed}}-rollout{j}.h5"
             for j in range(config["trials"]["rollouts"])
         ],
     log:
@@ -51,14 +51,47 @@ use rule plan as plan_trial with:
     params:
         method="tto",
         planning=varied_settings("planning"),
-        planners={},
+        candidates={},
         evaluation=trial_evaluation,
         code=stage_code("plan.py"),
 
 
+use rule train_behavior_cloning as train_cloning_variant with:
+    output:
+        weights=f"{RESULTS}/trials/{{variant}}/baselines/{{dataset}}/bc/seed{{seed}}/model.safetensors",
+        config=f"{RESULTS}/trials/{{variant}}/baselines/{{dataset}}/bc/seed{{seed}}/config.json",
+        metrics=f"{RESULTS}/trials/{{variant}}/baselines/{{dataset}}/bc/seed{{seed}}/metrics.csv",
+    log:
+        f"{RESULTS}/logs/train_cloning_variant/{{variant}}/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_cloning_variant/{{variant}}/{{dataset}}-seed{{seed}}.tsv"
+    params:
+        behavior_cloning=varied_settings("behavior_cloning"),
+        code=stage_code("train_behavior_cloning.py"),
+
+
+use rule act_behavior_cloning as act_cloning_trial with:
+    input:
+        weights=cloning_models("model.safetensors"),
+        config=cloning_models("config.json"),
+    output:
+        [
+            f"{RESULTS}/trials/{{trial}}/rollouts/{{dataset}}/bc/seed{{seed}}-rollout{j}.h5"
+            for j in range(config["trials"]["rollouts"])
+        ],
+    log:
+        f"{RESULTS}/logs/act_cloning_trial/{{trial}}/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/act_cloning_trial/{{trial}}/{{dataset}}-seed{{seed}}.tsv"
+    params:
+        candidates={},
+        evaluation=trial_evaluation,
+        code=stage_code("act_behavior_cloning.py"),
+
+
 rule sweep_rows:
     input:
-        lambda wildcards: trial_rollouts(SWEEPS[wildcards.sweep]),
+        lambda wildcards: trial_rollouts("tto", SWEEPS[wildcards.sweep]),
     output:
         f"{RESULTS}/sweeps/{{sweep}}.csv",
     log:
@@ -83,32 +116,38 @@ rule sweep_rows:
 
 use rule sweep_rows as tuning_rows with:
     input:
-        lambda wildcards: trial_rollouts(TUNED[wildcards.dataset]),
+        lambda wildcards: trial_rollouts(
+            wildcards.method, TUNED[wildcards.method][wildcards.dataset]
+        ),
     output:
-        f"{RESULTS}/tuning/{{dataset}}.csv",
+        f"{RESULTS}/tuning/{{method}}/{{dataset}}.csv",
     log:
-        f"{RESULTS}/logs/tuning_rows/{{dataset}}.log",
+        f"{RESULTS}/logs/tuning_rows/{{method}}/{{dataset}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/tuning_rows/{{dataset}}.tsv"
+        f"{RESULTS}/benchmarks/tuning_rows/{{method}}/{{dataset}}.tsv"
     wildcard_constraints:
-        dataset=one_of(TUNED),
+        method=one_of(TUNED),
+        dataset=one_of(OFFLINE),
     params:
-        sweep="planner",
-        points=lambda wildcards: [[t.line, t.value] for t in TUNED[wildcards.dataset]],
+        sweep=lambda wildcards: wildcards.method,
+        points=lambda wildcards: [
+            [t.line, t.value] for t in TUNED[wildcards.method][wildcards.dataset]
+        ],
         code=stage_code("sweep_rows.py"),
 
 
-rule choose_planner:
+rule choose_settings:
     input:
-        f"{RESULTS}/tuning/{{dataset}}.csv",
+        f"{RESULTS}/tuning/{{method}}/{{dataset}}.csv",
     output:
-        f"{RESULTS}/tuning/{{dataset}}.txt",
+        f"{RESULTS}/tuning/{{method}}/{{dataset}}.txt",
     log:
-        f"{RESULTS}/logs/choose_planner/{{dataset}}.log",
+        f"{RESULTS}/logs/choose_settings/{{method}}/{{dataset}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/choose_planner/{{dataset}}.tsv"
+        f"{RESULTS}/benchmarks/choose_settings/{{method}}/{{dataset}}.tsv"
     wildcard_constraints:
-        dataset=one_of(TUNED),
+        method=one_of(TUNED),
+        dataset=one_of(OFFLINE),
     conda:
         "../../environment.yml"
     threads: 1
@@ -116,14 +155,14 @@ rule choose_planner:
         mem_mb=1000,
         runtime=10,
     params:
-        code=stage_code("choose_planner.py"),
+        code=stage_code("choose_settings.py"),
     script:
-        "../scripts/choose_planner.py"
+        "../scripts/choose_settings.py"
 
 
 rule tuning_table:
     input:
-        expand(f"{RESULTS}/tuning/{{dataset}}.csv", dataset=TUNED),
+        [f"{RESULTS}/tuning/{method}/{name}.csv" for method in TUNED for name in OFFLINE],
     output:
         csv=f"{RESULTS}/tables/tuning.csv",
         markdown=f"{RESULTS}/tables/tuning.md",
@@ -131,7 +170,7 @@ rule tuning_table:
             f"{RESULTS}/tables/tuning.html",
             caption="../report/tuning.rst",
             category="Offline reinforcement learning",
-            labels={"result": "Choice of planners", "format": "table"},
+            labels={"result": "Choice of settings", "format": "table"},
         ),
     log:
         f"{RESULTS}/logs/tuning_table.log",
@@ -144,7 +183,7 @@ rule tuning_table:
         mem_mb=1000,
         runtime=10,
     params:
-        planners=config["tuning"]["planners"],
+        candidates={method: candidates(config, method) for method in TUNED},
         code=stage_code("tuning.py"),
     script:
         "../scripts/tuning.py"

@@ -3,12 +3,16 @@
 from pathlib import Path
 
 from tto.evaluation.run import evaluate_run
+from tto.evaluation.sweeps import read_choice
 from tto.job import job
 from tto.model.behavior_cloning import load_behavior_cloning
 
 with job(snakemake.log[0]):
+    weights = dict(zip(snakemake.params.candidates or [""], snakemake.input.weights, strict=True))
+    choice = snakemake.input.get("choice")
+    chosen = weights[read_choice(choice) if choice else ""]
     evaluate_run(
-        load_behavior_cloning(Path(snakemake.input.weights).parent),
+        load_behavior_cloning(Path(chosen).parent),
         snakemake.output,
         method="bc",
         dataset=snakemake.wildcards.dataset,

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from tto.evaluation.run import evaluate_run
-from tto.evaluation.sweeps import read_planner
+from tto.evaluation.sweeps import read_choice
 from tto.job import job
 from tto.model.device import device_named
 from tto.model.trained import load
@@ -18,8 +18,8 @@ with job(snakemake.log[0]):
     model = load(model_folder, device=device_named(snakemake.config["device"]))
     seed = int(snakemake.wildcards.seed)
     planning = dict(snakemake.params.planning)
-    if planner := snakemake.input.get("planner"):
-        planning |= snakemake.params.planners[read_planner(planner)]
+    if choice := snakemake.input.get("choice"):
+        planning |= snakemake.params.candidates[read_choice(choice)]
     engine = fastest_engine(model.network, precision=planning.pop("precision"))
     evaluate_run(
         Controller(model, seed=seed, engine=engine, **planning),

@@ -6,6 +6,7 @@ from tto.tokens.tokenize import tokenize_dataset
 
 with job(snakemake.log[0]):
     params = snakemake.params
+    rewards = dict(params.rewards)
     tokenize_dataset(
         open_dataset(snakemake.input[0]),
         snakemake.output[0],
@@ -14,5 +15,6 @@ with job(snakemake.log[0]):
         bins=params.discretizer["bins"],
         widest=params.discretizer["widest"],
         discount=params.discount,
-        **params.rewards,
+        rewards_ignored=rewards.pop("ignored"),
+        **rewards,
     )

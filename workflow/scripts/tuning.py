@@ -1,4 +1,4 @@
-"""Rule tuning_table: the trials of all planners on all datasets to one table."""
+"""Rule tuning_table: the trials of all candidates on all datasets to one table."""
 
 from tto.evaluation.sweeps import read_sweep
 from tto.job import job
@@ -7,7 +7,7 @@ from tto.report.tuning import write_tuning
 with job(snakemake.log[0]):
     write_tuning(
         [read_sweep(path) for path in snakemake.input],
-        snakemake.params.planners,
+        snakemake.params.candidates,
         csv=snakemake.output.csv,
         markdown=snakemake.output.markdown,
         html=snakemake.output.html,

@@ -61,12 +61,7 @@ def held_out_windows(
     settings = model.tokens
     transitions, blocks = model.config.block_transitions, []
     for episode in held_out:
-        rows = transition_matrix(
-            episode,
-            discount=settings.discount,
-            to_go_includes_reward=settings.to_go_includes_reward,
-            terminal_penalty=settings.terminal_penalty,
-        )
+        rows = transition_matrix(episode, **settings.reward_settings)
         tokens = model.discretizer.encode(rows)
         if episode.observed is not None:
             tokens = mask_tokens(tokens, episode.observed[:-1], settings.vocabulary)

@@ -5,7 +5,8 @@ wall has two doors, centred at 0.25 and 0.75. An action in [-1, 1]^2 moves by 0.
 little noise, and slides along walls. An episode ends at the goal, or at the time limit.
 
 The observation is the position alone: a model is told the goal by the state that a trajectory ends
-in (goal relabelling, section 3.2). Reward is 1 at the goal and 0 elsewhere.
+in (goal relabelling, section 3.2). Reward is 1 at the goal and 0 elsewhere; no model sees it, since
+goal reaching tokenises with `rewards.ignored`.
 """
 
 import itertools

@@ -79,12 +79,12 @@ def best_value(rows: pd.DataFrame) -> str:
     return max(means, key=means.__getitem__)
 
 
-def read_planner(path: str | os.PathLike[str]) -> str:
-    """The name that `write_planner` wrote."""
+def read_choice(path: str | os.PathLike[str]) -> str:
+    """The name that `write_choice` wrote."""
     return Path(path).read_text(encoding="utf-8").strip()
 
 
-def write_planner(path: str | os.PathLike[str], name: str) -> None:
-    """The chosen planner's name as a line of text."""
+def write_choice(path: str | os.PathLike[str], name: str) -> None:
+    """The name of the chosen settings as a line of text."""
     with atomic_path(path) as temporary:
         temporary.write_text(name + "\n", encoding="utf-8")

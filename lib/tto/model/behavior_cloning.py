@@ -33,37 +33,41 @@ class BehaviorCloningConfig:
 
     Attributes:
         hidden: units of each hidden layer.
-        updates: most minibatch updates; the learning rate falls to 0 over them as a cosine.
-        batch_size: transitions an update.
-        learning_rate: of Adam, at the start.
-        weight_decay: decoupled, of all weights.
-        held_out_fraction: of the episodes; the weights that predict these best are kept.
-        evaluate_every: updates between held-out losses.
-        patience: evaluations in a row without a better held-out loss that end the training.
+        epochs: passes over the training transitions; the learning rate falls to 0 over them as a
+            cosine.
+        batch_size: transitions of an update.
+        learning_rate: learning rate of Adam, at the start.
+        weight_decay: decoupled decay of all weights.
+        held_out_fraction: share of the episodes that is held out; the weights that predict these
+            best are kept.
+        evaluations: number of held-out losses, evenly over the training.
     """
 
     hidden: tuple[int, ...] = (256, 256)
-    updates: int = 5000
+    epochs: float = 18.0
     batch_size: int = 256
     learning_rate: float = 3e-4
     weight_decay: float = 0.0
     held_out_fraction: float = 0.1
-    evaluate_every: int = 250
-    patience: int = 20
+    evaluations: int = 20
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
-        counts = (*self.hidden, self.updates, self.batch_size, self.evaluate_every, self.patience)
-        if min(counts) < 1 or self.learning_rate <= 0 or self.weight_decay < 0:
+        counts = (*self.hidden, self.batch_size, self.evaluations)
+        if min(counts) < 1 or min(self.epochs, self.learning_rate) <= 0 or self.weight_decay < 0:
             raise TTOError(
-                "behavior_cloning: expected positive sizes and counts, learning_rate > 0 and "
-                f"weight_decay >= 0, got {asdict(self)}"
+                "behavior_cloning: expected positive sizes and counts, epochs and learning_rate "
+                f"> 0 and weight_decay >= 0, got {asdict(self)}"
             )
         if not 0 < self.held_out_fraction < 1:
             raise TTOError(
                 "behavior_cloning.held_out_fraction: expected between 0 and 1 (both excluded), got "
                 f"{self.held_out_fraction}"
             )
+
+    def updates(self, transitions: int) -> int:
+        """Number of minibatch updates of a training on so many transitions."""
+        return math.ceil(self.epochs * transitions / self.batch_size)
 
 
 class Perceptron(nn.Module):
@@ -202,12 +206,14 @@ def _fit(
         weight_decay=config.weight_decay,
         foreach=True,
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.updates)
+    updates = config.updates(len(train.actions))
+    every = math.ceil(updates / config.evaluations)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
     metrics: list[dict[str, float]] = []
     losses: list[Tensor] = []
-    best, best_update, best_weights = math.inf, 0, network.state_dict()
+    best, best_weights = math.inf, network.state_dict()
     start = time.perf_counter()
-    for update in tqdm(range(1, config.updates + 1), desc=f"{name}: clone", disable=None):
+    for update in tqdm(range(1, updates + 1), desc=f"{name}: clone", disable=None):
         rate = schedule.get_last_lr()[0]
         rows = torch.randint(len(train.actions), (config.batch_size,), generator=generator)
         loss = _loss(network, train.observations[rows], train.actions[rows])
@@ -216,7 +222,7 @@ def _fit(
         optimizer.step()
         schedule.step()
         losses.append(loss.detach())
-        if update % config.evaluate_every and update != config.updates:
+        if update % every and update != updates:
             continue
         with torch.inference_mode():
             held_out_loss = _loss(network, held_out.observations, held_out.actions).item()
@@ -235,10 +241,8 @@ def _fit(
         metrics.append(row)
         losses = []
         if held_out_loss < best:
-            best, best_update = held_out_loss, update
+            best = held_out_loss
             best_weights = {key: value.clone() for key, value in network.state_dict().items()}
-        elif update - best_update >= config.patience * config.evaluate_every:
-            break
     network.load_state_dict(best_weights)
     return metrics
 

@@ -157,12 +157,7 @@ def _rows(path: Path, attributes: TokenAttributes) -> Float[np.ndarray, "rows D"
     """All transitions of a dataset folder, with rewards as the model counts them."""
     dataset = open_dataset(path)
     matrices = [
-        transition_matrix(
-            episode,
-            discount=attributes.discount,
-            to_go_includes_reward=attributes.to_go_includes_reward,
-            terminal_penalty=attributes.terminal_penalty,
-        )
+        transition_matrix(episode, **attributes.reward_settings)
         for episode in tqdm(dataset, desc=f"{path.name}: bins", unit="ep", disable=None)
     ]
     return np.concatenate(matrices)

@@ -44,6 +44,8 @@ class TrainedModel:
     ) -> Integer[np.ndarray, "T D"]:
         """Tokens (bin numbers 0..V-1) of T transitions.
 
+        Of a model that was trained without rewards, these are 0, whatever is given.
+
         Args:
             observed: False where a dimension is hidden; there the mask token V stands.
 
@@ -52,6 +54,8 @@ class TrainedModel:
         """
         columns = [np.atleast_2d(observations), np.atleast_2d(actions)]
         columns += [np.reshape(rewards, (-1, 1)), np.reshape(rewards_to_go, (-1, 1))]
+        if self.tokens.rewards_ignored:
+            columns[2:] = [np.zeros_like(column, dtype=float) for column in columns[2:]]
         widths = [column.shape[1] for column in columns]
         expected = [self.tokens.observation_dim, self.tokens.action_dim, 1, 1]
         if widths != expected or len({len(column) for column in columns}) != 1:

@@ -38,7 +38,7 @@ class ModelConfig:
             where that head gives the mean and deviation of a Gaussian on the bins' centres in place
             of V free logits (to see what those are worth; for equal bins without a mask token).
         attend_values: whether tokens may attend to past reward-to-go tokens; the paper does not
-            forbid it, the official code does.
+            say, the official code forbids it. Where they may, later tokens copy them.
         position: "learned", a vector a position (GPT), or "factored", the sum of a vector for the
             dimension and one for the time step.
         block_tokens: the longest input; whole transitions of it are used, floor(block_tokens / D).
@@ -57,7 +57,7 @@ class ModelConfig:
     dropout: float = 0.1
     dropout_at: Literal["block", "gpt"] = "block"
     output: Literal["shared", "per_dimension", "gaussian"] = "shared"
-    attend_values: bool = True
+    attend_values: bool = False
     position: Literal["learned", "factored"] = "learned"
     block_tokens: int = 512
     max_transitions: int | None = None

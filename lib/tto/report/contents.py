@@ -69,7 +69,7 @@ SECTIONS = (
                 "curves that fall from 1 to 0: the share of rollouts with a score above each value",
             ),
             _table("extended", "Results published since"),
-            _table("tuning", "Choice of planners"),
+            _table("tuning", "Choice of settings"),
         ),
     ),
     Section(

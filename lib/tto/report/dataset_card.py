@@ -38,12 +38,7 @@ def clipped_share(dataset: EpisodeDataset, file: TokenFile) -> Float[np.ndarray,
     low, high = file.discretizer.edges[:, 0], file.discretizer.edges[:, -1]
     outside, rows = np.zeros(len(low)), 0
     for episode in dataset:
-        values = transition_matrix(
-            episode,
-            discount=file.attributes.discount,
-            to_go_includes_reward=file.attributes.to_go_includes_reward,
-            terminal_penalty=file.attributes.terminal_penalty,
-        )
+        values = transition_matrix(episode, **file.attributes.reward_settings)
         outside += ((values < low) | (values >= high)).sum(axis=0)
         rows += len(values)
     return outside / rows

@@ -1,4 +1,4 @@
-"""Planners tried on each dataset, and which of them was taken."""
+"""Settings tried on each dataset, and which of them were taken."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,49 +10,77 @@ from tto.evaluation.sweeps import best_value
 from tto.report.statistics import estimate, values_by_seed
 from tto.report.tables import Column, Table, html_page, markdown_page, write_csv, write_text
 
+_TITLES = {
+    "tto": ("TTO: planners", "as in planning"),
+    "bc": ("Behaviour cloning", "as in behavior_cloning"),
+}
+
 
 def write_tuning(
     sweeps: Sequence[pd.DataFrame],
-    planners: Mapping[str, Mapping[str, Any]],
+    candidates: Mapping[str, Mapping[str, Mapping[str, Any]]],
     *,
     csv: str | os.PathLike[str],
     markdown: str | os.PathLike[str],
     html: str | os.PathLike[str],
 ) -> None:
-    """Write mean returns with intervals over models, a row a dataset, a column a planner.
+    """Write mean returns with intervals over models: a table a method, a column a candidate.
 
     Args:
-        sweeps: rows of each dataset's trials (`tto.evaluation.sweeps.read_sweep`).
-        planners: the settings of each.
+        sweeps: rows of each method's trials on each dataset (`tto.evaluation.sweeps.read_sweep`),
+            the sweep named as the method.
+        candidates: of each method (tto, bc), the settings that each name means.
     """
-    rows, shown = [], {name: [] for name in planners}
-    for sweep in sweeps:
-        best = best_value(sweep)
-        for name in planners:
-            part = sweep.loc[sweep["value"].to_numpy() == name]
-            found = estimate(list(values_by_seed(part, "return").values()))
-            shown[name].append(found.text(0) + (" *" if name == best else ""))
-            rows.append(
-                {
-                    "dataset": sweep["dataset"].iloc[0],
-                    "planner": name,
-                    "return": found.value,
-                    "low": found.low,
-                    "high": found.high,
-                    "chosen": name == best,
-                }
-            )
-    write_csv(csv, rows)
-    columns = [Column("", "dataset", [s["dataset"].iloc[0] for s in sweeps], numeric=False)]
-    columns += [Column("", name, cells) for name, cells in shown.items()]
+    rows, tables = [], []
     notes = [
         "Mean returns with 95 % intervals over models, on episodes other than the reported ones. "
-        "* plays the reported episodes.",
-        *(f"{name}: {_settings(planner)}." for name, planner in planners.items()),
+        "* plays the reported episodes."
     ]
-    write_text(markdown, markdown_page([Table(columns)], notes))
-    write_text(html, html_page([Table(columns)], notes, title="Choice of planners"))
+    for method, named in candidates.items():
+        title, unchanged = _TITLES[method]
+        found = [
+            row
+            for sweep in sweeps
+            if sweep["sweep"].iloc[0] == method
+            for row in _rows(sweep, method, list(named))
+        ]
+        tables.append(_table(found, title))
+        rows += [{key: cell for key, cell in row.items() if key != "text"} for row in found]
+        notes += [f"{name}: {_settings(of, unchanged)}." for name, of in named.items()]
+    write_csv(csv, rows)
+    write_text(markdown, markdown_page(tables, notes))
+    write_text(html, html_page(tables, notes, title="Choice of settings"))
 
 
-def _settings(planner: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in planner.items()) or "as in planning"
+def _rows(sweep: pd.DataFrame, method: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """A row a candidate of one method on one dataset, with the text of its cell in the table."""
+    best, rows = best_value(sweep), []
+    for name in names:
+        part = sweep.loc[sweep["value"].to_numpy() == name]
+        found = estimate(list(values_by_seed(part, "return").values()))
+        rows.append(
+            {
+                "dataset": sweep["dataset"].iloc[0],
+                "method": method,
+                "candidate": name,
+                "return": found.value,
+                "low": found.low,
+                "high": found.high,
+                "chosen": name == best,
+                "text": found.text(0) + (" *" if name == best else ""),
+            }
+        )
+    return rows
+
+
+def _table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
+    datasets = list(dict.fromkeys(row["dataset"] for row in rows))
+    cells: dict[str, list[str]] = {}
+    for row in rows:
+        cells.setdefault(row["candidate"], []).append(row["text"])
+    columns = [Column("", name, of_name) for name, of_name in cells.items()]
+    return Table([Column("", "dataset", datasets, numeric=False), *columns], title)
+
+
+def _settings(settings: Mapping[str, Any], unchanged: str) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings.items()) or unchanged

@@ -5,8 +5,9 @@ Datasets: `tokens` (rows, D) unsigned integers 0..V-1 (V for a hidden dimension 
 time limit), `goals` (episodes, O), the tokens of the observation after an episode's last action, as
 `tokens`, `edges` (D, V+1) float64. Attributes: `format_version`, `observation_dim`,
 `action_dim`, `vocabulary` (V), `discount`, `discretizer`, `dataset`, `source_digest`, `mask_token`,
-how rewards were turned into tokens, and `content_digest`, a SHA-256 over all of this, so that a bit
-that flips on a disk is noticed; older files lack it.
+how rewards were turned into tokens (`rewards_ignored` only where they were not), and
+`content_digest`, a SHA-256 over all of this, so that a bit that flips on a disk is noticed; older
+files lack it.
 """
 
 import hashlib
@@ -33,7 +34,12 @@ _ARRAYS = ("tokens", "episode_starts", "terminated", "goals", "edges")
 
 @dataclass(frozen=True)
 class TokenAttributes:
-    """What the tokens are tokens of."""
+    """What the tokens are tokens of.
+
+    Attributes:
+        rewards_ignored: whether reward and reward-to-go are 0 in all transitions, whatever the
+            data says (goal reaching, section 4.2).
+    """
 
     dataset: str
     env: str
@@ -45,6 +51,17 @@ class TokenAttributes:
     to_go_includes_reward: bool
     terminal_penalty: float | None
     mask_token: bool = False
+    rewards_ignored: bool = False
+
+    @property
+    def reward_settings(self) -> dict[str, Any]:
+        """How rewards become columns: arguments of `tto.tokens.tokenize.transition_matrix`."""
+        return {
+            "discount": self.discount,
+            "to_go_includes_reward": self.to_go_includes_reward,
+            "terminal_penalty": self.terminal_penalty,
+            "rewards_ignored": self.rewards_ignored,
+        }
 
     @property
     def transition_dim(self) -> int:
@@ -133,7 +150,7 @@ def write_token_file(
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["source_digest"] = source_digest
         file.attrs["content_digest"] = _finish(digest, arrays, attributes, source_digest)
-        for name, value in asdict(attributes).items():
+        for name, value in _stored(attributes).items():
             file.attrs[name] = np.nan if value is None else value
 
 
@@ -157,9 +174,8 @@ def read_token_file(path: str | os.PathLike[str]) -> TokenFile:
             arrays = {name: np.asarray(file[name]) for name in _ARRAYS}
             source_digest = str(file.attrs["source_digest"])
             written = file.attrs.get("content_digest")
-            attributes = TokenAttributes(
-                **{name: _plain(file.attrs[name]) for name in TokenAttributes.__dataclass_fields__}
-            )
+            known = [name for name in TokenAttributes.__dataclass_fields__ if name in file.attrs]
+            attributes = TokenAttributes(**{name: _plain(file.attrs[name]) for name in known})
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise TTOError(
             f"token file {path}: expected a complete HDF5 token file, but reading failed "
@@ -195,8 +211,16 @@ def _finish(
     for name in _ARRAYS[1:]:
         digest.update(np.ascontiguousarray(arrays[name]).data)
     shapes = [arrays[name].shape for name in _ARRAYS[1:]]
-    digest.update(json.dumps([asdict(attributes), source_digest, shapes]).encode())
+    digest.update(json.dumps([_stored(attributes), source_digest, shapes]).encode())
     return digest.hexdigest()
+
+
+def _stored(attributes: TokenAttributes) -> dict[str, Any]:
+    """The attributes as a file holds them; files with rewards are as they always were."""
+    stored = asdict(attributes)
+    if not attributes.rewards_ignored:
+        del stored["rewards_ignored"]
+    return stored
 
 
 def _check(file: TokenFile, path: Path) -> None:

@@ -30,6 +30,7 @@ def tokenize_dataset(
     discount: float,
     to_go_includes_reward: bool = True,
     terminal_penalty: float | None = None,
+    rewards_ignored: bool = False,
 ) -> None:
     """Fit the bins to `dataset` and write its tokens to `path` (section 3.1).
 
@@ -40,6 +41,8 @@ def tokenize_dataset(
         terminal_penalty: the reward that stands in place of the last one of a terminated episode
             (the official code's -100), or None. Not for uniform bins: the one outlier would push
             all other rewards into a single bin.
+        rewards_ignored: whether reward and reward-to-go are 0 in all tokens, so that nothing tells
+            how far the end of an episode is (goal reaching, section 4.2).
 
     Raises:
         TTOError: the dataset is empty or not finite, or only some of its episodes are masked.
@@ -48,6 +51,7 @@ def tokenize_dataset(
         "discount": discount,
         "to_go_includes_reward": to_go_includes_reward,
         "terminal_penalty": terminal_penalty,
+        "rewards_ignored": rewards_ignored,
     }
     matrix = functools.partial(transition_matrix, **settings)
     with tempfile.TemporaryFile(dir=Path(path).parent) as file:
@@ -91,10 +95,16 @@ def transition_matrix(
     discount: float,
     to_go_includes_reward: bool = True,
     terminal_penalty: float | None = None,
+    rewards_ignored: bool = False,
 ) -> Float[np.ndarray, "T D"]:
-    """One row a transition: observation, action, reward, reward-to-go; float32, as is the data."""
+    """One row a transition: observation, action, reward, reward-to-go; float32, as is the data.
+
+    With `rewards_ignored` the last two are 0.
+    """
     rewards = np.array(episode.rewards, dtype=np.float64)
-    if terminal_penalty is not None and episode.terminated:
+    if rewards_ignored:
+        rewards = np.zeros_like(rewards)
+    elif terminal_penalty is not None and episode.terminated:
         rewards[-1] = terminal_penalty
     to_go = rewards_to_go(rewards, discount=discount, includes_reward=to_go_includes_reward)
     observations = episode.observations[: len(rewards)]
