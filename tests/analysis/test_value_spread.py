@@ -16,12 +16,12 @@ def tokens():
 
 @pytest.fixture(scope="module")
 def hidden(tokens):
-    return learned(tokens, attend_values=False, transitions=5, updates=400)
+    return learned(tokens, attend_values=False, transitions=5, updates=700)
 
 
 @pytest.fixture(scope="module")
 def visible(tokens):
-    return learned(tokens, attend_values=True, transitions=5, updates=400)
+    return learned(tokens, attend_values=True, transitions=5, updates=700)
 
 
 def test_the_spread_is_that_of_the_known_values_at_each_depth_and_context(tokens, hidden):

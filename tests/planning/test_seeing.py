@@ -14,18 +14,18 @@ def tokens():
 
 def first_action(model, horizon: int) -> float:
     controller = Controller(
-        model, horizon=horizon, beam_width=16, expansion=2, action_top=1.0, context=0
+        model, horizon=horizon, beam_width=64, expansion=1, action_top=1.0, context=0
     )
     return float(controller.act(np.array([10.0]))[0])
 
 
 def test_two_transitions_see_what_one_does_not(tokens):
-    model = learned(tokens, attend_values=False, transitions=3, updates=250)
+    model = learned(tokens, attend_values=False, transitions=3, updates=400)
     assert first_action(model, horizon=1) < 8  # left: 0.3 at once
     assert first_action(model, horizon=2) > 12  # right: its own value is 0.08, 0.81 with another
 
 
 def test_with_visible_values_they_do_not(tokens):
     """The second value is copied from the first one: the plan is as blind as a shorter one."""
-    model = learned(tokens, attend_values=True, transitions=3, updates=250)
+    model = learned(tokens, attend_values=True, transitions=3, updates=400)
     assert first_action(model, horizon=2) < 8
