@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tto.evaluation.sweeps import best_value
-from tto.report.statistics import estimate, values_by_seed
+from tto.report.statistics import INTERVALS, estimate, values_by_seed
 from tto.report.tables import Column, Table, html_page, markdown_page, write_csv, write_text
 
 
@@ -46,8 +46,8 @@ def write_tuning(
     columns = [Column("", "dataset", [s["dataset"].iloc[0] for s in sweeps], numeric=False)]
     columns += [Column("", name, cells) for name, cells in shown.items()]
     notes = [
-        "Mean returns with 95 % intervals over models, on episodes other than the reported ones. "
-        "* plays the reported episodes.",
+        "Mean returns on episodes other than the reported ones; * plays the reported ones. In "
+        f"brackets the {INTERVALS}",
         *(f"{name}: {_settings(planner)}." for name, planner in planners.items()),
     ]
     write_text(markdown, markdown_page([Table(columns)], notes))
