@@ -28,8 +28,8 @@ def test_the_best_planner_of_each_dataset_is_marked(tmp_path):
     chosen = [(row["dataset"], row["planner"]) for row in rows if row["chosen"] == "True"]
     assert chosen == [("a", "far"), ("b", "near")]
     page = paths["markdown"].read_text()
-    assert "35 [30, 40] *" in page
+    assert "35 [-29, 99] *" in page
     assert "15 [10, 20] |" in page
     assert "far: horizon 9." in page
     assert "near: as in planning." in page
-    assert "35 [30, 40] *" in paths["html"].read_text()
+    assert "35 [-29, 99] *" in paths["html"].read_text()
