@@ -361,7 +361,7 @@ def test_goal_reaching(reached: int, length: float, verdicts: tuple[str, ...]):
     findings = [found(name, goals=goals(reached, length)) for name in names]
     assert tuple(finding.verdict for finding in findings) == verdicts
     share = success_rate([np.arange(200) < reached])
-    assert findings[1].estimate == pytest.approx([100 * end for end in share])
+    assert findings[1].estimate == pytest.approx(100 * np.array(share))
 
 
 def sweep(name: str, cells: list[tuple[str, str, str, int, float]]) -> dict[str, pd.DataFrame]:

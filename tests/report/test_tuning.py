@@ -29,7 +29,7 @@ def test_the_best_planner_of_each_dataset_is_marked(tmp_path):
     assert chosen == [("a", "far"), ("b", "near")]
     page = paths["markdown"].read_text()
     assert "35 [-29, 99] *" in page
-    assert "15 [10, 20] |" in page
+    assert "15 [-49, 79] |" in page
     assert "far: horizon 9." in page
     assert "near: as in planning." in page
     assert "35 [-29, 99] *" in paths["html"].read_text()
