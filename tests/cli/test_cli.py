@@ -185,10 +185,13 @@ def test_inspect_a_model_and_a_rollout(tmp_path, run):
         env_id=FOUR_ROOMS,
         method="still",
         seed=0,
+        plan_ms_alone=12.34,
     )
     status, printed = run("inspect", path)
     assert status == 0
     assert value_of("length", printed) == "3 transitions, cut off by a time limit"
+    assert value_of("a plan", printed) == "12.3 ms for one episode alone (median)"
+    assert value_of("a batch's plan", printed).endswith("ms for 1 in step (median)")
 
 
 def test_export_import_and_plan(tmp_path, run):

@@ -18,6 +18,7 @@ ATTRIBUTES = {
     "env_id": "Hopper-v5",
     "source": "collect",
     "evaluation_seed": 1002,
+    "plan_ms_alone": 2.5,
 }
 
 
@@ -30,6 +31,7 @@ def episode(rewards=(1.0, 2.0, 4.0)) -> Rollout:
         terminated=True,
         truncated=False,
         plan_seconds=np.array([0.001, 0.002, 0.5])[:length],
+        batch=np.array([4, 4, 1])[:length],
     )
 
 
@@ -48,6 +50,7 @@ def test_round_trip(tmp_path):
 def test_a_run_of_two_rollouts(tmp_path):
     paths = [tmp_path / "seed1-rollout0.h5", tmp_path / "seed1-rollout1.h5"]
     run = {"dataset": "d", "source": "file", "env_id": "Hopper-v5", "method": "bc", "seed": 1}
+    run["plan_ms_alone"] = 0.5
     write_rollouts(paths, [episode(), episode((1.0,))], seeds=[1000, 1001], **run)
     rollout, attributes = read_rollout(paths[1])
     assert len(rollout.rewards) == 1
@@ -80,8 +83,8 @@ def test_truncated_and_foreign_files(tmp_path):
     with pytest.raises(TTOError, match="expected a rollout file"):
         read_rollout(path)
     with h5py.File(path, "w") as file:
-        file.attrs["format_version"] = 99
-    with pytest.raises(TTOError, match="format version 1, got 99"):
+        file.attrs["format_version"] = 1
+    with pytest.raises(TTOError, match="format version 2, got 1: evaluate again"):
         read_rollout(path)
 
 
@@ -94,6 +97,17 @@ def test_nan_and_lengths_that_disagree(tmp_path):
     write_rollout(path, odd, attributes=ATTRIBUTES)
     with pytest.raises(TTOError, match="2 transitions in every field"):
         read_rollout(path)
+    odd = dataclasses.replace(episode(), batch=np.array([4, 4]))
+    write_rollout(path, odd, attributes=ATTRIBUTES)
+    with pytest.raises(TTOError, match=r"batch for \(3, 3, 3, 2\)"):
+        read_rollout(path)
+
+
+@pytest.mark.parametrize("time", [math.nan, math.inf, -1.0])
+def test_a_time_that_is_none(tmp_path, time):
+    with pytest.raises(TTOError, match="plan_ms_alone as milliseconds"):
+        write_rollout(tmp_path / "x.h5", episode(), attributes=ATTRIBUTES | {"plan_ms_alone": time})
+    assert not list(tmp_path.iterdir())
 
 
 def write(folder, **changes):
@@ -118,7 +132,7 @@ def test_tidy_rows(tmp_path):
     assert row["score"] == pytest.approx(100 * 27.272305 / 3254.572305)  # by hand
     assert row["length"] == 3
     assert bool(row["terminated"])
-    assert row["plan_ms_median"] == pytest.approx(2.0)
+    assert row["plan_ms_median"] == 2.5  # of one episode alone, not of the batch
     assert (row["env"], row["source"]) == ("Hopper-v5", "collect")
     assert math.isnan(results.iloc[2]["score"])  # no reference for the humanoid
 

@@ -56,12 +56,14 @@ def test_a_fall_on_the_last_allowed_step_is_a_termination():
     assert (rollout.terminated, rollout.truncated) == (True, False)
 
 
-def test_plan_seconds_are_shared_by_active_episodes(monkeypatch):
+def test_plan_seconds_are_the_batchs_and_say_how_large_it_was(monkeypatch):
     ticks = iter(range(0, 1000, 6))  # each call of `act` seems to take 6 seconds
     monkeypatch.setattr("tto.evaluation.rollout.time.perf_counter", lambda: next(ticks))
     fast, slow = evaluate(Constant(), "Line", seeds=[8, 7], make=line)
-    np.testing.assert_array_equal(fast.plan_seconds, [3, 3])
-    np.testing.assert_array_equal(slow.plan_seconds, [3, 3, 6])
+    np.testing.assert_array_equal(fast.plan_seconds, [6, 6])
+    np.testing.assert_array_equal(slow.plan_seconds, [6, 6, 6])
+    np.testing.assert_array_equal(fast.batch, [2, 2])
+    np.testing.assert_array_equal(slow.batch, [2, 2, 1])
 
 
 def test_a_real_environment_repeats_itself():

@@ -29,10 +29,12 @@ def play(folder, returns, seed=0):
             terminated=True,
             truncated=False,
             plan_seconds=np.array([0.01]),
+            batch=np.array([2]),
         )
         for total in returns
     ]
     run = {"dataset": "d", "source": "file", "env_id": "Hopper-v5", "method": "tto"}
+    run["plan_ms_alone"] = 10.0
     write_rollouts(paths, rollouts, seeds=range(len(returns)), seed=seed, **run)
     return paths
 

@@ -1,5 +1,7 @@
 """Rows of rollouts.csv for the tests of tables and figures."""
 
+import statistics
+
 import numpy as np
 import pandas as pd
 
@@ -24,6 +26,14 @@ def rollout_rows(
                 row = (dataset, method, seed, rollout, total, score, 500, True, 30.0, env, source)
                 rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def interval(*models: float) -> tuple[float, float, float]:
+    """Mean of the numbers of two or three models and the ends of its interval, by a table of t."""
+    quantile = {2: 12.7062047, 3: 4.3026527}[len(models)]
+    half = quantile * statistics.stdev(models) / len(models) ** 0.5
+    middle = statistics.mean(models)
+    return middle, middle - half, middle + half
 
 
 # 32.545723 is one per cent of hopper's range, -20.272305 its 0: scores 30, 50 and 10, 10.

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from rollout_rows import interval
 
 from tto.evaluation.sweeps import COLUMNS, read_sweep
 from tto.report.ablations import draw_ablation, sweep_estimates
@@ -37,10 +38,10 @@ def test_means_and_intervals_by_hand(tmp_path):
         "a": [4.0, 1.0],
         "b": [4.0, 1.0],
     }
-    assert series["a"][4.0] == pytest.approx((25.0, 15.0, 35.0))
-    assert series["b"][1.0] == pytest.approx((50.0, 30.0, 70.0))
+    assert series["a"][4.0] == pytest.approx(interval(15, 35))
+    assert series["b"][1.0] == pytest.approx(interval(30, 70))
     returns = sweep_estimates(read_sweep(stored(tmp_path, [4, 1])), "return")
-    assert returns["a"][4.0] == pytest.approx((250.0, 150.0, 350.0))
+    assert returns["a"][4.0] == pytest.approx(interval(150, 350))
 
 
 @pytest.mark.parametrize(

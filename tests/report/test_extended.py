@@ -5,8 +5,9 @@ import csv
 import numpy as np
 import pandas as pd
 import pytest
-from rollout_rows import HOPPER, rollout_rows
+from rollout_rows import HOPPER, interval, rollout_rows
 
+from tto.errors import TTOError
 from tto.report.extended import our_rows, published_rows, write_extended
 from tto.report.profiles import draw_profiles, profile
 from tto.report.published import PAPER_ROWS, PaperRow, read_published
@@ -63,15 +64,36 @@ def test_ours_on_each_data_stand_apart(tmp_path):
     assert len(cells) == 15 + 6
     ours = next(row for row in cells if row["method"] == "TTO (ours)†")
     assert (ours["data"], ours["datasets"], ours["halfcheetah_medium"]) == ("other", "2", "")
-    # hopper's scores are 30 and 50, as are walker2d's here; two models are drawn of each
-    assert float(ours["iqm"]) == pytest.approx(40.0)
-    assert [float(ours["iqm_low"]), float(ours["iqm_high"])] == pytest.approx([30.0, 50.0])
+    # one model's scores are 30 on both datasets, the other's 50
+    found = [float(ours[name]) for name in ("iqm", "iqm_low", "iqm_high")]
+    assert found == pytest.approx(interval(30, 50))
     assert "40.0 (2)" in markdown
     d4rl, other = markdown.split("Ours on other data")
     assert "†" not in d4rl
     assert d4rl.count("TTO (ours)") == 2
     assert other.count("(ours)†") == 2
     assert "Kumar et al. 2020 (CQL), table 1" in other.split("Sources.")[1]
+
+
+def test_an_iqm_is_of_a_model_on_all_datasets():
+    """Two seeds are on both datasets; the third of the one does not count."""
+    generator = np.random.default_rng(1)
+    parts, scores = [], {}
+    for dataset, models in (("hopper-medium-v2", 3), ("walker2d-medium-v2", 2)):
+        rows = rollout_rows(dataset, returns={"tto": np.zeros((models, 4)).tolist()})
+        rows["score"] = generator.normal(50, 20, len(rows))
+        parts.append(rows)
+        scores[dataset] = rows["score"].to_numpy().reshape(models, 4)
+    (row,) = our_rows(pd.concat(parts))
+    slow = []
+    for seed in (0, 1):
+        of_model = sorted(np.concatenate([part[seed] for part in scores.values()]))
+        slow.append(sum(of_model[2:6]) / 4)
+    assert row.iqm == pytest.approx(interval(*slow))
+    apart = parts[1].assign(seed=parts[1]["seed"] + 7)
+    for judged in (our_rows, lambda rows: profile(rows, np.zeros(1))):
+        with pytest.raises(TTOError, match="a seed that all of 2 datasets have"):
+            judged(pd.concat([parts[0], apart]))
 
 
 def test_a_run_without_the_papers_datasets_has_no_row(tmp_path):
@@ -88,11 +110,18 @@ def test_a_profile_is_the_share_above_each_value():
         rows["score"] = generator.normal(50, 20, len(rows))
         parts.append(rows)
     thresholds = np.linspace(0, 100, 11)
-    found = profile(pd.concat(parts), thresholds, seed=0)
-    slow = [np.mean([(part["score"] > t).mean() for part in parts]) for t in thresholds]
-    np.testing.assert_allclose(found.values, slow)
-    assert (found.low <= found.values).all()
-    assert (found.values <= found.high).all()
+    found = profile(pd.concat(parts), thresholds)
+    for point, threshold in enumerate(thresholds):
+        models = []  # of the seeds that both datasets have
+        for seed in (0, 1):
+            shares = [
+                (part.loc[part["seed"] == seed, "score"] > threshold).mean() for part in parts
+            ]
+            models.append(sum(shares) / 2)
+        value, low, high = interval(*models)
+        assert found.values[point] == pytest.approx(value)
+        assert found.low[point] == pytest.approx(max(low, 0))
+        assert found.high[point] == pytest.approx(min(high, 1))
     assert (np.diff(found.values) <= 0).all()
 
 

@@ -78,7 +78,7 @@ def hopping(steps, terminated):
     observations[:, 0], observations[:, 5] = 1.25, 1.0
     ones = np.ones(steps)
     actions = np.zeros((steps, 3), np.float32)
-    return Rollout(observations, actions, ones, terminated, not terminated, ones)
+    return Rollout(observations, actions, ones, terminated, not terminated, ones, ones.astype(int))
 
 
 def test_a_film_lasts_as_long_as_its_longest_episode(tmp_path):

@@ -2,7 +2,7 @@ import csv
 
 import pandas as pd
 import pytest
-from rollout_rows import rollout_rows
+from rollout_rows import interval, rollout_rows
 
 from tto.errors import TTOError
 from tto.report.dataset_statistics import DatasetStatistics
@@ -32,8 +32,8 @@ def test_per_cent_of_the_expert_by_hand():
     ]
     assert [row.predicted for row in rows] == [1, 10, None]
     assert rows[0].percent == pytest.approx((60.0, 60.0, 60.0))
-    assert rows[1].percent == pytest.approx((105.0, 100.0, 110.0))
-    assert rows[2].percent == pytest.approx((100.0, 90.0, 110.0))
+    assert rows[1].percent == pytest.approx(interval(110, 100))
+    assert rows[2].percent == pytest.approx(interval(90, 110))
     assert [row.paper for row in rows] == [104.0, 104.0, None]
     assert [(row.seeds, row.count) for row in rows] == [(2, 4), (2, 4), (2, 2)]
 
@@ -45,13 +45,13 @@ def test_table(tmp_path):
     with open(paths["csv"], newline="") as file:
         cells = list(csv.DictReader(file))
     assert [row["predicted_transitions"] for row in cells] == ["1", "10", ""]
-    assert float(cells[1]["percent_high"]) == pytest.approx(110.0)
+    assert float(cells[1]["percent_high"]) == pytest.approx(interval(110, 100)[2])
     assert (cells[1]["paper_percent"], cells[2]["paper_percent"]) == ("104.0", "")
     lines = paths["markdown"].read_text().splitlines()
     shown = [cell.strip() for cell in lines[3].strip("|").split("|")]
-    assert shown[:4] == ["hopper-expert-v2", "search", "10", "105.0 [100.0, 110.0]"]
+    assert shown[:4] == ["hopper-expert-v2", "search", "10", "105.0 [41.5, 168.5]"]
     assert shown[5:] == ["104 %", "2 x 2"]
-    assert "105.0 [100.0, 110.0]" in paths["html"].read_text()
+    assert "105.0 [41.5, 168.5]" in paths["html"].read_text()
 
 
 def test_figure(tmp_path, monkeypatch):

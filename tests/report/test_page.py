@@ -48,7 +48,8 @@ def room_episode() -> Rollout:
     route = np.linspace([0.1, 0.1], [0.4, 0.3], 6).astype(np.float32)
     steps = len(route) - 1
     zeros = np.zeros(steps)
-    return Rollout(route, np.zeros((steps, 2), np.float32), zeros, True, False, zeros, route[-1])
+    actions, batch = np.zeros((steps, 2), np.float32), np.ones(steps, np.int64)
+    return Rollout(route, actions, zeros, True, False, zeros, batch, route[-1])
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 
 from tto.errors import TTOError
 from tto.report.readme import renewed, results_block
+from tto.report.statistics import INTERVALS
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +19,7 @@ def test_the_readme_shows_the_published_run():
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """The published run with another score, and one claim of each verdict."""
+    """The published run with another score, and one claim of each verdict but undecided."""
     folder = tmp_path / "docs/run"
     (folder / "tables").mkdir(parents=True)
     with (ROOT / "docs/results/local/tables/table1.csv").open(newline="") as file:
@@ -40,6 +41,7 @@ def run(tmp_path: Path) -> Path:
         "c,5,Is slow,,,,,not tested\n"
         "d,local,Ours alone,,1,0,2,holds\n"
     )
+    (folder / "claims.md").write_text(f"# Claims\n\nWith its {INTERVALS} More.\n")
     return tmp_path
 
 
@@ -56,6 +58,20 @@ def test_scores_and_judged_claims_are_shown(run: Path):
     assert not any("Is slow" in line or "Ours alone" in line for line in lines)
     assert any("Of the paper's 3 claims, 1 hold in this run, 1 fail and 1 are" in x for x in lines)
     assert any("not comparable" in line for line in lines)
+
+
+def test_undecided_claims_are_counted(run: Path):
+    with (run / "docs/run/claims.csv").open("a") as file:
+        file.write("e,5,Is noisy,,1,-5,7,undecided\n")
+    text = results_block(run, "docs/run")
+    assert "Of the paper's 4 claims, 1 hold in this run, 1 fail, 1 are undecided and 1 are" in text
+    assert any(cells(line)[-1] == "undecided" for line in text.splitlines() if line[:1] == "|")
+
+
+def test_intervals_are_explained_as_the_run_itself_explains_them(run: Path):
+    assert f"In brackets the {INTERVALS}" in results_block(run, "docs/run")
+    (run / "docs/run/claims.md").write_text("An older run, with other intervals.\n")
+    assert INTERVALS not in results_block(run, "docs/run")
 
 
 def test_the_rest_of_the_page_stays(run: Path):

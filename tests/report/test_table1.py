@@ -4,10 +4,9 @@ import shutil
 import subprocess
 from html import escape
 
-import numpy as np
 import pandas as pd
 import pytest
-from rollout_rows import HOPPER, rollout_rows
+from rollout_rows import HOPPER, interval, rollout_rows
 
 from tto.report.dataset_statistics import DatasetStatistics
 from tto.report.table1 import write_table1
@@ -17,10 +16,10 @@ STATISTICS = DatasetStatistics(
 )
 
 
-def write(folder, results, statistics=(), seed=0):
+def write(folder, results, statistics=()):
     endings = {"csv": "csv", "markdown": "md", "html": "html", "latex": "tex"}
     paths = {name: folder / f"t.{ending}" for name, ending in endings.items()}
-    write_table1(results, **paths, statistics=statistics, seed=seed)
+    write_table1(results, **paths, statistics=statistics)
     with open(paths["csv"], newline="") as file:
         rows = list(csv.DictReader(file))
     return rows, paths["markdown"].read_text(), paths["latex"].read_text()
@@ -37,12 +36,12 @@ def test_one_collected_dataset(tmp_path):
     assert float(ours["ours_other_tto_score_mean"]) == pytest.approx(40.0)
     assert float(ours["ours_other_tto_score_std"]) == pytest.approx(200**0.5)
     assert ours["ours_other_tto_count"] == "2"
-    interval = [float(ours[f"ours_other_tto_score_iqm{end}"]) for end in ("", "_low", "_high")]
-    assert interval == pytest.approx([40.0, 30.0, 50.0])
+    middle = [float(ours[f"ours_other_tto_score_iqm{end}"]) for end in ("", "_low", "_high")]
+    assert middle == pytest.approx(interval(30, 50))
     difference = [float(ours[f"tto_minus_bc_score{end}"]) for end in ("", "_low", "_high")]
-    assert difference == pytest.approx([30.0, 20.0, 40.0])  # of 20 and 40
+    assert difference == pytest.approx(interval(20, 40))
     assert ours["tto_minus_bc_score_seeds"] == "2"
-    assert float(ours["tto_minus_bc_return_low"]) == pytest.approx(20 * 32.54572305)
+    assert float(ours["tto_minus_bc_return_low"]) == pytest.approx(difference[1] * 32.54572305)
     assert float(ours["data_score_mean"]) == 25.2
     # nothing stands where results on D4RL's data belong
     assert not any(value for row in rows for key, value in row.items() if "ours_d4rl" in key)
@@ -61,8 +60,8 @@ def test_one_collected_dataset(tmp_path):
     assert "mean score of the episodes" in markdown
     line = next(line for line in lines if line.startswith("| hopper ") and "[" in line)
     assert [cell.strip() for cell in line.strip("|").split("|")] == [
-        *("hopper", "mixed†", "40.0 [30.0, 50.0]", "10.0 [10.0, 10.0]"),
-        *("+30.0 [+20.0, +40.0]", "2"),
+        *("hopper", "mixed†", "40.0 [-87.1, 167.1]", "10.0 [10.0, 10.0]"),
+        *("+30.0 [-97.1, +157.1]", "2"),
     ]
     assert r"mixed$\dagger$ & 11.8 & 99.4 $\pm$ 12.6" in latex
 
@@ -127,12 +126,13 @@ def test_same_input_same_bytes(tmp_path):
     assert first == write(tmp_path, rollout_rows(returns=HOPPER))
 
 
-def test_seed_of_the_intervals(tmp_path):
-    returns = np.random.default_rng(0).normal(1000, 300, (8, 3)).tolist()
-    results = rollout_rows(returns={"tto": returns})
-    first, again = write(tmp_path, results, seed=1), write(tmp_path, results, seed=1)
-    assert first == again
-    assert first != write(tmp_path, results, seed=2)
+def test_a_models_rollouts_are_one_number(tmp_path):
+    """IQMs of 2 and 12: the outer rollouts of a model do not count, nor do those of the other."""
+    scores = [[-90.0, 1.0, 3.0, 90.0], [11.0, -90.0, 90.0, 13.0]]
+    returns = [[32.54572305 * score - 20.272305 for score in model] for model in scores]
+    rows, _, _ = write(tmp_path, rollout_rows(returns={"tto": returns}))
+    found = [float(rows[4][f"ours_other_tto_score_iqm{end}"]) for end in ("", "_low", "_high")]
+    assert found == pytest.approx(interval(2, 12))
 
 
 def test_latex_is_sound(tmp_path):

@@ -35,12 +35,12 @@ def test_the_best_of_each_dataset_is_marked(tmp_path):
     ]
     assert chosen == [("tto", "a", "far"), ("tto", "b", "near"), ("bc", "a", "long")]
     page = paths["markdown"].read_text()
-    assert "35 [30, 40] *" in page
-    assert "15 [10, 20] |" in page
+    assert "35 [-29, 99] *" in page
+    assert "15 [-49, 79] |" in page
     assert "far: horizon 9." in page
     assert "near: as in planning." in page
-    assert "8 [7, 9] *" in page
+    assert "8 [-5, 21] *" in page
     assert "short: epochs 3." in page
     assert "long: as in behavior_cloning." in page
     assert page.index("TTO: planners") < page.index("Behaviour cloning")
-    assert "35 [30, 40] *" in paths["html"].read_text()
+    assert "35 [-29, 99] *" in paths["html"].read_text()

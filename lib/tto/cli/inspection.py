@@ -15,6 +15,7 @@ from tto.data.d4rl import REQUIRED
 from tto.data.environments import normalized_score
 from tto.data.episodes import open_dataset
 from tto.errors import TTOError
+from tto.evaluation.rollout import Rollout
 from tto.evaluation.rollout_file import read_rollout
 from tto.model.pretrained import read_source
 from tto.model.trained import load
@@ -148,8 +149,16 @@ def _rollout(path: Path) -> Lines:
         ("length", f"{len(rollout.rewards)} transitions, {end}"),
         ("return", f"{rollout.total_reward:.1f}"),
         *_score(attributes["env_id"], rollout.total_reward),
-        ("a plan", f"{1000 * np.median(rollout.plan_seconds):.1f} ms (median)"),
+        ("a plan", f"{attributes['plan_ms_alone']:.1f} ms for one episode alone (median)"),
+        ("a batch's plan", _batch_plan(rollout)),
     ]
+
+
+def _batch_plan(rollout: Rollout) -> str:
+    """Time of the calls that planned for all episodes of the run that still went on."""
+    least, most = rollout.batch.min(), rollout.batch.max()
+    episodes = f"{most}" if least == most else f"{least} to {most}"
+    return f"{1000 * np.median(rollout.plan_seconds):.1f} ms for {episodes} in step (median)"
 
 
 def _model(path: Path) -> Lines:

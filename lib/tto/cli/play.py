@@ -99,15 +99,19 @@ def planning_settings(
 
 
 def table(rollouts: list[Rollout], env_id: str, *, seed: int) -> str:
-    """One line an episode: return, score, length, how it ended, milliseconds a step."""
-    lines = ["seed   return  score  steps  end         ms a step"]
+    """One line an episode: return, score, length, how it ended, and the time of a plan.
+
+    That is the median time in milliseconds of planning for all episodes that still went on, of
+    which there were as many as the last column says at first.
+    """
+    lines = ["seed   return  score  steps  end         ms a plan  of episodes"]
     for i, rollout in enumerate(rollouts):
         score = normalized_score(env_id, rollout.total_reward)
         lines.append(
             f"{seed + i:<4} {rollout.total_reward:>8.1f}  "
             f"{'-' if score is None else f'{score:.1f}':>5}  {len(rollout.rewards):>5}  "
             f"{'terminated' if rollout.terminated else 'time limit'}  "
-            f"{1000 * np.median(rollout.plan_seconds):>9.1f}"
+            f"{1000 * np.median(rollout.plan_seconds):>9.1f}  {rollout.batch.max():>11}"
         )
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ from tto.errors import TTOError
 from tto.evaluation.rollout_file import read_rollout
 from tto.files import atomic_path
 
-ROWS = ("method", "pair", "success", "path_length", "steps", "straight")
+ROWS = ("method", "seed", "pair", "success", "path_length", "steps", "straight")
 ROUTES = ("pair", "step", "x", "y", "goal_x", "goal_y")
 
 
@@ -79,10 +79,10 @@ def write_goal_reaching(
                 raise TTOError(f"{Path(path)}: expected an episode with a goal, got none")
             xy, goal = rollout.observations.astype(np.float64), rollout.goal.astype(np.float64)
             length = float(np.linalg.norm(np.diff(xy, axis=0), axis=1).sum())
-            method, pair = attributes["method"], attributes["evaluation_seed"]
+            method, seed, pair = (attributes[k] for k in ("method", "seed", "evaluation_seed"))
             straight = f"{shortest_length(xy[0], goal):.6f}"
-            row = [method, pair, int(rollout.terminated), f"{length:.6f}", len(xy) - 1, straight]
-            rows.writerow(row)
+            success, steps_taken = int(rollout.terminated), len(xy) - 1
+            rows.writerow([method, seed, pair, success, f"{length:.6f}", steps_taken, straight])
             if method == method_of_routes:
                 end = [f"{value:.5f}" for value in goal]
                 for step, position in enumerate(xy):

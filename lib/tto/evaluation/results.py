@@ -8,7 +8,6 @@ import math
 import os
 from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
 
 from tto.data.environments import normalized_score
@@ -36,7 +35,9 @@ def collect_results(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
     """One row a rollout file, with the columns of `COLUMNS`, sorted by `KEY`.
 
     `return` is the undiscounted sum of rewards, `score` its normalised value (x100; NaN where the
-    environment has no reference), `length` in transitions, `plan_ms_median` in milliseconds a step.
+    environment has no reference), `length` in transitions. `plan_ms_median` is the median time of a
+    plan for one episode alone in milliseconds, measured once a run (`tto.evaluation.alone`), so the
+    same in all rows of one dataset, method and seed.
 
     Raises:
         TTOError: no file, an unreadable one, or two files of one rollout.
@@ -62,7 +63,7 @@ def _row(path: str | os.PathLike[str]) -> dict[str, object]:
         "score": math.nan if score is None else float(score),
         "length": len(rollout.rewards),
         "terminated": rollout.terminated,
-        "plan_ms_median": 1e3 * float(np.median(rollout.plan_seconds)),
+        "plan_ms_median": attributes["plan_ms_alone"],
         "env": attributes["env_id"],
         "source": attributes["source"],
     }

@@ -7,11 +7,11 @@ with a batch of actions. `tto.evaluation.rollout_file` stores the records.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import gymnasium
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 from tqdm import tqdm
 
 from tto.data.environments import make_env
@@ -46,7 +46,8 @@ class Rollout:
     rewards: Float64[np.ndarray, " T"]
     terminated: bool  # the environment ended the episode (a fall, a goal)
     truncated: bool  # a time limit ended it
-    plan_seconds: Float64[np.ndarray, " T"]  # the batch's `act` call / active episodes
+    plan_seconds: Float64[np.ndarray, " T"]  # the call of `act` that planned for the whole batch
+    batch: Int64[np.ndarray, " T"]  # episodes that this call planned for, this one among them
     goal: Float32[np.ndarray, " O"] | None = None  # the observation to reach, where there is one
 
     @property
@@ -122,16 +123,16 @@ def _run_in_step(
             observations = np.stack([episode.observations[-1] for episode in episodes])
             start = time.perf_counter()
             actions = policy.act(observations, active)
-            seconds = (time.perf_counter() - start) / int(active.sum())
+            plan = _Plan(time.perf_counter() - start, int(active.sum()))
             actions = _checked_actions(actions, active, space, env_id, bar.n)
             rewards = np.zeros(len(episodes))
             for index in np.flatnonzero(active):
-                rewards[index] = episodes[index].step(actions[index], seconds, max_steps)
+                rewards[index] = episodes[index].step(actions[index], plan, max_steps)
             policy.observe(actions, rewards)
             bar.update()
             if not bar.disable:
                 mean = np.mean([sum(episode.rewards) for episode in episodes])
-                bar.set_postfix(active=int(active.sum()), mean_return=f"{mean:.0f}")
+                bar.set_postfix(active=plan.episodes, mean_return=f"{mean:.0f}")
     return [episode.rollout() for episode in episodes]
 
 
@@ -165,6 +166,13 @@ def _checked_actions(
     return clipped
 
 
+class _Plan(NamedTuple):
+    """A call of `act`: how long it took, and for how many episodes it planned."""
+
+    seconds: float
+    episodes: int
+
+
 class _Recorder:
     """One episode while it runs."""
 
@@ -175,7 +183,7 @@ class _Recorder:
         self.observations = [np.asarray(observation, dtype=np.float32)]
         self.actions: list[np.ndarray] = []
         self.rewards: list[float] = []
-        self.plan_seconds: list[float] = []
+        self.plans: list[_Plan] = []
         self.terminated = False
         self.truncated = False
 
@@ -183,7 +191,7 @@ class _Recorder:
     def active(self) -> bool:
         return not (self.terminated or self.truncated)
 
-    def step(self, action: np.ndarray, seconds: float, max_steps: int | None) -> float:
+    def step(self, action: np.ndarray, plan: _Plan, max_steps: int | None) -> float:
         observation, reward, terminated, truncated, _ = self.environment.step(action)
         observation = np.asarray(observation, dtype=np.float32)
         if not (np.isfinite(observation).all() and np.isfinite(float(reward))):
@@ -194,7 +202,7 @@ class _Recorder:
         self.observations.append(observation)
         self.actions.append(action)
         self.rewards.append(float(reward))
-        self.plan_seconds.append(seconds)
+        self.plans.append(plan)
         self.terminated = bool(terminated)
         self.truncated = not self.terminated and (bool(truncated) or len(self.rewards) == max_steps)
         return float(reward)
@@ -206,6 +214,7 @@ class _Recorder:
             rewards=np.array(self.rewards, dtype=np.float64),
             terminated=self.terminated,
             truncated=self.truncated,
-            plan_seconds=np.array(self.plan_seconds, dtype=np.float64),
+            plan_seconds=np.array([plan.seconds for plan in self.plans], dtype=np.float64),
+            batch=np.array([plan.episodes for plan in self.plans], dtype=np.int64),
             goal=self.goal,
         )

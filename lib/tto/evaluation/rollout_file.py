@@ -1,5 +1,6 @@
 """Evaluated episodes as HDF5 files, the raw material of every table and figure of control."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from tto.evaluation.rollout import Rollout
 from tto.files import atomic_path
 from tto.hdf5 import new_hdf5
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2 has `batch` and `plan_ms_alone`
 ATTRIBUTES: dict[str, type] = {
     "dataset": str,
     "method": str,
@@ -21,17 +22,19 @@ ATTRIBUTES: dict[str, type] = {
     "env_id": str,
     "source": str,
     "evaluation_seed": int,
+    "plan_ms_alone": float,
 }
 SOURCES = ("d4rl", "minari", "collect", "file")
 
 
 def write_rollout(
-    path: str | os.PathLike[str], rollout: Rollout, *, attributes: Mapping[str, str | int]
+    path: str | os.PathLike[str], rollout: Rollout, *, attributes: Mapping[str, str | int | float]
 ) -> None:
     """One HDF5 file, whole or not at all.
 
     `attributes` are exactly those of `ATTRIBUTES`: what was evaluated (dataset and its source,
-    method, run seed, rollout number) and where (environment id, reset seed).
+    method, run seed, rollout number), where (environment id, reset seed), and the run's time of a
+    plan for one episode alone in milliseconds (`tto.evaluation.alone.plan_ms_alone`).
     """
     _check_attributes(attributes, os.fspath(path))
     with atomic_path(path) as temporary, new_hdf5(temporary) as file:
@@ -44,6 +47,7 @@ def write_rollout(
         file["actions"] = rollout.actions
         file["rewards"] = rollout.rewards
         file["plan_seconds"] = rollout.plan_seconds
+        file["batch"] = rollout.batch
         if rollout.goal is not None:
             file["goal"] = rollout.goal
 
@@ -58,6 +62,7 @@ def write_rollouts(
     env_id: str,
     method: str,
     seed: int,
+    plan_ms_alone: float,
 ) -> None:
     """The episodes of one run, rollout 0 first, with the reset seed of each."""
     for number, (path, rollout, reset) in enumerate(zip(paths, rollouts, seeds, strict=True)):
@@ -69,6 +74,7 @@ def write_rollouts(
             "env_id": env_id,
             "source": source,
             "evaluation_seed": reset,
+            "plan_ms_alone": plan_ms_alone,
         }
         write_rollout(path, rollout, attributes=attributes)
 
@@ -96,6 +102,7 @@ def read_rollout(path: str | os.PathLike[str]) -> tuple[Rollout, dict[str, Any]]
                 terminated=bool(file.attrs["terminated"]),
                 truncated=bool(file.attrs["truncated"]),
                 plan_seconds=_array(file, "plan_seconds"),
+                batch=_array(file, "batch"),
                 goal=_array(file, "goal") if "goal" in file else None,
             )
     except (OSError, KeyError) as error:
@@ -125,15 +132,21 @@ def _check_attributes(attributes: Mapping[str, Any], name: str) -> None:
         raise TTOError(
             f"{name}: expected a source out of {', '.join(SOURCES)}, got {attributes['source']!r}"
         )
+    if not 0 <= attributes["plan_ms_alone"] < math.inf:
+        raise TTOError(
+            f"{name}: expected plan_ms_alone as milliseconds from 0 up, got "
+            f"{attributes['plan_ms_alone']}: evaluate again"
+        )
 
 
 def _check_rollout(rollout: Rollout, name: str) -> None:
     length = len(rollout.rewards)
-    lengths = (len(rollout.observations) - 1, len(rollout.actions), len(rollout.plan_seconds))
-    if length == 0 or lengths != (length, length, length):
+    fields = (rollout.observations[1:], rollout.actions, rollout.plan_seconds, rollout.batch)
+    lengths = tuple(map(len, fields))
+    if length == 0 or set(lengths) != {length}:
         raise TTOError(
-            f"{name}: expected {length} transitions in every field, got observations, actions and "
-            f"plan seconds for {lengths}: evaluate again"
+            f"{name}: expected {length} transitions in every field, got observations, actions, "
+            f"plan seconds and batch for {lengths}: evaluate again"
         )
     for field in ("observations", "actions", "rewards", "plan_seconds"):
         if not np.isfinite(getattr(rollout, field)).all():

@@ -1,8 +1,9 @@
-"""The evaluation of one run: all rollouts of one policy, played in step and written."""
+"""The evaluation of one run: all rollouts of one policy, played in step, timed and written."""
 
 import os
 from collections.abc import Sequence
 
+from tto.evaluation.alone import plan_ms_alone
 from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
 from tto.evaluation.rollout_file import write_rollouts
 
@@ -20,6 +21,9 @@ def evaluate_run(
     max_steps: int | None = None,
 ) -> None:
     """Play one episode for each of `paths` and write it there.
+
+    All episodes are in one batch. What a plan takes for one of them alone is measured afterwards on
+    the first (`tto.evaluation.alone`) and written into each file.
 
     Args:
         dataset: what the policy was trained on; `source` is where that came from.
@@ -39,4 +43,5 @@ def evaluate_run(
         env_id=env_id,
         method=method,
         seed=seed,
+        plan_ms_alone=plan_ms_alone(policy, rollouts[0]),
     )

@@ -19,8 +19,8 @@ _SWITCH = {"true": "on", "false": "off"}
 Series = dict[str, dict[float | str, Estimate]]  # by line and swept value
 
 
-def sweep_estimates(rows: pd.DataFrame, unit: str, *, seed: int = 0) -> Series:
-    """Mean over all rollouts of a line and value, with its interval over seeds.
+def sweep_estimates(rows: pd.DataFrame, unit: str) -> Series:
+    """Mean over models of a line and value, with its interval over models.
 
     Values are numbers where all are; else text, in the order of the rows, with on and off for true
     and false.
@@ -28,7 +28,6 @@ def sweep_estimates(rows: pd.DataFrame, unit: str, *, seed: int = 0) -> Series:
     Args:
         rows: of `tto.evaluation.sweeps.read_sweep`.
         unit: `score` or `return`.
-        seed: of the resampling.
     """
     texts = [str(text) for text in dict.fromkeys(rows["value"])]
     names: dict[str, float | str] = {}
@@ -44,7 +43,7 @@ def sweep_estimates(rows: pd.DataFrame, unit: str, *, seed: int = 0) -> Series:
     series: Series = {line: {} for line in lines}
     for line, value in sorted(groups, key=lambda key: (lines.index(key[0]), texts.index(key[1]))):
         units = list(values_by_seed(groups[line, value], unit).values())
-        series[line][names[value]] = estimate(units, seed=seed)
+        series[line][names[value]] = estimate(units)
     return series
 
 
@@ -55,7 +54,6 @@ def draw_ablation(
     statistics: Iterable[DatasetStatistics] = (),
     label: str | None = None,
     line_key: str = "",
-    seed: int = 0,
     dpi: int = 150,
 ) -> None:
     """Draw one sweep: its lines against a number, or bars for values that are text.
@@ -69,10 +67,9 @@ def draw_ablation(
         statistics: of datasets; others than the sweep's are ignored.
         label: of the horizontal axis; None takes the sweep's name.
         line_key: the setting that lines differ in, if any; names those that are on or off.
-        seed: of the resampling.
     """
     unit = "return" if rows["score"].isna().to_numpy().any() else "score"
-    series = sweep_estimates(rows, unit, seed=seed)
+    series = sweep_estimates(rows, unit)
     levels = {
         row.dataset: row.return_mean if unit == "return" else row.score_mean for row in statistics
     }

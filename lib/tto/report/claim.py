@@ -1,8 +1,10 @@
 """What a claim is: a sentence, a number that the run's rows give for it, and the rule that judges.
 
-Nothing here knows the paper; the claims stand in `tto.report.claims`. A verdict is computed, never
-typed: `holds` or `fails` by the claim's rule, `not tested` with the reason where the run has no
-such experiment, or has numbers that judge nothing (a single model, other data than the paper's).
+Nothing here knows the paper; the claims are in `tto.report.claims`. A verdict is computed, never
+typed, from a 95 % interval. It is `holds` where the whole interval meets the claim's condition,
+`fails` where no part of it does, `undecided` where it reaches both sides: a noisy run decides
+nothing. It is `not tested`, with the reason, where the run has no such experiment, or has numbers
+that judge nothing (a single model, other data than the paper's).
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +14,7 @@ from typing import Literal, NamedTuple
 from tto.report.evidence import Evidence
 from tto.report.statistics import Estimate
 
-Verdict = Literal["holds", "fails", "not tested"]
+Verdict = Literal["holds", "fails", "undecided", "not tested"]
 SINGLE = "a single model: no interval"
 
 
@@ -29,62 +31,101 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule:
-    """When a claim holds.
+    """When a claim holds and when it fails; a longer interval never makes it do either.
 
     Attributes:
-        words: the condition on the number, for the reader.
-        test: of the number and its interval, which is there unless `point`.
-        point: the number alone is judged, so none needs an interval.
+        words: condition on the interval under which the claim holds, for the reader.
+        holds: whether the whole interval, from `low` to `high`, meets the condition.
+        fails: whether no part of it does.
+        point: whether the number alone is judged, as an interval of no length.
     """
 
     words: str
-    test: Callable[[float, float, float], bool]
+    holds: Callable[[float, float], bool]
+    fails: Callable[[float, float], bool]
     point: bool = False
+
+    def verdict(self, low: float, high: float) -> Verdict:
+        """The verdict on an interval."""
+        if self.holds(low, high):
+            return "holds"
+        return "fails" if self.fails(low, high) else "undecided"
 
 
 def beats(threshold: float = 0.0) -> Rule:
-    """The whole interval lies above."""
-    return Rule(f"interval above {threshold:g}", lambda value, low, high: low > threshold)
-
-
-def stays_below(threshold: float) -> Rule:
-    """The whole interval lies below."""
-    return Rule(f"interval below {threshold:g}", lambda value, low, high: high < threshold)
-
-
-def equals_at_least(threshold: float = 0.0) -> Rule:
-    """Not distinguishably less: the interval's upper end reaches the threshold."""
-    return Rule(f"interval reaches {threshold:g}", lambda value, low, high: high >= threshold)
-
-
-def meets(center: float, margin: float) -> Rule:
-    """The interval has a value in common with center ± margin."""
+    """More than the threshold."""
     return Rule(
-        f"interval meets {center:g} ± {margin:g}",
-        lambda value, low, high: low <= center + margin and high >= center - margin,
+        f"interval above {threshold:g}",
+        lambda low, high: low > threshold,
+        lambda low, high: high <= threshold,
     )
 
 
-def differs(center: float = 0.0) -> Rule:
-    """The interval leaves a value out."""
+def stays_below(threshold: float) -> Rule:
+    """Less than the threshold."""
     return Rule(
-        f"interval without {center:g}", lambda value, low, high: low > center or high < center
+        f"interval below {threshold:g}",
+        lambda low, high: high < threshold,
+        lambda low, high: low >= threshold,
+    )
+
+
+def not_below(threshold: float, margin: float) -> Rule:
+    """At least equal: not less than the threshold by the margin or more."""
+    least = threshold - margin
+    return Rule(
+        f"interval above {threshold:g} - {margin:g}",
+        lambda low, high: low > least,
+        lambda low, high: high < least,
+    )
+
+
+def within(center: float, margin: float) -> Rule:
+    """Similar: no farther from the center than the margin."""
+    least, most = center - margin, center + margin
+    return Rule(
+        f"interval within {center:g} ± {margin:g}",
+        lambda low, high: low >= least and high <= most,
+        lambda low, high: high < least or low > most,
+    )
+
+
+def differs(center: float, margin: float) -> Rule:
+    """Another number: farther from the center than the margin, above or below it."""
+    least, most = center - margin, center + margin
+    return Rule(
+        f"interval outside {center:g} ± {margin:g}",
+        lambda low, high: low > most or high < least,
+        lambda low, high: low >= least and high <= most,
     )
 
 
 def is_at_least(threshold: float) -> Rule:
-    """The number itself; there must be an interval beside it."""
-    return Rule(f"at least {threshold:g}", lambda value, low, high: value >= threshold)
+    """The threshold or more."""
+    return Rule(
+        f"interval from {threshold:g} up",
+        lambda low, high: low >= threshold,
+        lambda low, high: high < threshold,
+    )
 
 
 def is_at_most(threshold: float) -> Rule:
-    """The number itself; there must be an interval beside it."""
-    return Rule(f"at most {threshold:g}", lambda value, low, high: value <= threshold)
+    """The threshold or less."""
+    return Rule(
+        f"interval up to {threshold:g}",
+        lambda low, high: high <= threshold,
+        lambda low, high: low > threshold,
+    )
 
 
 def exists_above(threshold: float) -> Rule:
-    """For what was seen once: the number alone, of one model."""
-    return Rule(f"above {threshold:g}", lambda value, low, high: value > threshold, point=True)
+    """For what was seen once: the number of a single model, which has no interval."""
+    return Rule(
+        f"one model's number above {threshold:g}, without an interval",
+        lambda low, high: low > threshold,
+        lambda low, high: high <= threshold,
+        point=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -129,7 +170,7 @@ def not_tested(reason: str) -> Callable[[Evidence], Measured]:
     return measure
 
 
-NO_RULE = Rule("", lambda value, low, high: False)
+NO_RULE = Rule("", lambda low, high: False, lambda low, high: False)
 
 
 def judge(claim: Claim, evidence: Evidence) -> Finding:
@@ -139,13 +180,13 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
     except Untested as missing:
         return Finding(claim, None, "not tested", str(missing))
     value, low, high = estimate
-    if unfit is None and not claim.rule.point and (low is None or high is None):
-        unfit = SINGLE
     if unfit is not None:
         return Finding(claim, estimate, "not tested", unfit)
-    ends = (value if low is None else low, value if high is None else high)
-    holds = claim.rule.test(value, *ends)
-    return Finding(claim, estimate, "holds" if holds else "fails", claim.rule.words)
+    if claim.rule.point:
+        low = high = value
+    if low is None or high is None:
+        return Finding(claim, estimate, "not tested", SINGLE)
+    return Finding(claim, estimate, claim.rule.verdict(low, high), claim.rule.words)
 
 
 def judge_all(claims: Iterable[Claim], evidence: Evidence) -> list[Finding]:

@@ -2,11 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
 from tto.report.claim import Finding, Verdict
 from tto.report.claims import LOCAL
+from tto.report.control_claims import EXPERT_MARGIN, SCORE_MARGIN
+from tto.report.statistics import INTERVALS
 from tto.report.tables import (
     NOTHING,
     Column,
@@ -23,13 +25,18 @@ _TITLES = {
     LOCAL: "Beyond the paper: what results must show on any data",
 }
 _NOTES = (
-    "Ours: of this run, with 95 % intervals: over models (percentile bootstrap, paired by seed "
-    "where two methods are compared; of few models too narrow), over pairs of start and goal for "
-    "goal reaching. Verdicts are computed from the rows of the run; why: the condition on the "
-    "number or its interval under which the claim holds, or what a test of it lacks. A number "
-    'beside "not tested" is shown, but judges nothing.',
-    "Claims in words are judged by the reading that stands in brackets. Claims with published "
-    "numbers are about D4RL's data and judged on that alone.",
+    f"Ours: of this run, with its {INTERVALS} Two methods are compared seed by seed. For goal "
+    "reaching, each end is that of the interval over pairs of start and goal or of that over "
+    "models, whichever reaches farther.",
+    "Verdicts are computed from the rows of the run. A claim holds where its whole interval meets "
+    "the condition under 'holds if', fails where no part of it does, and is undecided where it "
+    "reaches both sides. What follows - or ± there is the margin, in the claim's own unit: "
+    f"{SCORE_MARGIN:g} points of normalised score, {EXPERT_MARGIN:g} % of an expert's return, or "
+    "the paper's standard deviation for a row of its table 1. A number beside 'not tested' is "
+    "shown, but judges nothing.",
+    "Claims in words are judged by the reading in brackets. Claims with published numbers are "
+    "about D4RL's data and judged on that alone. One measurement is one claim of the paper; rows "
+    "beyond the paper may ask more of the same number and are not counted with them.",
 )
 
 
@@ -43,7 +50,7 @@ def write_claims(
     """Write the table in three formats; CSV has all digits, an empty cell is what is missing."""
     write_csv(csv, [_csv_cells(finding) for finding in findings])
     tables = _tables(findings)
-    notes = (_summary(findings), *_NOTES)
+    notes = (f"{counted(_verdicts(findings))}.", *_NOTES)
     write_text(markdown, "# Claims\n\n" + markdown_page(tables, notes))
     write_text(html, html_page(tables, notes, title="Claims", shares=_verdicts(findings)))
 
@@ -72,7 +79,8 @@ def _columns(findings: Sequence[Finding]) -> list[Column]:
         Column("", "paper", [_paper(finding) for finding in findings]),
         Column("", "ours", [_ours(finding) for finding in findings]),
         Column("", "verdict", [f.verdict for f in findings], numeric=False, css="verdict"),
-        Column("", "why", [finding.why for finding in findings], numeric=False, css="sentence"),
+        Column("", "holds if", [c.rule.words or NOTHING for c in claims], False, "sentence"),
+        Column("", "not tested because", [_lack(f) for f in findings], False, "sentence"),
     ]
 
 
@@ -85,12 +93,17 @@ def _ours(finding: Finding) -> str:
     return NOTHING if finding.estimate is None else finding.estimate.text(finding.claim.digits)
 
 
-def _summary(findings: Iterable[Finding]) -> str:
-    """How many claims of the paper hold, fail and are not tested."""
-    counts = _verdicts(findings)
+def _lack(finding: Finding) -> str:
+    return finding.why if finding.verdict == "not tested" else NOTHING
+
+
+def counted(verdicts: Mapping[str, int]) -> str:
+    """How many claims of the paper got each verdict, as a sentence without its full stop."""
+    undecided = f", {verdicts['undecided']} are undecided" if verdicts.get("undecided") else ""
     return (
-        f"Of the paper's {sum(counts.values())} claims, {counts['holds']} hold in this run, "
-        f"{counts['fails']} fail and {counts['not tested']} are not tested."
+        f"Of the paper's {sum(verdicts.values())} claims, {verdicts.get('holds', 0)} hold in this "
+        f"run, {verdicts.get('fails', 0)} fail{undecided} and {verdicts.get('not tested', 0)} are "
+        "not tested"
     )
 
 

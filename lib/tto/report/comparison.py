@@ -24,7 +24,7 @@ class Comparison:
     """The methods on one dataset, in one unit.
 
     Attributes:
-        iqm: interquartile mean over all rollouts, with its interval over seeds, by method.
+        iqm: interquartile mean of a model's rollouts, by method; mean over models, its interval.
         difference: TTO minus BC, paired over seeds; None where no seed has both.
     """
 
@@ -32,22 +32,21 @@ class Comparison:
     difference: PairedDifference | None
 
 
-def compare(results: pd.DataFrame, *, seed: int = 0) -> dict[tuple[str, str], Comparison]:
+def compare(results: pd.DataFrame) -> dict[tuple[str, str], Comparison]:
     """A `Comparison` by (dataset, unit of `UNITS`); no `score` where the environment has none.
 
     Args:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
-        seed: of the resampling; each cell starts it anew, so that it depends on its rows alone.
     """
     comparisons = {}
     for dataset, rows in results.groupby("dataset", sort=True):
         for unit in UNITS:
             if not np.isnan(rows[unit].to_numpy(dtype=float)).any():
-                comparisons[str(dataset), unit] = _compare(rows, unit, seed)
+                comparisons[str(dataset), unit] = _compare(rows, unit)
     return comparisons
 
 
-def _compare(rows: pd.DataFrame, unit: str, seed: int) -> Comparison:
+def _compare(rows: pd.DataFrame, unit: str) -> Comparison:
     values = {
         str(method): values_by_seed(part, unit)
         for method, part in rows.groupby("method", sort=True)
@@ -55,8 +54,8 @@ def _compare(rows: pd.DataFrame, unit: str, seed: int) -> Comparison:
     }
     return Comparison(
         iqm={
-            method: estimate(list(seeds.values()), interquartile_mean, seed=seed)
+            method: estimate(list(seeds.values()), interquartile_mean)
             for method, seeds in values.items()
         },
-        difference=paired_difference(values.get(OURS, {}), values.get(BASELINE, {}), seed=seed),
+        difference=paired_difference(values.get(OURS, {}), values.get(BASELINE, {})),
     )

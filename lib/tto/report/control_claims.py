@@ -6,12 +6,9 @@ from tto.report.claim import (
     NO_RULE,
     Claim,
     beats,
-    differs,
-    equals_at_least,
-    is_at_least,
-    meets,
+    not_below,
     not_tested,
-    stays_below,
+    within,
 )
 from tto.report.control_measures import (
     goal_success,
@@ -28,6 +25,8 @@ from tto.report.control_measures import (
 from tto.report.imitation import PAPER_PERCENT
 from tto.report.published import PAPER_ROWS, ROBOTS, PaperRow, read_published
 
+# What counts as equal: points of normalised score, and per cent of an expert's mean return.
+SCORE_MARGIN, EXPERT_MARGIN = 3.0, 5.0
 _PUBLISHED = read_published()
 _OTHERS = ("bc", "cql", "mopo", "mbop")
 _NINE = list(PAPER_ROWS)
@@ -53,15 +52,24 @@ def _mean_prior(rows: list[PaperRow]) -> float:
 
 
 def _table1_claim(row: PaperRow) -> Claim:
-    """The paper's number for one row of its table 1."""
+    """The paper's number for one row of its table 1, within its own standard deviation.
+
+    For halfcheetah med-expert the same number is the exception of section 4.2: less than the mean
+    of the prior methods.
+    """
     mean, std = _PUBLISHED[row]["tto"]
     assert std is not None
+    section, exception = "E", ""
+    if row == _EXCEPTION:
+        prior = _mean_prior([row])
+        assert mean + std < prior  # so that the one condition is of both
+        section, exception = "E, 4.2, figure 4", f", less than prior methods' mean of {prior:.1f}"
     return Claim(
         f"table1_{row.robot}_{row.kind.replace('-', '_')}",
-        "E",
-        f"TTO scores {mean:g} ± {std:g} on {row.robot} {row.label} (normalised score)",
+        section,
+        f"TTO scores {mean:g} ± {std:g} on {row.robot} {row.label}{exception} (normalised score)",
         score_of(row),
-        meets(mean, std),
+        within(mean, std),
         mean,
     )
 
@@ -69,11 +77,12 @@ def _table1_claim(row: PaperRow) -> Claim:
 CONTROL_CLAIMS = (
     Claim(
         "no_pessimism",
-        "abstract, 2",
+        "abstract, 2, 3.2",
         "Planning needs no behaviour constraints, ensembles or pessimism: it does not fall behind "
-        "its data (TTO less data, score, mean over datasets)",
+        "its data, though reward-to-go is the value of the data's own policy (TTO less data, "
+        "score, mean over datasets)",
         mean_minus_data,
-        equals_at_least(),
+        not_below(0, SCORE_MARGIN),
     ),
     Claim(
         "competitive",
@@ -81,7 +90,7 @@ CONTROL_CLAIMS = (
         "Offline RL is competitive with the state of the art: no less than CQL, the best prior "
         "method on average (normalised score, mean over nine datasets)",
         mean_score(PAPER_ROWS),
-        equals_at_least(max(_mean(method, _NINE) for method in _OTHERS)),
+        not_below(max(_mean(method, _NINE) for method in _OTHERS), SCORE_MARGIN),
         _mean("tto", _NINE),
     ),
     Claim(
@@ -90,14 +99,6 @@ CONTROL_CLAIMS = (
         "Without reward-to-go, search for reward is myopic (with it less without, score)",
         switched("reward_to_go", "true", "false"),
         beats(),
-    ),
-    Claim(
-        "value_of_behaviour",
-        "3.2",
-        "Reward-to-go is the value of the behaviour policy, which TTO's does not match (TTO less "
-        "data, score, mean over datasets)",
-        mean_minus_data,
-        differs(),
     ),
     Claim(
         "rough_values",
@@ -121,7 +122,7 @@ CONTROL_CLAIMS = (
             f"On {robot}, across all kinds of data, TTO is on par with or better than the best "
             "prior method (normalised score, mean over kinds)",
             mean_score(_OF[robot]),
-            equals_at_least(_best_prior(_OF[robot])),
+            not_below(_best_prior(_OF[robot]), SCORE_MARGIN),
             _mean("tto", _OF[robot]),
         )
         for robot in ("hopper", "walker2d")
@@ -132,21 +133,14 @@ CONTROL_CLAIMS = (
         "On halfcheetah medium and mixed, TTO matches prior methods: no less than their mean "
         "(normalised score, mean over the two)",
         mean_score(_CHEETAH),
-        equals_at_least(_mean_prior(_CHEETAH)),
+        not_below(_mean_prior(_CHEETAH), SCORE_MARGIN),
         _mean("tto", _CHEETAH),
-    ),
-    Claim(
-        "exception_halfcheetah",
-        "4.2, figure 4",
-        "On halfcheetah med-expert it does not: less than their mean (normalised score)",
-        score_of(_EXCEPTION),
-        stays_below(_mean_prior([_EXCEPTION])),
-        _mean("tto", [_EXCEPTION]),
     ),
     Claim(
         "coarse_bins",
         "4.2",
-        "There, the bins may be too coarse (quantile bins less uniform ones, score)",
+        "On halfcheetah med-expert, the bins may be too coarse (quantile bins less uniform ones, "
+        "score)",
         switched("bins", "quantile", "uniform", row=_EXCEPTION),
         beats(),
     ),
@@ -165,7 +159,7 @@ CONTROL_CLAIMS = (
             "4.2",
             f"Likelihood search on expert data returns {percent:g} % in {robot} (normalised score)",
             imitation_score(robot),
-            equals_at_least(percent),
+            not_below(percent, SCORE_MARGIN),
             percent,
         )
         for robot, percent in PAPER_PERCENT.items()
@@ -176,14 +170,14 @@ CONTROL_CLAIMS = (
         "A decoding algorithm for language controls: likelihood search reproduces the expert (% of "
         "the mean return of its data, worse robot)",
         imitation_percent("hopper", "walker2d"),
-        is_at_least(95),
+        not_below(100, EXPERT_MARGIN),
     ),
     Claim(
         "bc_reproduces",
         "4.2",
         "Behaviour cloning reproduces the expert (% of the mean return of its data, worse robot)",
         imitation_percent("hopper", "walker2d", baseline=True),
-        is_at_least(95),
+        not_below(100, EXPERT_MARGIN),
     ),
     Claim(
         "goal_reaching",
@@ -196,8 +190,8 @@ CONTROL_CLAIMS = (
     Claim(
         "not_real_time",
         "5",
-        "Control in real time is out of reach (median time of a plan over the time that a step "
-        "takes in the world)",
+        "Control in real time is out of reach (median time of a plan for one episode alone, over "
+        "the time that a step takes in the world)",
         planning_time,
         beats(1),
         digits=2,
@@ -207,7 +201,7 @@ CONTROL_CLAIMS = (
         "A",
         "A model trains in 6 to 12 hours on one V100 (hours)",
         training_time,
-        meets(9, 3),
+        within(9, 3),
         digits=2,
     ),
     *(_table1_claim(row) for row in PAPER_ROWS),

@@ -15,10 +15,16 @@ from tto.data.environments import robot_of
 from tto.report.claim import Measured, Untested
 from tto.report.comparison import BASELINE, OURS
 from tto.report.evidence import Evidence
-from tto.report.goal_reaching import goal_reaching_rows
+from tto.report.goal_reaching import goal_reaching_rows, in_percent
 from tto.report.imitation import ImitationRow, imitation_rows
 from tto.report.published import PaperRow, paper_row
-from tto.report.statistics import Estimate, estimate, paired_difference, values_by_seed
+from tto.report.statistics import (
+    Estimate,
+    estimate,
+    paired_difference,
+    shared_seeds,
+    values_by_seed,
+)
 
 Measure = Callable[[Evidence], Measured]
 
@@ -89,13 +95,19 @@ def mean_minus_data(evidence: Evidence) -> Measured:
 
 
 def planning_time(evidence: Evidence) -> Measured:
-    """Time of a plan over the time that passes in the simulator until the next action."""
-    rows = _of(pd.concat(_offline(evidence)), OURS)
-    steps = np.array([STEP_MS.get(robot_of(env), np.nan) for env in rows["env"]])
-    rows = rows.assign(ratio=rows["plan_ms_median"] / steps).dropna(subset=["ratio"])
-    if rows.empty:
+    """Time of a plan for one episode alone over the time until the next action, mean of datasets.
+
+    That time is what passes in the simulator between two actions.
+    """
+    ratios = []
+    for rows in _offline(evidence):
+        step = STEP_MS.get(robot_of(str(rows["env"].iloc[0])))
+        if step is not None:
+            ours = _of(rows, OURS)
+            ratios.append(values_by_seed(ours.assign(ratio=ours["plan_ms_median"] / step), "ratio"))
+    if not ratios:
         raise Untested(f"no robot out of {', '.join(STEP_MS)} in this run")
-    return Measured(estimate(list(values_by_seed(rows, "ratio").values())))
+    return Measured(_mean_over(ratios))
 
 
 def training_time(evidence: Evidence) -> Measured:
@@ -122,7 +134,9 @@ def imitation_score(robot: str) -> Measure:
 def imitation_percent(*robots: str, baseline: bool = False) -> Measure:
     """Return in per cent of the expert's own mean, of the robot where it is least.
 
-    Of the search with the longest prediction, or of behaviour cloning.
+    Of the search with the longest prediction, or of behaviour cloning. The interval reaches from
+    the least lower end of all robots to the least upper end, so that all of them must meet what a
+    claim asks.
     """
 
     def measure(evidence: Evidence) -> Measured:
@@ -133,17 +147,17 @@ def imitation_percent(*robots: str, baseline: bool = False) -> Measure:
                 raise Untested("no behaviour cloning on expert data in this run")
         else:
             rows = [_longest(part) for part in found]
-        return Measured(min(rows, key=lambda row: row.percent.value).percent)
+        values, lows, highs = zip(*(row.percent for row in rows), strict=True)
+        if None in lows or None in highs:
+            return Measured(Estimate(min(values), None, None))
+        return Measured(Estimate(min(values), min(lows), min(highs)))
 
     return measure
 
 
 def goal_success(evidence: Evidence) -> Measured:
-    """Share of reached goals in per cent; Wilson's interval over pairs."""
-    value, low, high = goal_reaching_rows(_goals(evidence))[0].success
-    assert low is not None  # Wilson's has both ends
-    assert high is not None
-    return Measured(Estimate(100 * value, 100 * low, 100 * high))
+    """Share of reached goals in per cent, with its interval (`tto.report.goal_reaching`)."""
+    return Measured(in_percent(goal_reaching_rows(_goals(evidence))[0].success))
 
 
 def path_ratio(evidence: Evidence) -> Measured:
@@ -232,7 +246,7 @@ def _published(rows: pd.DataFrame) -> str | None:
 def _mean_over(parts: Iterable[Mapping[int, Any]]) -> Estimate:
     """Mean over datasets of each seed that all of them have, with its interval over seeds."""
     means = [{seed: float(np.mean(values)) for seed, values in part.items()} for part in parts]
-    seeds = sorted(set.intersection(*(set(part) for part in means)))
+    seeds = shared_seeds(means)
     if not seeds:
         raise Untested("no seed that all datasets have")
     return estimate([np.array([np.mean([part[seed] for part in means])]) for seed in seeds])

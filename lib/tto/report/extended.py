@@ -13,11 +13,14 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
+from tto.errors import TTOError
 from tto.report.published import PAPER_ROWS, PUBLISHED_METHODS, PaperRow, paper_row
 from tto.report.statistics import (
+    INTERVALS,
     Estimate,
+    estimate,
     interquartile_mean,
-    stratified_estimate,
+    shared_seeds,
     values_by_seed,
 )
 from tto.report.summary import Spread, spread
@@ -42,10 +45,10 @@ _TITLES = {
 }
 _NOTES = (
     "Normalised scores as published, ours as mean ± standard deviation over rollouts. Mean: over "
-    "the nine datasets, or as many as stand in brackets. IQM: mean of the middle half, of the nine "
-    "means for published methods, of all rollouts of all models for ours, with a 95 % interval "
-    "(percentile bootstrap that draws models within each dataset; Agarwal et al. 2021, "
-    "arXiv:2108.13264).",
+    "the nine datasets, or as many as are in brackets. IQM: mean of the middle half (Agarwal et "
+    "al. 2021, arXiv:2108.13264), of the nine means for published methods. For ours, a model's IQM "
+    "is of its rollouts on all datasets, and the mean over models is shown, of the seeds that all "
+    f"datasets have. In square brackets the {INTERVALS}",
     "The versions of the data differ in how episodes were collected and cut: numbers on one must "
     "not be compared with those on another.",
 )
@@ -105,12 +108,14 @@ def _older_cells() -> list[dict[str, str]]:
     ]
 
 
-def our_rows(results: pd.DataFrame, *, seed: int = 0) -> list[ExtendedRow]:
+def our_rows(results: pd.DataFrame) -> list[ExtendedRow]:
     """Ours on datasets of the paper, a row for each method and kind of data.
 
     Args:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
-        seed: of the resampling.
+
+    Raises:
+        TTOError: datasets of one method and kind of data without a common seed.
     """
     groups: dict[tuple[str, bool, str], dict[PaperRow, dict[int, np.ndarray]]] = {}
     for _, part in results.dropna(subset=["score"]).groupby(["dataset", "method"], sort=True):
@@ -126,17 +131,27 @@ def our_rows(results: pd.DataFrame, *, seed: int = 0) -> list[ExtendedRow]:
         for key in sorted(key for key in groups if key[0] == method):
             _, on_d4rl, version = key
             seeds = groups[key]
-            strata = [list(of_paper.values()) for of_paper in seeds.values()]
             rows.append(
                 ExtendedRow(
                     version if on_d4rl else OTHER,
                     f"{title} (ours)" + ("" if on_d4rl else "†"),
                     {paper: spread(np.concatenate([*of.values()])) for paper, of in seeds.items()},
-                    stratified_estimate(strata, interquartile_mean, seed=seed),
+                    _iqm_of(list(seeds.values())),
                     _OURS,
                 )
             )
     return rows
+
+
+def _iqm_of(parts: Sequence[Mapping[int, np.ndarray]]) -> Estimate:
+    """IQM of each model's rollouts on all datasets, mean over models, with its interval."""
+    units = [np.concatenate([part[seed] for part in parts]) for seed in shared_seeds(parts)]
+    if not units:
+        raise TTOError(
+            f"extended table: expected a seed that all of {len(parts)} datasets have, got none; "
+            "evaluate the same seeds on each"
+        )
+    return estimate(units, interquartile_mean)
 
 
 def write_extended(
@@ -145,15 +160,13 @@ def write_extended(
     csv: str | os.PathLike[str],
     markdown: str | os.PathLike[str],
     html: str | os.PathLike[str],
-    seed: int = 0,
 ) -> None:
     """Write the table in three formats; the CSV file has one row a method.
 
     Args:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
-        seed: of the resampling behind the intervals.
     """
-    rows = [*published_rows(), *our_rows(results, seed=seed)]
+    rows = [*published_rows(), *our_rows(results)]
     write_csv(csv, [_csv_cells(row) for row in rows])
     tables = []
     for data in dict.fromkeys([*_TITLES, *(row.data for row in rows)]):

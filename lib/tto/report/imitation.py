@@ -18,7 +18,7 @@ from tto.data.environments import robot_of
 from tto.errors import TTOError
 from tto.report.dataset_statistics import DatasetStatistics
 from tto.report.interval_plot import draw_estimates, set_numeric_axis
-from tto.report.statistics import Estimate, estimate, values_by_seed
+from tto.report.statistics import INTERVALS, Estimate, estimate, values_by_seed
 from tto.report.style import LOOKS, PAGE_WIDTH, paper_style, save_figure
 from tto.report.summary import Spread, spread
 from tto.report.tables import (
@@ -35,10 +35,10 @@ PAPER_PERCENT = {"hopper": 104.0, "walker2d": 109.0}  # section 4.2, normalised 
 _SEARCH = re.compile(r"imitation_h(\d+)")
 _BASELINE = "bc"
 _NOTES = (
-    "Return: per cent of the mean return of the expert data that the models were trained on, with "
-    "95 % intervals over models (percentile bootstrap). Score: D4RL's normalised score, mean ± "
-    "standard deviation over rollouts. Predicted: transitions that the search looks ahead; BC: "
-    "behaviour cloning with a feedforward network. n: models x rollouts.",
+    "Return: per cent of the mean return of the expert data that the models were trained on. "
+    "Score: D4RL's normalised score, mean ± standard deviation over rollouts. Predicted: "
+    "transitions that the search looks ahead; BC: behaviour cloning with a feedforward network. "
+    f"n: models x rollouts. In brackets the {INTERVALS}",
     "Paper: normalised return of beam search on D4RL's expert data (arXiv:2106.02039v1, section "
     "4.2), which states neither its predicted length nor its spread.",
 )
@@ -70,7 +70,7 @@ class ImitationRow:
 
 
 def imitation_rows(
-    results: pd.DataFrame, statistics: Iterable[DatasetStatistics], *, seed: int = 0
+    results: pd.DataFrame, statistics: Iterable[DatasetStatistics]
 ) -> list[ImitationRow]:
     """Rows of the datasets that were imitated, by dataset: shortest prediction first, BC last.
 
@@ -78,7 +78,6 @@ def imitation_rows(
         results: rows of `rollouts.csv`; methods `imitation_h<transitions>` and `bc` are taken, of
             datasets that have one of the former.
         statistics: of those datasets at least.
-        seed: of the resampling.
 
     Raises:
         TTOError: no such row, or a dataset without statistics or with a mean return <= 0.
@@ -99,7 +98,7 @@ def imitation_rows(
             )
     keys = [(d, _order(method), method) for d, method in groups if d in imitated]
     return [
-        _row(groups[dataset, method], method, experts[dataset], seed)
+        _row(groups[dataset, method], method, experts[dataset])
         for dataset, _, method in sorted((d, o, m) for d, o, m in keys if o is not None)
     ]
 
@@ -110,7 +109,7 @@ def _order(method: str) -> float | None:
     return float(match[1]) if match else np.inf if method == _BASELINE else None
 
 
-def _row(rows: pd.DataFrame, method: str, expert: float, seed: int) -> ImitationRow:
+def _row(rows: pd.DataFrame, method: str, expert: float) -> ImitationRow:
     units = [100 * values / expert for values in values_by_seed(rows, "return").values()]
     scores = rows["score"].to_numpy(dtype=float)
     match = _SEARCH.fullmatch(method)
@@ -118,7 +117,7 @@ def _row(rows: pd.DataFrame, method: str, expert: float, seed: int) -> Imitation
         dataset=str(rows["dataset"].iloc[0]),
         method=method,
         predicted=int(match[1]) if match else None,
-        percent=estimate(units, seed=seed),
+        percent=estimate(units),
         returns=spread(rows["return"].to_numpy(dtype=float)),
         score=None if np.isnan(scores).any() else spread(scores),
         expert_return=expert,

@@ -1,8 +1,8 @@
 """Performance profiles of our methods: the share of rollouts that score above each value.
 
-After Agarwal et al. 2021 (arXiv:2108.13264). Each dataset weighs the same; bands are pointwise 95 %
-intervals, by a bootstrap that draws models within each dataset. Models that were trained on D4RL's
-data and those trained on other data stand in panels of their own.
+After Agarwal et al. 2021 (arXiv:2108.13264). Each dataset weighs the same. Bands are pointwise 95 %
+intervals, Student's t over models: a model's share is its mean over datasets. Models that were
+trained on D4RL's data and those trained on other data have panels of their own.
 """
 
 import os
@@ -15,7 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from tto.report.statistics import Band, mean_band, values_by_seed
+from tto.errors import TTOError
+from tto.report.statistics import Band, band, shared_seeds, values_by_seed
 from tto.report.style import PAGE_WIDTH, look_of, paper_style, save_figure
 from tto.report.table1_rows import OUR_METHODS
 
@@ -23,20 +24,38 @@ _POINTS = 201
 _TITLES = {True: "D4RL's data", False: "data other than D4RL's"}
 
 
-def profile(rows: pd.DataFrame, thresholds: Float[np.ndarray, " T"], *, seed: int = 0) -> Band:
-    """Share of scores above each threshold, of the rows of one method, with its interval."""
-    strata = []
-    for _, part in rows.groupby("dataset", sort=True):
-        units = values_by_seed(part, "score").values()
-        strata.append(np.stack([(scores[:, None] > thresholds).mean(axis=0) for scores in units]))
-    return mean_band(strata, seed=seed)
+def profile(rows: pd.DataFrame, thresholds: Float[np.ndarray, " T"]) -> Band:
+    """Share of scores above each threshold, of the rows of one method, with its interval.
+
+    Of the models (seeds) that all datasets have; the interval stays between 0 and 1.
+
+    Raises:
+        TTOError: no seed that all datasets have.
+    """
+    parts = [
+        {
+            seed: (scores[:, None] > thresholds).mean(axis=0)
+            for seed, scores in values_by_seed(part, "score").items()
+        }
+        for _, part in rows.groupby("dataset", sort=True)
+    ]
+    seeds = shared_seeds(parts)
+    if not seeds:
+        raise TTOError(
+            f"profiles: expected a seed that all of {len(parts)} datasets have, got none; evaluate "
+            "the same seeds on each"
+        )
+    shares = np.array([np.mean([part[seed] for part in parts], axis=0) for seed in seeds])
+    values, low, high = band(shares)
+    if low is None or high is None:
+        return Band(values, None, None)
+    return Band(values, np.clip(low, 0, 1), np.clip(high, 0, 1))
 
 
 def draw_profiles(
     results: pd.DataFrame,
     paths: Sequence[str | os.PathLike[str]],
     *,
-    seed: int = 0,
     dpi: int = 150,
 ) -> None:
     """Draw the figure and write it to each path, in the format of its suffix.
@@ -44,7 +63,6 @@ def draw_profiles(
     Args:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`); rows without a
             score are left out.
-        seed: of the resampling.
     """
     scored = results.loc[results["score"].notna() & results["method"].isin(list(OUR_METHODS))]
     on_d4rl = scored["source"] == "d4rl"
@@ -55,7 +73,7 @@ def draw_profiles(
         figure = Figure(figsize=(width, 2.6))
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axis, (title, rows) in zip(axes, panels, strict=True):
-            _draw_panel(axis, rows, seed)
+            _draw_panel(axis, rows)
             count = len(set(rows["dataset"]))
             axis.set_title(f"{title}, {count} dataset{'s' if count != 1 else ''}", loc="left")
             axis.set_xlabel("normalised score")
@@ -68,7 +86,7 @@ def draw_profiles(
         save_figure(figure, paths, dpi=dpi)
 
 
-def _draw_panel(axis: Axes, rows: pd.DataFrame, seed: int) -> None:
+def _draw_panel(axis: Axes, rows: pd.DataFrame) -> None:
     if rows.empty:
         return
     scores = rows["score"].to_numpy(dtype=float)
@@ -77,7 +95,7 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, seed: int) -> None:
         part = rows.loc[rows["method"] == method]
         if part.empty:
             continue
-        values, low, high = profile(part, thresholds, seed=seed)
+        values, low, high = profile(part, thresholds)
         look = look_of(index)
         axis.plot(thresholds, values, color=look.color, linestyle=look.line, label=name)
         if low is not None and high is not None:

@@ -5,6 +5,7 @@ a test holds it to the run that the first of them names.
 """
 
 import csv
+import io
 import os
 import re
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from tto.errors import TTOError
 from tto.report.claims import LOCAL
+from tto.report.claims_table import counted
+from tto.report.statistics import INTERVALS
 from tto.report.tables import NOTHING, Column, Table, markdown_page, write_text
 
 _BLOCK = re.compile(
@@ -57,32 +60,36 @@ def results_block(root: str | os.PathLike[str], folder: str) -> str:
     path = Path(root) / folder
     claims, rows = _rows(path / "claims.csv"), _rows(path / "tables/table1.csv")
     of_paper = [claim for claim in claims if claim["section"] != LOCAL]
-    counts = Counter(claim["verdict"] for claim in of_paper)
+    counts = counted(Counter(claim["verdict"] for claim in of_paper))
     judged = [claim for claim in of_paper if claim["verdict"] != "not tested"]
-    summary = (
-        f"Of the paper's {len(of_paper)} claims, {counts['holds']} hold in this run, "
-        f"{counts['fails']} fail and {counts['not tested']} are not tested "
-        f"([all, with reasons]({folder}/claims.md)):"
-    )
+    summary = f"{counts} ([all, with reasons]({folder}/claims.md)):"
     elsewhere = any(row["ours_other_tto_count"] for row in rows)
     notes = [f"{_NOTE} {_ELSEWHERE}" if elsewhere else _NOTE]
     parts = [
         f"![Scores of table 1, the paper's and ours]({folder}/figures/figure4.png)",
         markdown_page([Table(_score_columns(rows))], notes).strip(),
         summary,
-        markdown_page([Table(_claim_columns(judged))], ()).strip(),
+        markdown_page([Table(_claim_columns(judged))], _interval_notes(path)).strip(),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(_text(path))))
+
+
+def _text(path: Path) -> str:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise TTOError(
             f"{path}: expected a published run's file, found none; publish it"
         ) from error
+
+
+def _interval_notes(folder: Path) -> list[str]:
+    """What the intervals are, if the run's own page says so: older runs had others."""
+    return [f"In brackets the {INTERVALS}"] * (INTERVALS in _text(folder / "claims.md"))
 
 
 def _score_columns(rows: list[dict[str, str]]) -> list[Column]:

@@ -7,12 +7,13 @@ import pandas as pd
 
 from tto.report.comparison import compare
 from tto.report.dataset_statistics import DatasetStatistics
+from tto.report.statistics import INTERVALS
 from tto.report.summary import summarize
 from tto.report.table1_columns import make_interval_columns, make_notes, make_table_columns
 from tto.report.table1_rows import csv_cells, make_rows
 from tto.report.tables import Table, html_page, latex_page, markdown_page, write_csv, write_text
 
-_INTERVALS = "Ours: interquartile means and paired difference, with 95 % intervals over models."
+_INTERVALS = f"Ours: interquartile means and paired difference, each with its {INTERVALS}"
 
 
 def write_table1(
@@ -23,16 +24,14 @@ def write_table1(
     html: str | os.PathLike[str],
     latex: str | os.PathLike[str],
     statistics: Iterable[DatasetStatistics] = (),
-    seed: int = 0,
 ) -> None:
     """Write the table in four formats.
 
     Args:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
         statistics: of the run's datasets; adds what the data itself scores.
-        seed: of the resampling behind the intervals.
     """
-    rows = make_rows(summarize(results), statistics, compare(results, seed=seed))
+    rows = make_rows(summarize(results), statistics, compare(results))
     tables = [Table(make_table_columns(rows))]
     if any(row.ours for row in rows):
         tables.append(Table(make_interval_columns(rows), _INTERVALS))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tto.report.published import PUBLISHED_METHODS
+from tto.report.statistics import INTERVALS
 from tto.report.summary import SOURCE_WORDS, Spread, Summary
 from tto.report.table1_rows import BLOCKS, OUR_METHODS, TableRow
 from tto.report.tables import NOTHING, Column
@@ -61,10 +62,9 @@ def make_notes(rows: Sequence[TableRow]) -> list[str]:
     ]
     if any(row.ours for row in rows):
         notes.append(
-            "IQM: mean of the middle half of the rollouts of all models. Intervals: percentile "
-            "bootstrap that draws models, each with its rollouts (Agarwal et al. 2021, "
-            "arXiv:2108.13264); of few models they are too narrow. TTO - BC: mean over models with "
-            "the same seed, which play from the same initial states."
+            "IQM: mean of the middle half of a model's rollouts (Agarwal et al. 2021, "
+            "arXiv:2108.13264), mean over models. TTO - BC: mean over models with the same seed, "
+            f"which play from the same initial states. In brackets the {INTERVALS}"
         )
     others = sorted({row.source for row in rows if row.source} - {"d4rl"})
     if others:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tto.evaluation.sweeps import best_value
-from tto.report.statistics import estimate, values_by_seed
+from tto.report.statistics import INTERVALS, estimate, values_by_seed
 from tto.report.tables import Column, Table, html_page, markdown_page, write_csv, write_text
 
 _TITLES = {
@@ -33,8 +33,8 @@ def write_tuning(
     """
     rows, tables = [], []
     notes = [
-        "Mean returns with 95 % intervals over models, on episodes other than the reported ones. "
-        "* plays the reported episodes."
+        "Mean returns on episodes other than the reported ones; * plays the reported ones. In "
+        f"brackets the {INTERVALS}",
     ]
     for method, named in candidates.items():
         title, unchanged = _TITLES[method]
