@@ -262,6 +262,13 @@ def shown(part):
     return f"{name}-seed{SEEDS[0]}"
 
 
+def of_prediction(part):
+    """Rows about figure 1's dataset, of each seed's models: indistinguishable, prediction_times."""
+    dataset = config["model_analysis"]["prediction"]["dataset"]
+    paths = expand(f"{RESULTS}/analysis/{part}/{dataset}-seed{{seed}}.csv", seed=SEEDS)
+    return paths if ANALYSIS else []
+
+
 def analysis_variant(section):
     """A param: a section's settings as a variant of the Transformer has them."""
 
