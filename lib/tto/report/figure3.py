@@ -134,8 +134,8 @@ def _draw_map(
 
 def _numbers(rows: pd.DataFrame, name: str, head: tuple[int, int]) -> str:
     """What a head does with its attention, beside the most that a random model's heads do."""
-    heads = rows[rows["kind"] == "head"]
-    chosen = heads[(heads["layer"] == head[0]) & (heads["head"] == head[1])].iloc[0]
+    is_it = (rows["kind"] == "head") & (rows["layer"] == head[0]) & (rows["head"] == head[1])
+    chosen = rows.loc[is_it].iloc[0]
     lines = {
         PATTERNS[name]: _SHARES[PATTERNS[name]],
         "actions_to_actions": "actions on past actions",

@@ -17,7 +17,7 @@ from tto.data.environments import robot_of
 from tto.report.claim import Measured, Untested
 from tto.report.evidence import Evidence
 from tto.report.figure2 import label_of
-from tto.report.statistics import Estimate, estimate
+from tto.report.statistics import Estimate, estimate, values_by_seed
 
 Measure = Callable[[Evidence], Measured]
 TRANSFORMER, MARKOVIAN, GAUSSIAN, ENSEMBLE = (
@@ -86,11 +86,12 @@ def useful_steps(model: str, *, claimed: int) -> Measure:
         ours = _of_humanoid(_of(rows, model))
         marginal = _of(rows, MARGINAL)
         steps, first = _steps(ours), {}
-        for (seed, dataset), part in ours.groupby(["seed", "dataset"]):
+        for _, part in ours.groupby(["seed", "dataset"]):
+            seed, dataset = part["seed"].iloc[0], part["dataset"].iloc[0]
             level = _by_step(_where(marginal, marginal["dataset"] == dataset))
-            below = (_by_step(part) < level).to_numpy()
+            below = _by_step(part) < level
             fallen = int(below.argmax()) + 1 if below.any() else steps + 1
-            first.setdefault(int(str(seed)), []).append(fallen)
+            first.setdefault(int(seed), []).append(fallen)
         by_seed = {seed: float(np.mean(values)) for seed, values in first.items()}
         never = sum(steps + 1 in values for values in first.values())
         found = _estimate(by_seed)
@@ -120,12 +121,9 @@ def slowdown(slower: str, faster: str) -> Measure:
     def measure(evidence: Evidence) -> Measured:
         if evidence.times is None:
             raise Untested("no predicted step was timed in this run")
-        medians = [
-            _of(evidence.times, model).groupby("seed")["seconds"].median()
-            for model in (slower, faster)
-        ]
-        ratios = (medians[0] / medians[1]).dropna()
-        return Measured(_estimate({int(str(s)): float(r) for s, r in ratios.items()}))
+        ours, theirs = (_medians(_of(evidence.times, model)) for model in (slower, faster))
+        common = ours.keys() & theirs.keys()
+        return Measured(_estimate({seed: ours[seed] / theirs[seed] for seed in common}))
 
     return measure
 
@@ -196,9 +194,16 @@ def _at(rows: pd.DataFrame, step: int) -> pd.DataFrame:
     return _where(rows, rows["step"] == step)
 
 
-def _by_step(rows: pd.DataFrame) -> pd.Series:
+def _medians(times: pd.DataFrame) -> dict[int, float]:
+    """Of the repetitions of each seed, in seconds."""
+    seconds = values_by_seed(times, "seconds")
+    return {seed: float(np.median(values)) for seed, values in seconds.items()}
+
+
+def _by_step(rows: pd.DataFrame) -> np.ndarray:
     """Mean log-likelihood over episodes at each step, in their order."""
-    return rows.groupby("step")["log_likelihood"].mean()
+    means = rows.pivot_table(index="step", values="log_likelihood", aggfunc="mean")
+    return means["log_likelihood"].to_numpy()
 
 
 def _differences(rows: pd.DataFrame, ours: str, theirs: str) -> dict[int, float]:
