@@ -440,6 +440,8 @@ def test_attention_by_hand():
     more = heads.assign(previous_transition=heads["previous_transition"].replace(0.4, 0.75))
     by_chance = found("attention_markov", heads=more)
     assert (by_chance.verdict, by_chance.why) == ("not tested", "a random model's head has 0.75")
+    less = heads.assign(previous_transition=heads["previous_transition"].replace(0.7, 0.4))
+    assert found("attention_markov", heads=less).verdict == "fails"  # by chance or not
     wide = heads.assign(same_dimension_older=heads["same_dimension_older"].replace(0.04, 0.1))
     assert found("attention_striated", heads=wide).verdict == "fails"
 

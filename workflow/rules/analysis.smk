@@ -262,7 +262,7 @@ rule prediction_times:
 
 rule figure2:
     input:
-        rows=rules.collect_log_likelihoods.output,
+        rows=f"{RESULTS}/log_likelihoods.csv",
         answers=of_prediction("indistinguishable"),
     output:
         png=report(

@@ -4,6 +4,8 @@ What a randomly initialised model of the same sizes shows on the same windows is
 architecture and to chance; patterns are held against it.
 """
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from tto.analysis.attention import PATTERNS, clearest_heads, most_of_untrained
@@ -12,17 +14,23 @@ from tto.report.evidence import Evidence
 from tto.report.statistics import Estimate
 
 
-def previous_transition(evidence: Evidence) -> Measured:
+def previous_transition(*, claimed: float) -> Callable[[Evidence], Measured]:
     """Share of its attention that a head pays to the transition before: of the head with most.
 
-    Judges nothing where a random model's head pays it as much, as it does in short windows.
+    Args:
+        claimed: the claim asks for more; where a random model's head has as much as ours, as in
+            short windows, more judges nothing.
     """
-    rows, measure = _rows(evidence), PATTERNS["markov"]
-    most = float(rows.loc[rows["kind"] == "head", measure].max())
-    by_chance = most_of_untrained(rows, measure)
-    if by_chance >= most:
-        return _single(most, f"a random model's head has {by_chance:.2f}")
-    return _single(most)
+
+    def measure(evidence: Evidence) -> Measured:
+        rows, name = _rows(evidence), PATTERNS["markov"]
+        most = float(rows.loc[rows["kind"] == "head", name].max())
+        by_chance = most_of_untrained(rows, name)
+        if most > claimed and by_chance >= most:
+            return _single(most, f"a random model's head has {by_chance:.2f}")
+        return _single(most)
+
+    return measure
 
 
 def striation(evidence: Evidence) -> Measured:

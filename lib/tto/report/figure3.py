@@ -164,8 +164,8 @@ def _draw_heads(axis: Axes, rows: pd.DataFrame, chosen: dict[str, tuple[int, int
             label=f"layer {layer}",
         )
     random = rows[rows["kind"] == "random"]
-    axis.plot(random[x], random[y], "+", color="#888888", markersize=5, label="random")
     axis.plot(even[x], even[y], "x", color="black", markersize=5, label="even")
+    axis.plot(random[x], random[y], "+", color="#888888", markersize=8, label="random")
     for layer, head in chosen.values():
         place = heads[(heads["layer"] == layer) & (heads["head"] == head)]
         axis.plot(place[x], place[y], "o", markersize=8.5, color="black", fillstyle="none")

@@ -20,6 +20,7 @@ from tto.report.prediction_measures import (
 
 _LONG = 100  # steps of figure 1
 _FEW_DOZEN = 36  # steps: three dozen
+_OVERWHELMING = 0.5  # of a head's attention
 _BY_EYE = 60  # % right answers; 50 are right where there is nothing to tell
 
 PREDICTION_CLAIMS = (
@@ -100,8 +101,8 @@ PREDICTION_CLAIMS = (
         "4.1, figure 3",
         "A head attends overwhelmingly to the previous transition (share of its attention; "
         "overwhelmingly: more than half)",
-        previous_transition,
-        exists_above(0.5),
+        previous_transition(claimed=_OVERWHELMING),
+        exists_above(_OVERWHELMING),
         digits=2,
     ),
     Claim(
