@@ -21,14 +21,6 @@ PREDICTED = config["model_analysis"]["prediction"]  # what figure 1 shows
 HELD_OUT = {key: config["model_analysis"][key] for key in ("episodes", "steps", "starts")}
 
 
-def held_out_transitions(wildcards):
-    """A param: an episode is 1000 steps at most, so these hold as many as are asked for."""
-    asked = config["model_analysis"]["episodes"]
-    if wildcards.dataset == PREDICTED["dataset"]:
-        asked = max(asked, config["model_analysis"]["indistinguishable"]["trajectories"])
-    return 1000 * asked
-
-
 use rule collect as collect_held_out with:
     output:
         directory(f"{RESULTS}/analysis/held_out/{{dataset}}"),

@@ -262,6 +262,14 @@ def shown(part):
     return f"{name}-seed{SEEDS[0]}"
 
 
+def held_out_transitions(wildcards):
+    """A param: an episode is 1000 steps at most, so these hold as many as are asked for."""
+    asked = config["model_analysis"]["episodes"]
+    if wildcards.dataset == config["model_analysis"]["prediction"]["dataset"]:
+        asked = max(asked, config["model_analysis"]["indistinguishable"]["trajectories"])
+    return 1000 * asked
+
+
 def of_prediction(part):
     """Rows about figure 1's dataset, of each seed's models: indistinguishable, prediction_times."""
     dataset = config["model_analysis"]["prediction"]["dataset"]
