@@ -10,6 +10,7 @@ from tto.analysis.attention import (
     even_attention,
     measure_heads,
     measures,
+    most_of_untrained,
     record_attention,
 )
 from tto.errors import TTOError
@@ -147,3 +148,23 @@ def test_what_cannot_be_measured():
         measures(make_config(), 2 * D)
     with pytest.raises(TTOError, match="without a goal"):
         measures(make_config(goal=True), D * STEPS)
+
+
+def test_heads_of_a_random_model_are_measured_beside():
+    weights, _ = record_attention(make_network(), make_tokens())
+    untrained, _ = record_attention(
+        TrajectoryTransformer(make_config(), generator=torch.Generator().manual_seed(5)).double(),
+        make_tokens(),
+    )
+    rows = measure_heads(weights, make_config(), untrained=untrained)
+    assert rows["kind"].tolist() == ["head"] * 4 + ["random"] * 4 + ["even"]
+    alone = measure_heads(untrained, make_config())
+    names = list(measures(make_config(), D * STEPS))
+    random = rows[rows["kind"] == "random"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(random[names], alone[names][:4])
+    assert random[["layer", "head"]].to_numpy().tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
+    for name in names:
+        assert most_of_untrained(rows, name) == max(alone[name][:4])
+    assert clearest_heads(rows) == clearest_heads(measure_heads(weights, make_config()))
+    with pytest.raises(TTOError, match="heads of a random model, got none"):
+        most_of_untrained(alone, names[0])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from random_predictor import A, O, V, random_episode, random_predictor
 
-from tto.analysis.likelihood import binned_shares, cells_of, score
+from tto.analysis.likelihood import Cells, binned_shares, cells_of, score
 from tto.analysis.log_likelihoods import (
     COLUMNS,
     Truth,
@@ -19,6 +19,7 @@ from tto.analysis.log_likelihoods import (
     transformer_rows,
     write_log_likelihoods,
 )
+from tto.analysis.marginal import marginal_rows, training_marginal
 from tto.analysis.sampling import sample
 from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError
@@ -71,6 +72,30 @@ def test_each_state_is_scored_under_samples_from_its_episodes_start(masked: bool
     assert (rows["log_likelihood"].to_numpy() <= truth.cells.oracle + 1e-9).all()
 
 
+def test_from_one_start_a_model_predicts_once_for_all_episodes():
+    """Its own actions do not depend on the episode; recorded ones do."""
+    model, first = random_predictor(), random_episode(5)
+    second = random_episode(9, seed=1)
+    states = np.vstack([first.observations[:1], second.observations[1:]])
+    episodes = {4: first, 7: dataclasses.replace(second, observations=states)}
+    truth = dataclasses.replace(make_truth(), episodes=episodes, one_start=True)
+    settings = {"name": "transformer", "seed": 3, "trajectories": 6}
+    rows = transformer_rows(model, truth, actions="sampled", **settings)
+    start = model.discretizer.encode(first.observations[0])
+    samples = sample(model, start, steps=STEPS, trajectories=6, rng=np.random.default_rng([3, 4]))
+    for number in episodes:
+        true = truth.states(number)
+        shares = binned_shares(samples.marginals, truth.cells.edges, true, truth.cells)
+        expected = score(shares, true, truth.cells, trajectories=6).log_likelihood
+        part = rows[rows["episode"] == number]
+        np.testing.assert_allclose(part["log_likelihood"], expected, atol=1e-5)
+    apart = dataclasses.replace(truth, one_start=False)
+    recorded = transformer_rows(model, truth, actions="recorded", **settings)
+    pd.testing.assert_frame_equal(
+        recorded, transformer_rows(model, apart, actions="recorded", **settings)
+    )
+
+
 @pytest.mark.parametrize("masked", [False, True])
 def test_an_ensemble_is_scored_by_both_propagations(masked: bool):
     truth = make_truth(masked=masked)
@@ -98,18 +123,31 @@ def test_a_sure_and_right_ensemble_reaches_the_oracle():
     assert rows["covered"].to_numpy().min() == 1
 
 
-def test_episodes_are_long_enough_and_evenly_chosen(tmp_path: Path):
-    lengths = [4, 2, 5, 4, 1, 6, 4, 7]
-    hopper = [
-        dataclasses.replace(
-            random_episode(length, seed=length),
-            observations=np.zeros((length + 1, 11), np.float32),
-            actions=np.zeros((length, 3), np.float32),
+def write_hopper(path: Path, lengths: list[int], *, masked: bool = False) -> Path:
+    """Episodes of these lengths that begin in the state 0; after it, state t of episode i is t+i/9.
+
+    In masked data the first dimension of the first state is hidden in the first episode alone.
+    """
+    episodes = []
+    for number, length in enumerate(lengths):
+        states = np.tile(np.arange(length + 1, dtype=np.float32)[:, None], (1, 11))
+        states[1:] += number / 9
+        observed = np.ones(states.shape, bool)
+        observed[0, 0] = number > 0
+        episodes.append(
+            dataclasses.replace(
+                random_episode(length, seed=length),
+                observations=states,
+                actions=np.zeros((length, 3), np.float32),
+                observed=observed if masked else None,
+            )
         )
-        for length in lengths
-    ]
-    path = tmp_path / "held"
-    write_dataset(path, hopper, env_id="Hopper-v5", algorithm="none", description="none")
+    write_dataset(path, episodes, env_id="Hopper-v5", algorithm="none", description="none")
+    return path
+
+
+def test_episodes_are_long_enough_and_evenly_chosen(tmp_path: Path):
+    path = write_hopper(tmp_path / "held", [4, 2, 5, 4, 1, 6, 4, 7])
     cells = make_truth().cells
     settings = {"dataset": "hopper", "cells": cells}
     truth = held_out_truth(open_dataset(path), episodes=3, steps=4, **settings)
@@ -118,6 +156,52 @@ def test_episodes_are_long_enough_and_evenly_chosen(tmp_path: Path):
     assert len(held_out_truth(open_dataset(path), episodes=9, steps=6, **settings).episodes) == 2
     with pytest.raises(TTOError, match=r"at least 8 transitions .* lengths up to 7"):
         held_out_truth(open_dataset(path), episodes=1, steps=8, **settings)
+
+
+def test_episodes_of_one_start_share_it_and_its_mask(tmp_path: Path):
+    settings = {"dataset": "hopper", "cells": make_truth().cells, "episodes": 3, "steps": 4}
+    full = write_hopper(tmp_path / "full", [4, 5, 6])
+    assert held_out_truth(open_dataset(full), one_start=True, **settings).one_start
+    masked = write_hopper(tmp_path / "masked", [4, 5, 6], masked=True)
+    truth = held_out_truth(open_dataset(masked), one_start=True, **settings)
+    apart = held_out_truth(open_dataset(masked), **settings)
+    for number, episode in truth.episodes.items():
+        assert not episode.observed[0, 0]
+        assert apart.episodes[number].observed[0, 0] == (number > 0)
+        np.testing.assert_array_equal(episode.observed[1:], apart.episodes[number].observed[1:])
+    shifted = [
+        dataclasses.replace(episode, observations=episode.observations + number)
+        for number, episode in enumerate(open_dataset(full))
+    ]
+    path = tmp_path / "several"
+    write_dataset(path, shifted, env_id="Hopper-v5", algorithm="none", description="none")
+    with pytest.raises(TTOError, match=r"one first state .* set model_analysis.starts to many"):
+        held_out_truth(open_dataset(path), one_start=True, **settings)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_marginal_is_a_histogram_of_what_training_shows(tmp_path: Path, masked: bool):
+    lengths = [4, 2]
+    path = write_hopper(tmp_path / "training", lengths, masked=masked)
+    edges = np.tile(np.linspace(0.0, 3.0, 5), (11, 1))  # state 3 and what follows: the last cell
+    cells = Cells(edges)
+    marginal = training_marginal(open_dataset(path), cells)
+    values = [0, 1, 2, 3, 0, 1 + 1 / 9]  # without the states after the last actions
+    counted = np.histogram(values, edges[0])[0] / 6
+    np.testing.assert_allclose(marginal[1:], np.tile(counted, (10, 1)))
+    seen = np.histogram(values[1:] if masked else values, edges[0])[0]
+    np.testing.assert_allclose(marginal[0], seen / seen.sum())
+
+    settings = {"dataset": "hopper", "cells": cells, "episodes": 1, "steps": 2}
+    truth = held_out_truth(open_dataset(path), **settings)
+    rows = marginal_rows(marginal, truth, trajectories=9)
+    assert list(rows.columns) == list(COLUMNS)
+    assert set(rows["model"]) == {"marginal"}
+    for step, true in ((1, 1.0), (2, 2.0)):
+        inside = marginal[:, int(true / 0.75)]
+        expected = np.log((9 * inside + 1 / 4) / 10 / 0.75).sum()
+        found = rows.loc[rows["step"] == step, "log_likelihood"].item()
+        np.testing.assert_allclose(found, expected)
 
 
 def test_rows_are_written_sorted_and_checked(tmp_path: Path):

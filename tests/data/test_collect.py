@@ -27,6 +27,26 @@ def test_same_seed_gives_the_same_arrays(actors: Path):
     assert not np.array_equal(first[0].observations, other[0].observations)
 
 
+def test_episodes_from_one_start_differ_by_the_policys_noise(actors: Path):
+    episodes = collected(actors, "medium", one_start=True)
+    first, second, *_ = episodes
+    for episode in episodes[1:]:
+        for field in ("observations", "qpos", "qvel"):
+            np.testing.assert_array_equal(getattr(episode, field)[0], getattr(first, field)[0])
+    assert not np.array_equal(first.actions[0], second.actions[0])
+    assert not np.array_equal(first.observations[1], second.observations[1])
+    other = collected(actors, "medium", one_start=True, seed=1)
+    assert not np.array_equal(other[0].observations[0], first.observations[0])
+    many = collected(actors, "medium")
+    assert not np.array_equal(many[0].observations[0], many[1].observations[0])
+
+
+def test_one_start_needs_noise(actors: Path):
+    with pytest.raises(TTOError, match=r"noise above 0 .* got 0; raise collect\.noise"):
+        collected(actors, "medium", one_start=True, noise=0.0)
+    assert collected(actors, "random", one_start=True, noise=0.0)
+
+
 @pytest.mark.parametrize("kind", [*LADDER_KINDS, "random"])
 def test_enough_transitions_in_complete_episodes(actors: Path, kind: str):
     episodes = collected(actors, kind)

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rollout_rows import interval, rollout_rows
 
+from tto.analysis.indistinguishable import COLUMNS as ANSWER_COLUMNS
 from tto.analysis.log_likelihoods import COLUMNS as LIKELIHOOD_COLUMNS
+from tto.analysis.prediction_times import COLUMNS as TIME_COLUMNS
 from tto.errors import TTOError
 from tto.evaluation.results import write_results
 from tto.report.claim import (
@@ -459,7 +461,7 @@ def test_prediction_by_hand():
     assert verdicts.pop("markovian_full") == "fails"
     assert set(verdicts.values()) == {"holds"}
     assert "3 steps" in found("hundred_steps", likelihoods=rows).why
-    assert "Gaussian" in found("discretisation", likelihoods=rows).why
+    assert "continuous" in found("discretisation", likelihoods=rows).why
 
 
 def test_prediction_the_other_way():
@@ -471,10 +473,13 @@ def test_prediction_the_other_way():
     assert found("hundred_steps", likelihoods=rows).verdict == "fails"
     assert "no lead" in found("markovian_full", likelihoods=rows).why
     ahead = likelihoods(
-        transformer=(30, 0), markovian=(29.9, 0), ensemble_ts_inf=(20, 0), steps=100
+        transformer=(30, 0), markovian=(29.9, 0), ensemble_ts_inf=(20, 0), steps=101
     )
     assert found("markovian_full", likelihoods=ahead).verdict == "holds"
     assert found("hundred_steps", likelihoods=ahead).verdict == "holds"
+    around_100 = ahead["step"].isin([99, 101]) & (ahead["model"] == "transformer")
+    elsewhere = ahead.assign(log_likelihood=ahead["log_likelihood"] - 50 * around_100)
+    assert found("hundred_steps", likelihoods=elsewhere).estimate == pytest.approx((10, 10, 10))
 
 
 def test_prediction_is_judged_on_the_humanoid_where_it_was_predicted():
@@ -486,6 +491,66 @@ def test_prediction_is_judged_on_the_humanoid_where_it_was_predicted():
     assert lead.estimate.value == pytest.approx(10 + 6.03)
     assert loss.estimate.value == pytest.approx(2 * 6.03)
     assert found("discretisation", likelihoods=both).estimate.value == 10
+
+
+def useful(loss: float, *, steps: int, marginal: float = 0.0):
+    """The ensemble begins at 20 (21 in episode 1) and loses so much a step (seed 1: 0.5 more)."""
+    rows = likelihoods(ensemble_ts_inf=(20.0, loss), steps=steps)
+    level = likelihoods(marginal=(marginal, 0.0), steps=steps)
+    return found("few_dozen_steps", likelihoods=pd.concat([rows, level[level["seed"] == 0]]))
+
+
+def test_the_first_step_below_the_marginal():
+    finding = useful(1.0, steps=40)  # below 0 after 20 steps, of seed 1 after 13.3
+    assert finding.estimate == pytest.approx((18.5, 15, 22))
+    assert finding.verdict == "holds"
+    late = useful(0.3, steps=90)  # after 66.7 and 25 steps
+    assert late.estimate.value == (68 + 27) / 2
+    assert late.verdict == "fails"
+
+
+def test_an_ensemble_that_never_falls_below_the_marginal():
+    never = useful(0.0, steps=40)
+    assert (never.estimate.value, never.verdict) == (41, "fails")  # the least that it can be
+    short = useful(0.0, steps=30)
+    assert (short.estimate.value, short.verdict) == (31, "not tested")
+    assert short.why == "at least: of 2 seeds never within 30 steps"
+    one = useful(0.3, steps=40)  # of seed 1 alone
+    assert (one.estimate.value, one.verdict) == ((41 + 27) / 2, "not tested")
+    assert "of 1 seeds never within 40 steps" in one.why
+    without = likelihoods(ensemble_ts_inf=(20.0, 1.0))
+    assert "marginal" in found("few_dozen_steps", likelihoods=without).why
+
+
+@pytest.mark.parametrize(("right", "verdict"), [((40, 44), "holds"), ((40, 52), "fails")])
+def test_a_classifiers_answers(right: tuple[int, int], verdict: str):
+    rows = [
+        ("humanoid", "tto/Humanoid-v5", model, seed, 100, 40, count, 80)
+        for model, counts in (("transformer", right), ("ensemble_ts_inf", (80, 80)))
+        for seed, count in enumerate(counts)
+    ]
+    answers = pd.DataFrame(rows, columns=list(ANSWER_COLUMNS))
+    finding = found("indistinguishable", answers=answers)
+    assert finding.estimate == pytest.approx(
+        (100 * sum(right) / 160, 100 * right[0] / 80, 100 * right[1] / 80)
+    )
+    assert finding.verdict == verdict
+    assert "no classifier" in found("indistinguishable").why
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(3.0, "holds"), (0.5, "fails")])
+def test_the_time_of_a_step(factor: float, verdict: str):
+    rows = [
+        ("humanoid", model, seed, repetition, 10, 20, seconds * (1 + seed) * busy)
+        for model, seconds in (("transformer", 2 * factor), ("ensemble_ts_inf", 2.0))
+        for seed in (0, 1)
+        for repetition, busy in ((1, 1), (2, 1), (3, 100))
+    ]
+    times = pd.DataFrame(rows, columns=list(TIME_COLUMNS))
+    finding = found("slower_prediction", times=times)
+    assert finding.estimate == pytest.approx((factor,) * 3)
+    assert finding.verdict == verdict
+    assert "no predicted step" in found("slower_prediction").why
 
 
 @pytest.mark.parametrize(("gain", "verdict"), [(3.0, "holds"), (1.0, "fails")])
@@ -506,6 +571,8 @@ def attention() -> pd.DataFrame:
     rows = [
         ("head", 1, 1, 0.7, 0.1, 0.01, 0.3, 0.1),
         ("head", 2, 1, 0.2, 0.6, 0.15, 0.1, 0.3),
+        ("random", 1, 1, 0.4, 0.4, 0.06, 0.1, 0.3),
+        ("random", 2, 1, 0.3, 0.4, 0.04, 0.1, 0.3),
         ("even", 0, 0, 0.3, 0.4, 0.05, 0.1, 0.3),
     ]
     return pd.DataFrame(rows, columns=names)
@@ -514,13 +581,20 @@ def attention() -> pd.DataFrame:
 def test_attention_by_hand():
     expected = {
         "attention_markov": (0.7, "holds"),
-        "attention_striated": (3.0, "holds"),
+        "attention_striated": (2.5, "holds"),
         "attention_actions": (-0.2, "fails"),
     }
     for name, (value, verdict) in expected.items():
         finding = found(name, heads=attention())
         assert finding.estimate == pytest.approx((value, None, None))
         assert finding.verdict == verdict
+    more = heads.assign(previous_transition=heads["previous_transition"].replace(0.4, 0.75))
+    by_chance = found("attention_markov", heads=more)
+    assert (by_chance.verdict, by_chance.why) == ("not tested", "a random model's head has 0.75")
+    less = heads.assign(previous_transition=heads["previous_transition"].replace(0.7, 0.4))
+    assert found("attention_markov", heads=less).verdict == "fails"  # by chance or not
+    wide = heads.assign(same_dimension_older=heads["same_dimension_older"].replace(0.04, 0.1))
+    assert found("attention_striated", heads=wide).verdict == "fails"
 
 
 def test_files(tmp_path):

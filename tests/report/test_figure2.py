@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tto.analysis.indistinguishable import COLUMNS as ANSWER_COLUMNS
 from tto.analysis.log_likelihoods import COLUMNS
 from tto.errors import TTOError
-from tto.report.figure2 import curve, draw_calibration, draw_figure2
+from tto.report.figure2 import _line, curve, draw_calibration, draw_figure2
 from tto.report.model_analysis import (
     analysis_rows,
     context_answer,
@@ -16,6 +17,13 @@ from tto.report.model_analysis import (
     write_model_analysis,
 )
 
+ANSWERS = pd.DataFrame(
+    [
+        ("hopper", "Hopper-v5", "transformer", 0, 100, 40, 44, 80),
+        ("hopper", "Hopper-v5", "ensemble_ts_inf", 0, 100, 40, 80, 80),
+    ],
+    columns=list(ANSWER_COLUMNS),
+)
 LEVELS = {"transformer": 30.0, "markovian": 28.0, "ensemble_ts_inf": 20.0, "wide": 25.0}
 
 
@@ -84,7 +92,7 @@ def test_without_a_markovian_variant_nothing_is_claimed():
 
 def test_table_files(tmp_path):
     paths = {name: tmp_path / f"t.{name}" for name in ("csv", "markdown", "html")}
-    write_model_analysis(rows_of(), trajectories=9, **paths)
+    write_model_analysis(rows_of(), answers=ANSWERS, trajectories=9, **paths)
     with open(paths["csv"], newline="") as file:
         first, *_ = csv.DictReader(file)
     assert (first["model"], first["last_step"]) == ("transformer", "5")
@@ -92,6 +100,8 @@ def test_table_files(tmp_path):
     text = paths["markdown"].read_text()
     assert "25.6 [25.1, 26.1]" in text
     assert "Does long context matter?" in text
+    assert "55 [44, 65]" in text  # Wilson's interval of 44 of 80
+    assert "100 [95, 100]" in text
     assert "Transformer, wide" in paths["html"].read_text()
 
 
@@ -107,6 +117,20 @@ def test_figures_are_drawn_and_do_not_depend_on_the_clock(tmp_path):
     one_panel = tmp_path / "one.png"
     draw_figure2(rows_of(), [one_panel], dpi=60)
     assert one_panel.stat().st_size > 0
+
+
+def test_extra_lines_are_thinner_and_no_other_look_changes(monkeypatch, tmp_path):
+    drawn = []
+    monkeypatch.setattr(
+        "tto.report.figure2._draw_curves", lambda axis, rows, models, column: drawn.append(models)
+    )
+    extra = {"transformer_recorded": 29.0, "marginal": 10.0}
+    draw_figure2(rows_of(levels=LEVELS | extra), [tmp_path / "f.png"])
+    assert drawn == [["transformer", "markovian", "ensemble_ts_inf", *extra]]
+    for name in extra:
+        assert _line(name, drawn[0])["linewidth"] < _line("transformer", drawn[0])["linewidth"]
+    for models in (["transformer", "wide"], ["transformer", *extra, "wide"]):
+        assert _line("wide", models) == _line("wide", ["wide"])
 
 
 def test_no_row_of_the_papers_models_is_an_error(tmp_path):

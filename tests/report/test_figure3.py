@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+from tto.analysis.attention import measure_heads, record_attention
 from tto.analysis.attention_file import (
     held_out_windows,
     measure_model,
@@ -52,14 +53,30 @@ def make_windows(count):
 
 def test_numbers_do_not_depend_on_batches(monkeypatch):
     model, windows = make_model(), make_windows(5)
-    rows, attention = measure_model(model, windows)
+    rows, attention = measure_model(model, windows, seed=0)
     monkeypatch.setattr("tto.analysis.attention_file._BATCH", 2)
-    in_parts, same = measure_model(model, windows)
+    in_parts, same = measure_model(model, windows, seed=0)
     pd.testing.assert_frame_equal(rows, in_parts)
     assert attention.heads == same.heads
-    one_by_one = [measure_model(model, windows[i : i + 1])[0] for i in range(5)]
+    one_by_one = [measure_model(model, windows[i : i + 1], seed=0)[0] for i in range(5)]
     mean = np.mean([part["previous_transition"] for part in one_by_one], axis=0)
     np.testing.assert_allclose(rows["previous_transition"], mean, rtol=1e-6)
+
+
+def test_the_random_model_depends_on_its_seed_alone():
+    model, windows = make_model(), make_windows(2)
+    first, same, other = (measure_model(model, windows, seed=seed)[0] for seed in (0, 0, 1))
+    pd.testing.assert_frame_equal(first, same)
+    for rows in (first, other):
+        assert rows["kind"].value_counts().to_dict() == {"head": 4, "random": 4, "even": 1}
+    trained, random = ((first["kind"] == kind).to_numpy() for kind in ("head", "random"))
+    pd.testing.assert_frame_equal(first[trained], other[trained])
+    assert not first[random].equals(other[random])
+    config = model.config
+    network = TrajectoryTransformer(config, generator=torch.Generator().manual_seed(1))
+    weights, _ = record_attention(network, torch.as_tensor(windows))
+    expected = measure_heads(weights, config)["same_dimension_older"][:4]
+    np.testing.assert_allclose(other.loc[random, "same_dimension_older"], expected, rtol=1e-5)
 
 
 class Held(list):
@@ -98,7 +115,7 @@ def test_windows_are_whole_blocks_of_an_episode():
 
 def test_maps_survive_the_file(tmp_path):
     model, windows = make_model(), make_windows(3)
-    _, attention = measure_model(model, windows)
+    _, attention = measure_model(model, windows, seed=0)
     assert attention.heads["markov"] != attention.heads["striated"]
     for weights in attention.maps.values():
         np.testing.assert_allclose(weights.sum(axis=-1), 1.0, atol=1e-5)
@@ -111,7 +128,7 @@ def test_maps_survive_the_file(tmp_path):
 
 
 def test_shown_rows_are_of_predicted_tokens():
-    _, attention = measure_model(make_model(), make_windows(1))
+    _, attention = measure_model(make_model(), make_windows(1), seed=0)
     weights = np.arange((STEPS * D) ** 2, dtype=float).reshape(STEPS * D, STEPS * D)
     shown = shown_map(attention, weights, steps=2)
     places = [p for p in range(2 * D, 4 * D) if p % D < O + A]
@@ -124,7 +141,7 @@ def test_shown_rows_are_of_predicted_tokens():
 
 
 def test_figure_of_a_file(tmp_path):
-    rows, attention = measure_model(make_model(), make_windows(2))
+    rows, attention = measure_model(make_model(), make_windows(2), seed=0)
     rows.to_csv(tmp_path / "attention.csv", index=False)
     paths = [tmp_path / "figure3.png", tmp_path / "figure3.pdf"]
     draw_figure3(attention, read_heads(tmp_path / "attention.csv"), paths, dpi=60)

@@ -13,12 +13,16 @@ OFFLINE_RL = f"{TRIALS} plan {ROWS}"
 PLANNED = f"{OFFLINE_RL} imitate imitation_table"
 GOALS = "goal_rows goal_reaching_table figure5 film"
 LIKELIHOODS = "log_likelihoods collect_log_likelihoods figure2"
+OF_BOTH = "indistinguishable prediction_times"  # of the Transformer and the ensemble
 CURVES = "training_curves dimension_losses"
 TRAINED = (
     f"train train_analysis_variant train_variant {CURVES} {PLANNED} reach_goals {GOALS} "
-    f"{LIKELIHOODS} predict figure1 attention figure3"
+    f"{LIKELIHOODS} {OF_BOTH} predict figure1 attention figure3"
 )
-TOKENS = "tokenize tokenize_variant tokenize_analysis_variant dataset_card ensemble_log_likelihoods"
+TOKENS = (
+    "tokenize tokenize_variant tokenize_analysis_variant dataset_card ensemble_log_likelihoods "
+    "marginal_log_likelihoods"
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ RERUNS = [
         f"train train_analysis_variant train_variant train_behavior_cloning train_ensemble "
         f"train_cloning_variant act_cloning_trial {CURVES} act_behavior_cloning {PLANNED} "
         f"reach_goals script_goals {GOALS} {LIKELIHOODS} "
-        "ensemble_log_likelihoods",
+        f"ensemble_log_likelihoods {OF_BOTH}",
         "models/four-rooms/seed1/",
     ),
     Rerun(

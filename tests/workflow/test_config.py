@@ -84,6 +84,19 @@ def test_shipped_configs_are_valid(path: Path):
             "; did you mean 'hopper-analysis'?",
         ),
         (
+            {"model_analysis": {"variants": {"transformer_recorded": {}}}},
+            "config: model_analysis.variants must be small letters, digits and _ only, not "
+            "beginning with transformer, ensemble or marginal, not 'transformer_recorded'",
+        ),
+        (
+            {"model_analysis": {"actions": ["own"]}},
+            "config: model_analysis.actions.0 must be one of sampled, recorded, not 'own'",
+        ),
+        (
+            {"model_analysis": {"starts": "two"}},
+            "config: model_analysis.starts must be one of one, many, not 'two'",
+        ),
+        (
             {"training": {"overrides": {"hopper-medium-replay-v2": {"threads": 2}}}},
             "config: training.overrides.hopper-medium-replay-v2.threads cannot be set there",
         ),

@@ -1,9 +1,14 @@
 # Models as predictors: figures 1 to 3 (section 4.1).
 
 
+# Lines of the Transformer itself: where its actions come from; the first one is the paper's.
+TRANSFORMERS = {
+    "transformer" if place == 0 else f"transformer_{source}": source
+    for place, source in enumerate(config["model_analysis"]["actions"])
+}
 # Models of each dataset.
 ANALYSED = {
-    dataset: ["transformer"]
+    dataset: [*TRANSFORMERS]
     + [
         name
         for name, variant in ANALYSIS_VARIANTS.items()
@@ -11,6 +16,9 @@ ANALYSED = {
     ]
     for dataset in ANALYSIS
 }
+
+PREDICTED = config["model_analysis"]["prediction"]  # what figure 1 shows
+HELD_OUT = {key: config["model_analysis"][key] for key in ("episodes", "steps", "starts")}
 
 
 use rule collect as collect_held_out with:
@@ -28,10 +36,10 @@ use rule collect as collect_held_out with:
         agent=dataset_option("agent"),
         mask=dataset_option("mask"),
         actors=config["collect"]["actors"],
-        # an episode is 1000 steps at most, so these hold as many as are asked for
-        transitions=1000 * config["model_analysis"]["episodes"],
+        transitions=held_out_transitions,
         seed=config["collect"]["seed"] + 1,
         noise=config["collect"]["noise"],
+        one_start=config["model_analysis"]["starts"] == "one",
         code=stage_code("collect.py"),
 
 
@@ -87,7 +95,7 @@ rule log_likelihoods:
         f"{RESULTS}/benchmarks/log_likelihoods/{{dataset}}/{{model}}-seed{{seed}}.tsv"
     wildcard_constraints:
         dataset=one_of(ANALYSIS),
-        model=one_of(["transformer", *ANALYSIS_VARIANTS]),
+        model=one_of([*TRANSFORMERS, *ANALYSIS_VARIANTS]),
     conda:
         "../../environment.yml"
     threads: 1
@@ -96,10 +104,10 @@ rule log_likelihoods:
         runtime=growing(6 * 60),
         gpu=GPUS,
     params:
-        analysis={
-            key: config["model_analysis"][key]
-            for key in ("episodes", "steps", "trajectories", "actions")
-        },
+        analysis=HELD_OUT | {"trajectories": config["model_analysis"]["trajectories"]},
+        actions=lambda wildcards: TRANSFORMERS.get(
+            wildcards.model, config["model_analysis"]["actions"][0]
+        ),
         code=stage_code("log_likelihoods.py"),
     script:
         "../scripts/log_likelihoods.py"
@@ -126,12 +134,36 @@ rule ensemble_log_likelihoods:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        analysis={
-            key: config["model_analysis"][key] for key in ("episodes", "steps", "trajectories")
-        },
+        analysis=HELD_OUT | {"trajectories": config["model_analysis"]["trajectories"]},
         code=stage_code("ensemble_log_likelihoods.py"),
     script:
         "../scripts/ensemble_log_likelihoods.py"
+
+
+rule marginal_log_likelihoods:
+    input:
+        training=f"{RESULTS}/datasets/{{dataset}}",
+        tokens=f"{RESULTS}/tokens/{{dataset}}.h5",
+        held_out=f"{RESULTS}/analysis/held_out/{{dataset}}",
+    output:
+        f"{RESULTS}/analysis/log_likelihoods/{{dataset}}/marginal.csv",
+    log:
+        f"{RESULTS}/logs/log_likelihoods/{{dataset}}/marginal.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/log_likelihoods/{{dataset}}/marginal.tsv"
+    wildcard_constraints:
+        dataset=one_of(ANALYSIS),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        analysis=HELD_OUT | {"trajectories": config["model_analysis"]["trajectories"]},
+        code=stage_code("marginal_log_likelihoods.py"),
+    script:
+        "../scripts/marginal_log_likelihoods.py"
 
 
 rule collect_log_likelihoods:
@@ -142,6 +174,7 @@ rule collect_log_likelihoods:
             for model in [*models, "ensemble"]
             for seed in SEEDS
         ],
+        expand(f"{RESULTS}/analysis/log_likelihoods/{{dataset}}/marginal.csv", dataset=ANALYSIS),
     output:
         f"{RESULTS}/log_likelihoods.csv",
     log:
@@ -160,9 +193,69 @@ rule collect_log_likelihoods:
         "../scripts/collect_log_likelihoods.py"
 
 
+rule indistinguishable:
+    input:
+        weights=rules.train.output.weights,
+        config=rules.train.output.config,
+        ensemble=rules.train_ensemble.output.weights,
+        ensemble_config=rules.train_ensemble.output.config,
+        held_out=f"{RESULTS}/analysis/held_out/{{dataset}}",
+    output:
+        f"{RESULTS}/analysis/indistinguishable/{{dataset}}-seed{{seed}}.csv",
+    log:
+        f"{RESULTS}/logs/indistinguishable/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/indistinguishable/{{dataset}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(ANALYSIS),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+        gpu=GPUS,
+    params:
+        trajectories=config["model_analysis"]["indistinguishable"]["trajectories"],
+        steps=PREDICTED["steps"],
+        starts=config["model_analysis"]["starts"],
+        code=stage_code("indistinguishable.py"),
+    script:
+        "../scripts/indistinguishable.py"
+
+
+rule prediction_times:
+    input:
+        weights=rules.train.output.weights,
+        config=rules.train.output.config,
+        ensemble=rules.train_ensemble.output.weights,
+        ensemble_config=rules.train_ensemble.output.config,
+        held_out=f"{RESULTS}/analysis/held_out/{{dataset}}",
+    output:
+        f"{RESULTS}/analysis/prediction_times/{{dataset}}-seed{{seed}}.csv",
+    log:
+        f"{RESULTS}/logs/prediction_times/{{dataset}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/prediction_times/{{dataset}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(ANALYSIS),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        timing=config["model_analysis"]["timing"],
+        code=stage_code("prediction_times.py"),
+    script:
+        "../scripts/prediction_times.py"
+
+
 rule figure2:
     input:
-        rules.collect_log_likelihoods.output,
+        rows=f"{RESULTS}/log_likelihoods.csv",
+        answers=of_prediction("indistinguishable"),
     output:
         png=report(
             f"{RESULTS}/figures/figure2.png",

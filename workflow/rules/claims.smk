@@ -9,6 +9,8 @@ rule claims:
         sweeps=expand(f"{RESULTS}/sweeps/{{sweep}}.csv", sweep=SWEEPS),
         likelihoods=f"{RESULTS}/log_likelihoods.csv" if ANALYSIS else [],
         heads=(f"{RESULTS}/analysis/attention/{shown('attention')}.csv" if ANALYSIS else []),
+        answers=of_prediction("indistinguishable"),
+        times=of_prediction("prediction_times"),
         metrics=expand(
             f"{RESULTS}/models/{{dataset}}/seed{{seed}}/metrics.csv", dataset=OFFLINE, seed=SEEDS
         ),

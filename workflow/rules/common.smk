@@ -307,6 +307,21 @@ def shown(part):
     return f"{name}-seed{SEEDS[0]}"
 
 
+def held_out_transitions(wildcards):
+    """A param: an episode is 1000 steps at most, so these hold as many as are asked for."""
+    asked = config["model_analysis"]["episodes"]
+    if wildcards.dataset == config["model_analysis"]["prediction"]["dataset"]:
+        asked = max(asked, config["model_analysis"]["indistinguishable"]["trajectories"])
+    return 1000 * asked
+
+
+def of_prediction(part):
+    """Rows about figure 1's dataset, of each seed's models: indistinguishable, prediction_times."""
+    dataset = config["model_analysis"]["prediction"]["dataset"]
+    paths = expand(f"{RESULTS}/analysis/{part}/{dataset}-seed{{seed}}.csv", seed=SEEDS)
+    return paths if ANALYSIS else []
+
+
 def analysis_variant(section):
     """A param: a section's settings as a variant of the Transformer has them."""
 

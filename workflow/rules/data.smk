@@ -50,6 +50,7 @@ rule collect:
         transitions=dataset_option("transitions", config["collect"]["transitions"]),
         seed=config["collect"]["seed"],
         noise=config["collect"]["noise"],
+        one_start=False,
         code=stage_code("collect.py"),
     script:
         "../scripts/collect.py"

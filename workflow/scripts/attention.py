@@ -18,7 +18,7 @@ with job(snakemake.log[0]):
     )
     held_out = open_dataset(snakemake.input.held_out)
     windows = held_out_windows(model, held_out, count=snakemake.params.windows)
-    rows, attention = measure_model(model, windows)
+    rows, attention = measure_model(model, windows, seed=int(snakemake.wildcards.seed))
     with atomic_path(snakemake.output.table) as path:
         rows.to_csv(path, index=False)
     write_attention(snakemake.output.maps, attention)

@@ -15,6 +15,8 @@ with job(snakemake.log[0]):
         sweeps=inputs.sweeps,
         likelihoods=inputs.likelihoods or None,
         heads=inputs.heads or None,
+        answers=inputs.answers,
+        times=inputs.times,
         metrics=inputs.metrics,
     )
     write_claims(

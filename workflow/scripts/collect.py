@@ -17,6 +17,7 @@ with job(snakemake.log[0]):
         noise=params.noise,
         actors=params.actors,
         agent=params.agent,
+        one_start=params.one_start,
     )
     if params.mask:
         episodes = mask_episodes(episodes, probability=params.mask, seed=params.seed)

@@ -21,6 +21,7 @@ with job(snakemake.log[0]):
         episodes=analysis["episodes"],
         steps=analysis["steps"],
         cells=cells_of(tokens.discretizer, tokens.attributes.observation_dim),
+        one_start=analysis["starts"] == "one",
     )
     rows = ensemble_rows(
         load_ensemble(Path(snakemake.input.weights).parent),

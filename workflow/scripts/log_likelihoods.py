@@ -22,6 +22,7 @@ with job(snakemake.log[0]):
         episodes=analysis["episodes"],
         steps=analysis["steps"],
         cells=cells_of(tokens.discretizer, tokens.attributes.observation_dim),
+        one_start=analysis["starts"] == "one",
     )
     model_folder = Path(snakemake.input.weights).parent
     rows = transformer_rows(
@@ -30,6 +31,6 @@ with job(snakemake.log[0]):
         name=snakemake.wildcards.model,
         seed=int(snakemake.wildcards.seed),
         trajectories=analysis["trajectories"],
-        actions=analysis["actions"],
+        actions=snakemake.params.actions,
     )
     write_log_likelihoods(snakemake.output[0], [rows])

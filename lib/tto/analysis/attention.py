@@ -103,25 +103,34 @@ def measures(config: ModelConfig, length: int) -> dict[str, Measure]:
     }
 
 
-def measure_heads(weights: Float[Tensor, "N B H L L"], config: ModelConfig) -> pd.DataFrame:
+def measure_heads(
+    weights: Float[Tensor, "N B H L L"],
+    config: ModelConfig,
+    *,
+    untrained: Float[Tensor, "N B H L L"] | None = None,
+) -> pd.DataFrame:
     """One row a head, of `kind` "head", layers and heads counted from 1; the measures are means.
 
-    A last row, of `kind` "even", is what chance gives.
+    A last row, of `kind` "even", is what even attention gives.
+
+    Args:
+        untrained: weights of a randomly initialised model of the same sizes on the same windows;
+            each of its heads gets a row of `kind` "random".
     """
-    N, _, H, L, _ = weights.shape
-    maps = weights.mean(dim=1).double().cpu().numpy()  # a measure is linear in the weights
+    L = weights.shape[-1]
     even = even_attention(config, L).double().numpy()
-    maps = np.concatenate([maps.reshape(N * H, L, L), even[None]])
-    rows = pd.DataFrame(
-        {
-            "kind": ["head"] * (N * H) + ["even"],
-            "layer": [*np.repeat(np.arange(1, N + 1), H), 0],
-            "head": [*np.tile(np.arange(1, H + 1), N), 0],
-        }
-    )
+    parts = {"head": weights} | ({} if untrained is None else {"random": untrained})
+    maps, rows = [], []
+    for kind, of_kind in parts.items():
+        N, _, H, _, _ = of_kind.shape
+        # a measure is linear in the weights
+        maps.append(of_kind.mean(dim=1).double().cpu().numpy().reshape(N * H, L, L))
+        rows += [(kind, layer, head) for layer in range(1, N + 1) for head in range(1, H + 1)]
+    table = pd.DataFrame([*rows, ("even", 0, 0)], columns=["kind", "layer", "head"])
+    stacked = np.concatenate([*maps, even[None]])
     for name, measure in measures(config, L).items():
-        rows[name] = measure.of(maps)
-    return rows
+        table[name] = measure.of(stacked)
+    return table
 
 
 def clearest_heads(rows: pd.DataFrame) -> dict[str, tuple[int, int]]:
@@ -142,3 +151,17 @@ def clearest_heads(rows: pd.DataFrame) -> dict[str, tuple[int, int]]:
     markov = (others["previous_transition"] - others["older_transitions"]).idxmax()
     chosen: dict[str, Any] = {"markov": markov, "striated": striated}
     return {name: (int(layer), int(head)) for name, (layer, head) in chosen.items()}
+
+
+def most_of_untrained(rows: pd.DataFrame, measure: str) -> float:
+    """A measure's largest value over the heads of the randomly initialised model.
+
+    The largest, because the trained model's head is chosen by its value, too.
+
+    Raises:
+        TTOError: there is no such model in the rows.
+    """
+    values = rows.loc[rows["kind"] == "random", measure]
+    if values.empty:
+        raise TTOError("attention: expected heads of a random model, got none; make it again")
+    return float(values.max())

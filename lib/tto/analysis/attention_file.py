@@ -1,7 +1,8 @@
 """What figure 3 draws: attention maps of the chosen heads, in one small HDF5 file.
 
 `measure_model` makes its content from a trained model and windows of held-out episodes: the numbers
-are means over all windows, a map is that of one in the middle.
+are means over all windows, a map is that of one in the middle. A model of the same sizes with
+random weights sees the same windows: what its heads show is owed to the architecture.
 """
 
 import os
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Integer
+from torch import Tensor
 
 from tto.analysis.attention import (
     PATTERNS,
@@ -25,6 +27,7 @@ from tto.errors import TTOError
 from tto.files import atomic_path
 from tto.hdf5 import new_hdf5
 from tto.model.trained import TrainedModel
+from tto.model.transformer import TrajectoryTransformer
 from tto.tokens.token_file import mask_tokens
 from tto.tokens.tokenize import transition_matrix
 
@@ -78,9 +81,12 @@ def held_out_windows(
 
 
 def measure_model(
-    model: TrainedModel, windows: Integer[np.ndarray, "B L"]
+    model: TrainedModel, windows: Integer[np.ndarray, "B L"], *, seed: int
 ) -> tuple[pd.DataFrame, AttentionMaps]:
     """Rows of `measure_heads`, over all windows, and the maps of the clearest heads.
+
+    Args:
+        seed: seed of the random model's weights.
 
     Raises:
         TTOError: windows are too short, or the model has a goal or a single head.
@@ -88,10 +94,13 @@ def measure_model(
     network, device = model.network, model.network.output.device
     tokens = torch.as_tensor(windows.astype(np.int64), device=device)
     shown = record_attention(network, tokens[len(tokens) // 2][None])[0]
-    sums = torch.zeros_like(shown, dtype=torch.float64)
-    for batch in tokens.split(_BATCH):
-        sums += record_attention(network, batch)[0].double().sum(dim=1, keepdim=True)
-    rows = measure_heads(sums / len(tokens), network.config)
+    generator = torch.Generator().manual_seed(seed)
+    untrained = TrajectoryTransformer(network.config, generator=generator).to(device)
+    rows = measure_heads(
+        _mean_attention(network, tokens),
+        network.config,
+        untrained=_mean_attention(untrained, tokens),
+    )
     heads = clearest_heads(rows)
     maps = {
         name: shown[layer - 1, 0, head - 1].float().cpu().numpy()
@@ -99,6 +108,16 @@ def measure_model(
     }
     O, A = network.config.observation_dim, network.config.action_dim
     return rows, AttentionMaps(model.tokens.dataset, O, A, heads, maps)
+
+
+def _mean_attention(
+    network: TrajectoryTransformer, tokens: Integer[Tensor, "B L"]
+) -> Float[Tensor, "N 1 H L L"]:
+    """Attention weights of every layer and head, means over the windows."""
+    sums: Tensor | float = 0.0
+    for batch in tokens.split(_BATCH):
+        sums = sums + record_attention(network, batch)[0].double().sum(dim=1, keepdim=True)
+    return torch.as_tensor(sums) / len(tokens)
 
 
 def write_attention(path: str | os.PathLike[str], attention: AttentionMaps) -> None:

@@ -1,17 +1,20 @@
 """Held-out episodes under a model's predictions, as tidy rows (figure 2).
 
-Each episode is predicted from its own first state: trajectories are sampled from there and the
-episode's own states are scored under the marginals of each step (`tto.analysis.likelihood`). The
-episodes are the same for all models and seeds. In masked data the models see the mask tokens in
-place of hidden values, but all values count: what a model says about what it does not see is the
-question there.
+Trajectories are sampled from an episode's first state and the episode's own states are scored under
+the marginals of each step (`tto.analysis.likelihood`). As in the paper, all episodes may begin in
+one state; a model that draws its own actions then predicts once for all of them. Or each episode
+has a first state of its own. The episodes are the same for all models and seeds. In masked data the
+models see the mask tokens in place of hidden values, but all values count: what a model says about
+what it does not see is the question there.
 
-An ensemble has no policy and follows the recorded actions, so the behaviour policy is their source.
-The Transformers follow them, too, and know as much; or they draw their own.
+The Transformers predict the actions, too, and need no policy. An ensemble has none and follows the
+recorded actions, so it is told what the behaviour policy did in the episode that is scored; that
+favours the ensemble. The Transformers can be told, too.
 
 Letters: T steps, O and A observation and action dimensions.
 """
 
+import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ import pandas as pd
 import torch
 
 from tto.analysis.likelihood import Cells, Scores, binned_shares, gaussian_shares, score
-from tto.analysis.sampling import sample
+from tto.analysis.sampling import Samples, sample
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
@@ -49,6 +52,8 @@ COLUMNS = (
 )
 KEY = ["dataset", "model", "seed", "episode", "step"]
 STATES = ("full", "masked")
+MARGINAL = "marginal"  # the training data's own (`tto.analysis.marginal`)
+Actions = Literal["sampled", "recorded"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class Truth:
         dataset, env: of the models' training data.
         episodes: numbered episodes of at least `steps` transitions that no model was trained on.
         steps: T, states after the first that are predicted.
+        one_start: whether all episodes begin in the same state, with the same mask.
     """
 
     dataset: str
@@ -66,6 +72,7 @@ class Truth:
     episodes: dict[int, Episode]
     steps: int
     cells: Cells
+    one_start: bool = False
 
     def states(self, number: int) -> np.ndarray:
         """The T states of an episode that follow its first, hidden dimensions included."""
@@ -101,15 +108,23 @@ def select(rows: pd.DataFrame, **values: object) -> pd.DataFrame:
 
 
 def held_out_truth(
-    held_out: EpisodeDataset, *, dataset: str, episodes: int, steps: int, cells: Cells
+    held_out: EpisodeDataset,
+    *,
+    dataset: str,
+    episodes: int,
+    steps: int,
+    cells: Cells,
+    one_start: bool = False,
 ) -> Truth:
     """Up to `episodes` episodes of at least `steps` transitions, evenly out of all such.
 
     Args:
         dataset: name of the models' training data, which the held-out episodes are not in.
+        one_start: the episodes are those of one first state; what the first of them hides of it
+            is hidden in all.
 
     Raises:
-        TTOError: there is none.
+        TTOError: there is none, or they begin in different states in spite of `one_start`.
     """
     lengths, long = [], {}
     for number, episode in enumerate(held_out):
@@ -124,7 +139,27 @@ def held_out_truth(
         )
     places = np.linspace(0, len(long) - 1, min(episodes, len(long))).round().astype(int)
     chosen = {number: long[number] for number in np.array(list(long))[places].tolist()}
-    return Truth(dataset, held_out.env_id, chosen, steps, cells)
+    if one_start:
+        chosen = _from_one_start(chosen, held_out)
+    return Truth(dataset, held_out.env_id, chosen, steps, cells, one_start)
+
+
+def _from_one_start(episodes: dict[int, Episode], held_out: EpisodeDataset) -> dict[int, Episode]:
+    """The episodes, checked to share their first state, with one mask of it."""
+    first, *others = episodes.values()
+    if any((other.observations[0] != first.observations[0]).any() for other in others):
+        raise TTOError(
+            f"model analysis: expected episodes of one first state in {held_out.path}, got "
+            "several; collect them again, or set model_analysis.starts to many"
+        )
+    if first.observed is None:
+        return episodes
+    hidden = first.observed[:1]
+    return {
+        number: dataclasses.replace(episode, observed=np.vstack([hidden, episode.observed[1:]]))
+        for number, episode in episodes.items()
+        if episode.observed is not None
+    }
 
 
 def transformer_rows(
@@ -134,31 +169,53 @@ def transformer_rows(
     name: str,
     seed: int,
     trajectories: int,
-    actions: Literal["sampled", "recorded"],
+    actions: Actions,
     engine: Engine | None = None,
 ) -> pd.DataFrame:
-    """Rows of a Transformer, called `name`, of a training seed."""
+    """Rows of a Transformer, called `name`, of a training seed.
+
+    Args:
+        actions: "sampled", drawn by the model itself (section 4.1), or "recorded", those of the
+            episode that is scored.
+    """
     O, bins = model.tokens.observation_dim, model.discretizer
     engine, parts = engine or fastest_engine(model.network), []
+    samples, of_all = None, truth.one_start and actions == "sampled"
     for number, episode in truth.episodes.items():
-        start = bins.encode(episode.observations[:1])
-        if episode.observed is not None:
-            start = mask_tokens(start, episode.observed[:1], model.tokens.vocabulary)
-        recorded = bins.encode(episode.actions[: truth.steps], first=O)
-        samples = sample(
-            model,
-            start[0],
-            steps=truth.steps,
-            trajectories=trajectories,
-            rng=np.random.default_rng([seed, number]),
-            actions=recorded if actions == "recorded" else None,
-            engine=engine,
-        )
+        if samples is None or not of_all:
+            rng = np.random.default_rng([seed, number])
+            samples = _samples(model, episode, truth.steps, trajectories, rng, actions, engine)
         states = truth.states(number)
         shares = binned_shares(samples.marginals, bins.edges[:O], states, truth.cells)
         scores = score(shares, states, truth.cells, trajectories=trajectories)
         parts.append(truth.rows(name, seed, number, scores))
     return pd.concat(parts, ignore_index=True)
+
+
+def _samples(
+    model: TrainedModel,
+    episode: Episode,
+    steps: int,
+    trajectories: int,
+    rng: np.random.Generator,
+    actions: Actions,
+    engine: Engine,
+) -> Samples:
+    """Trajectories from the first state of an episode."""
+    bins = model.discretizer
+    start = bins.encode(episode.observations[:1])
+    if episode.observed is not None:
+        start = mask_tokens(start, episode.observed[:1], model.tokens.vocabulary)
+    recorded = bins.encode(episode.actions[:steps], first=model.tokens.observation_dim)
+    return sample(
+        model,
+        start[0],
+        steps=steps,
+        trajectories=trajectories,
+        rng=rng,
+        actions=recorded if actions == "recorded" else None,
+        engine=engine,
+    )
 
 
 def ensemble_rows(

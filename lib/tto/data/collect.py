@@ -75,6 +75,7 @@ def collect(
     noise: float,
     actors: str | os.PathLike[str],
     agent: Mapping[str, str] | None = None,
+    one_start: bool = False,
 ) -> Iterator[Episode]:
     """Collect complete episodes until they hold at least `transitions` transitions.
 
@@ -89,23 +90,34 @@ def collect(
         actors: folder with a ladder for each robot.
         agent: `path`, `algorithm` and `sha256` of a Stable-Baselines3 agent that acts in place of
             the ladder.
+        one_start: all episodes begin in the same state of the simulator, which `seed` decides; they
+            differ by what the policies draw (section 4.1 fixes the first state).
 
     Raises:
-        TTOError: there is no ladder for the robot, or an actor does not fit the environment.
+        TTOError: there is no ladder for the robot, an actor does not fit the environment, or
+            episodes from one start would all be the same.
     """
     env = make_env(env_id)
+    reset_seed = int(np.random.default_rng([seed]).integers(2**31)) if one_start else None
     try:
         if agent is not None:
             policies = [_fitting_agent(env, agent)]
         else:
             policies = _policies(env, kind, Path(actors) / robot_of(env_id))
+        if one_start and not noise and not all(policy.stochastic for policy in policies):
+            raise TTOError(
+                "collect: expected noise above 0 for several episodes from one start of a policy "
+                "that draws nothing itself, got 0; raise collect.noise"
+            )
         total = 0
         for place, policy in enumerate(policies):
             target = transitions * (place + 1) / len(policies)
             number = 0
             while total < target:
                 generator = np.random.default_rng([seed, place, number])
-                episode = run_episode(env, policy, generator=generator, noise=noise)
+                episode = run_episode(
+                    env, policy, generator=generator, noise=noise, reset_seed=reset_seed
+                )
                 yield episode
                 total += len(episode)
                 number += 1
@@ -119,8 +131,12 @@ def run_episode(
     *,
     generator: np.random.Generator,
     noise: float,
+    reset_seed: int | None = None,
 ) -> Episode:
     """Run one episode to its end; what is stored is what was executed.
+
+    Args:
+        reset_seed: decides the first state; None: the generator draws one.
 
     Raises:
         TTOError: the environment has no time limit.
@@ -129,7 +145,9 @@ def run_episode(
         raise TTOError(f"env {env} has no time limit; register it with max_episode_steps")
     low, high = action_bounds(env)
     scale = 0.0 if policy.stochastic else noise * 0.5 * (high - low)
-    observation, _ = env.reset(seed=int(generator.integers(2**31)))
+    if reset_seed is None:
+        reset_seed = int(generator.integers(2**31))
+    observation, _ = env.reset(seed=reset_seed)
     observations, actions, rewards = [observation], [], []
     states = [simulator_state(env)]
     terminated = truncated = False

@@ -22,15 +22,16 @@ def smooth_bins(network: TrajectoryTransformer, *, bins: int) -> None:
     """Let the bins' embeddings and output rows be learned in the cosine basis, until `fold`.
 
     Initial tables keep their deviation. Rows of tokens that are no bins (mask, stop) are learned as
-    they are. A Gaussian output has no rows for bins and stays.
+    they are. A Gaussian output and inputs of values have no rows for bins and stay.
 
     Args:
         bins: V; a dimension's tokens from V on are no bins.
     """
     config = network.config
-    embedding = CosineTables(bins, rows=config.vocabulary)
     # unsafe: the coefficients start as the table did, so that the table starts smooth
-    parametrize.register_parametrization(network.token_embedding, "weight", embedding, unsafe=True)
+    if config.input == "tokens":
+        tables = CosineTables(bins, rows=config.vocabulary)
+        parametrize.register_parametrization(network.token_embedding, "weight", tables, unsafe=True)
     if config.output != "gaussian":
         heads = CosineTables(bins, rows=config.logits)
         parametrize.register_parametrization(network, "output", heads, unsafe=True)

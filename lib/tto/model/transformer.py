@@ -33,6 +33,9 @@ class ModelConfig:
         vocabulary: V, bins a dimension.
         dropout_at: "block" drops once, at the end of each block (appendix A); "gpt" drops the
             embedding, the attention and both residual branches (the official code).
+        input: "tokens", an embedding for each bin (section 3.1), or "values", a linear map of the
+            bin's centre, so that the input is continuous too (only beside a Gaussian output; the
+            values are those of as many equal bins as there are, so give it many).
         output: "shared", one layer of V logits for all dimensions (appendix A), or
             "per_dimension", a head for each of the D dimensions (the official code), or "gaussian",
             where that head gives the mean and deviation of a Gaussian on the bins' centres in place
@@ -56,6 +59,7 @@ class ModelConfig:
     width: int = 192
     dropout: float = 0.1
     dropout_at: Literal["block", "gpt"] = "block"
+    input: Literal["tokens", "values"] = "tokens"
     output: Literal["shared", "per_dimension", "gaussian"] = "shared"
     attend_values: bool = False
     position: Literal["learned", "factored"] = "learned"
@@ -73,6 +77,11 @@ class ModelConfig:
             raise TTOError(
                 "model: expected output shared or per_dimension with a stop token, which lies on "
                 "no Gaussian, got gaussian; set model.stop_token to false"
+            )
+        if self.input == "values" and self.output != "gaussian":
+            raise TTOError(
+                "model: expected output gaussian beside input values, which make a continuous "
+                f"model, got {self.output}; set model.output to gaussian or model.input to tokens"
             )
         if self.block_transitions < 1 + self.goal:
             raise TTOError(
@@ -141,7 +150,8 @@ class TrajectoryTransformer(nn.Module):
         super().__init__()
         self.config = config
         D, V, C = config.transition_dim, config.vocabulary, config.width
-        self.token_embedding = nn.Embedding(D * V + config.stop_token, C)
+        rows = D if config.input == "values" else D * V + config.stop_token  # of values: slopes
+        self.token_embedding = nn.Embedding(rows, C)
         positions = config.block_size if config.position == "learned" else config.block_transitions
         self.position_embedding = nn.Embedding(positions, C)
         self.dimension_embedding = nn.Embedding(D, C) if config.position == "factored" else None
@@ -193,7 +203,11 @@ class TrajectoryTransformer(nn.Module):
         config = self.config
         positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)
         dimensions = positions % config.transition_dim
-        x = self.token_embedding(self._embedded(tokens, dimensions))
+        if config.input == "values":
+            slopes = self.token_embedding(dimensions)
+            x = self._centers(tokens.device)[tokens][..., None] * slopes
+        else:
+            x = self.token_embedding(self._embedded(tokens, dimensions))
         if self.dimension_embedding is None:
             return x + self.position_embedding(positions)
         steps = positions // config.transition_dim
@@ -237,11 +251,15 @@ class TrajectoryTransformer(nn.Module):
         """Logits, from the heads' outputs: those themselves, or the logarithm of a Gaussian."""
         if self.config.output != "gaussian":
             return outputs
-        V = self.config.vocabulary
-        centers = (torch.arange(V, device=outputs.device) + 0.5) * (2 / V) - 1
+        centers = self._centers(outputs.device)
         mean, raw = outputs.float().unbind(dim=-1)
         log_deviation = _LEAST_LOG_DEVIATION + F.softplus(raw - _LEAST_LOG_DEVIATION)
         return -0.5 * ((centers - mean[..., None]) * torch.exp(-log_deviation)[..., None]).square()
+
+    def _centers(self, device: torch.device) -> Float[Tensor, " V"]:
+        """Middles of the V bins, in units of half a dimension's range."""
+        V = self.config.vocabulary
+        return (torch.arange(V, device=device) + 0.5) * (2 / V) - 1
 
 
 def attention_mask(L: int, config: ModelConfig, device: torch.device) -> Bool[Tensor, "L L"]:

@@ -1,7 +1,8 @@
 """The rows of a run that claims are judged by, read from its files; what is missing is None.
 
 All claims derive from these tidy files alone: evaluated episodes, goal reaching, statistics of
-datasets, sweeps, log-likelihoods of held-out states, shares of attention, and training times.
+datasets, sweeps, log-likelihoods of held-out states, shares of attention, a classifier's answers
+about predicted trajectories, and times of predicted steps and of trainings.
 """
 
 import os
@@ -10,7 +11,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from tto.analysis.indistinguishable import read_indistinguishable
 from tto.analysis.log_likelihoods import read_log_likelihoods
+from tto.analysis.prediction_times import read_prediction_times
 from tto.errors import TTOError
 from tto.evaluation.results import read_results
 from tto.evaluation.sweeps import read_sweep
@@ -32,6 +35,9 @@ class Evidence:
         sweeps: rows of `sweeps/<name>.csv`, by name.
         likelihoods: rows of `log_likelihoods.csv`.
         heads: shares of attention of figure 3's model.
+        answers: whether a classifier tells predicted trajectories of figure 1's dataset from real
+            ones.
+        times: CPU seconds of a predicted step.
         training_hours: of each model of offline RL.
     """
 
@@ -41,6 +47,8 @@ class Evidence:
     sweeps: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     likelihoods: pd.DataFrame | None = None
     heads: pd.DataFrame | None = None
+    answers: pd.DataFrame | None = None
+    times: pd.DataFrame | None = None
     training_hours: Sequence[float] = ()
 
 
@@ -52,12 +60,15 @@ def read_evidence(
     sweeps: Iterable[Path] = (),
     likelihoods: Path | None = None,
     heads: Path | None = None,
+    answers: Sequence[Path] = (),
+    times: Sequence[Path] = (),
     metrics: Iterable[Path] = (),
 ) -> Evidence:
     """Read and check a run's files; None for an experiment that it does not have.
 
     Args:
         heads: `attention.csv` of the model that figure 3 shows.
+        answers, times: files of `tto.analysis.indistinguishable` and `prediction_times`.
         metrics: `metrics.csv` of the models of offline RL.
 
     Raises:
@@ -71,6 +82,8 @@ def read_evidence(
         sweeps={str(rows["sweep"].iloc[0]): rows for rows in found},
         likelihoods=next(read_log_likelihoods([likelihoods])) if likelihoods else None,
         heads=read_heads(heads) if heads else None,
+        answers=read_indistinguishable(answers) if answers else None,
+        times=read_prediction_times(times) if times else None,
         training_hours=[_training_hours(path) for path in metrics],
     )
 

@@ -1,6 +1,8 @@
 """Figure 2 of the paper: how the likelihood of held-out states falls with the prediction horizon.
 
-Beside it, beyond the paper: the same curves for other outputs of the Transformer (what does
+Beyond the paper, as thin lines: the Transformer with the other source of actions, which is told as
+much as the ensemble, and the training data's own marginal, below which a prediction is worth
+nothing. In a figure of its own: the same curves for other outputs of the Transformer (what does
 discretisation buy?) and calibration. Lines are means over training seeds of each seed's mean over
 episodes; bands span the seeds.
 """
@@ -17,24 +19,32 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tto.analysis.likelihood import LEVEL
-from tto.analysis.log_likelihoods import STATES, select
+from tto.analysis.log_likelihoods import MARGINAL, STATES, select
 from tto.data.environments import robot_of
 from tto.errors import TTOError
 from tto.report.style import LOOKS, PAGE_WIDTH, Look, look_of, paper_style, save_figure
 
 PAPER = ("transformer", "markovian", "ensemble_ts_inf")
+EXTRA = ("transformer_recorded", "transformer_sampled", MARGINAL)  # thin lines beside the paper's
 LABELS = {
     "transformer": "Transformer",
+    "transformer_recorded": "Transformer, recorded actions",
+    "transformer_sampled": "Transformer, actions of its own",
     "markovian": "Markovian Transformer",
     "quantile": "Transformer, quantile bins",
-    "gaussian": "Transformer, Gaussian output",
+    "gaussian": "continuous Transformer",
     "ensemble_ts_inf": "feedforward ensemble (TS-inf)",
     "ensemble_ts1": "feedforward ensemble (TS1)",
+    MARGINAL: "marginal of the training data",
 }
 TITLES = {"full": "fully observed", "masked": "partially observed"}
 _LOOKS: dict[str, Look] = dict(
     zip(("transformer", "ensemble_ts_inf", "markovian"), LOOKS, strict=False)
 )
+_THIN: dict[str, dict] = {
+    name: {"color": LOOKS[0].color, "linestyle": (0, (4, 1.5)), "linewidth": 0.8}
+    for name in EXTRA[:2]
+} | {MARGINAL: {"color": "#777777", "linestyle": (0, (1, 1.5)), "linewidth": 0.9}}
 _ORACLE = {"color": "black", "linestyle": "-", "linewidth": 0.7}
 
 
@@ -73,7 +83,7 @@ def draw_figure2(
     """One row of panels an environment: states seen in full on the left, masked on the right.
 
     Args:
-        rows: of `log_likelihoods.csv`; the paper's models are drawn.
+        rows: of `log_likelihoods.csv`; the paper's models and `EXTRA` are drawn.
 
     Raises:
         TTOError: no row of such a model.
@@ -81,6 +91,7 @@ def draw_figure2(
     models = [name for name in PAPER if name in set(rows["model"])]
     if not models:
         raise TTOError(f"figure 2: expected rows of {', '.join(PAPER)}, got none")
+    models += [name for name in EXTRA if name in set(rows["model"])]
     envs = list(dict.fromkeys(rows["env"]))
     states = [state for state in STATES if state in set(rows["state"])]
     with paper_style():
@@ -152,8 +163,10 @@ def _draw_curves(axis: Axes, rows: pd.DataFrame, models: Sequence[str], column: 
 
 
 def _line(model: str, models: Sequence[str]) -> dict:
-    """Looks of the paper's models stay; others take the next ones in turn."""
-    others = [name for name in models if name not in _LOOKS]
+    """Looks of the paper's models and extra lines stay; others take the next ones in turn."""
+    if model in _THIN:
+        return _THIN[model]
+    others = [name for name in models if name not in _LOOKS and name not in _THIN]
     look = _LOOKS.get(model) or look_of(len(_LOOKS) + others.index(model))
     return {"color": look.color, "linestyle": look.line, "linewidth": 1.3}
 

@@ -16,11 +16,12 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from tto.analysis.attention import PATTERNS
+from tto.analysis.attention import PATTERNS, most_of_untrained
 from tto.analysis.attention_file import AttentionMaps
 from tto.errors import TTOError
 from tto.report.style import BLUE, ORANGE, PAGE_WIDTH, look_of, paper_style, save_figure
 
+KINDS = {"head", "random", "even"}
 _NAMES = {"markov": "Markovian", "striated": "Striated"}
 _SHARES = {
     "previous_transition": "previous transition",
@@ -43,10 +44,10 @@ def read_heads(path: str | os.PathLike[str]) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise TTOError(f"{path}: expected a table of heads, got {error}; make it again") from error
     needed = {"kind", "layer", "head", "actions_to_actions", "actions_to_states", *_SHARES}
-    if not needed <= set(rows.columns) or set(rows["kind"]) != {"head", "even"}:
+    if not needed <= set(rows.columns) or set(rows["kind"]) != KINDS:
         raise TTOError(
-            f"{path}: expected rows of heads and of even attention, got columns "
-            f"{', '.join(rows.columns)}; make it again"
+            f"{path}: expected rows of heads, of a random model's heads and of even attention, got "
+            f"columns {', '.join(rows.columns)}; make it again"
         )
     return rows
 
@@ -132,16 +133,16 @@ def _draw_map(
 
 
 def _numbers(rows: pd.DataFrame, name: str, head: tuple[int, int]) -> str:
-    """What a head does with its attention, beside a head that attends evenly."""
-    chosen = rows[(rows["layer"] == head[0]) & (rows["head"] == head[1])].iloc[0]
-    even = rows[rows["kind"] == "even"].iloc[0]
+    """What a head does with its attention, beside the most that a random model's heads do."""
+    is_it = (rows["kind"] == "head") & (rows["layer"] == head[0]) & (rows["head"] == head[1])
+    chosen = rows.loc[is_it].iloc[0]
     lines = {
         PATTERNS[name]: _SHARES[PATTERNS[name]],
         "actions_to_actions": "actions on past actions",
         "actions_to_states": "actions on past states",
     }
     return "\n".join(
-        f"{words}: {chosen[column]:.2f} (even: {even[column]:.2f})"
+        f"{words}: {chosen[column]:.2f} (random: {most_of_untrained(rows, column):.2f})"
         for column, words in lines.items()
     )
 
@@ -162,7 +163,9 @@ def _draw_heads(axis: Axes, rows: pd.DataFrame, chosen: dict[str, tuple[int, int
             markersize=4.5,
             label=f"layer {layer}",
         )
+    random = rows[rows["kind"] == "random"]
     axis.plot(even[x], even[y], "x", color="black", markersize=5, label="even")
+    axis.plot(random[x], random[y], "+", color="#888888", markersize=8, label="random")
     for layer, head in chosen.values():
         place = heads[(heads["layer"] == layer) & (heads["head"] == head)]
         axis.plot(place[x], place[y], "o", markersize=8.5, color="black", fillstyle="none")

@@ -1,4 +1,7 @@
-"""Likelihood and calibration of predictions as a table, and what the numbers say about context."""
+"""Likelihood and calibration of predictions as tables, and what the numbers say about context.
+
+A second table holds a classifier's answers: is a trajectory predicted or real?
+"""
 
 import os
 from collections.abc import Sequence
@@ -12,6 +15,7 @@ from tto.analysis.likelihood import LEVEL
 from tto.analysis.log_likelihoods import select
 from tto.data.environments import robot_of
 from tto.report.figure2 import TITLES, label_of, rank_of
+from tto.report.statistics import success_rate
 from tto.report.tables import Column, Table, html_page, markdown_page, write_csv, write_text
 
 CONTEXT, NO_CONTEXT = "transformer", "markovian"
@@ -175,12 +179,14 @@ def write_model_analysis(
     csv: str | os.PathLike[str],
     markdown: str | os.PathLike[str],
     html: str | os.PathLike[str],
+    answers: pd.DataFrame,
     trajectories: int,
 ) -> None:
-    """Write the table in three formats, with the answer about context below.
+    """Write the tables in three formats, with the answer about context below; CSV has the first.
 
     Args:
         rows: of `log_likelihoods.csv`.
+        answers: rows of `tto.analysis.indistinguishable`.
         trajectories: sampled from each start, for the notes.
     """
     table = analysis_rows(rows)
@@ -201,15 +207,46 @@ def write_model_analysis(
     notes = (
         f"Log-likelihood of held-out states in nats at steps {steps}, means with the lowest and "
         f"highest of {table[0].seeds} training seeds, over {table[0].episodes} episodes; each is "
-        f"predicted from its own first state by {trajectories} sampled trajectories.",
+        f"predicted from its first state by {trajectories} sampled trajectories. The ensemble has "
+        "no policy: it follows the actions that were recorded in the episode, which favours it. "
+        "The marginal of the training data is a prediction without any model.",
         "One estimator for all models: the share of the marginal that lies in the true value's "
         "cell (of as many equal cells as there are bins, the same for all models), over the cell's "
         "width, with one evenly spread trajectory added. Out of range: share of true values beyond "
         "the training data's range, which count into the outermost cells.",
         context_answer(context_gains(rows)),
+        "Right answers: of a classifier that is asked whether trajectories are predicted or real, "
+        "with 95 % intervals (Wilson); 50 % is guessing.",
     )
-    write_text(markdown, markdown_page([Table(columns)], notes))
-    write_text(html, html_page([Table(columns)], notes, title="Model analysis"))
+    tables = [Table(columns, "Likelihood and calibration"), _answers_table(answers)]
+    write_text(markdown, markdown_page(tables, notes))
+    write_text(html, html_page(tables, notes, title="Model analysis"))
+
+
+def _answers_table(answers: pd.DataFrame) -> Table:
+    """One row a model and seed."""
+    shares = []
+    for right, asked in zip(answers["right"].tolist(), answers["asked"].tolist(), strict=True):
+        share, low, high = success_rate(right, asked)
+        assert low is not None
+        assert high is not None
+        shares.append(f"{100 * share:.0f} [{100 * low:.0f}, {100 * high:.0f}]")
+    return Table(
+        [
+            Column("", "dataset", [str(name) for name in answers["dataset"]], numeric=False),
+            Column("", "model", [label_of(name) for name in answers["model"]], numeric=False),
+            *(
+                Column("", title, [str(number) for number in answers[column]])
+                for title, column in (
+                    ("seed", "seed"),
+                    ("steps", "steps"),
+                    ("trajectories of each kind", "trajectories"),
+                )
+            ),
+            Column("", "right answers (%)", shares),
+        ],
+        "Can predicted trajectories be told from real ones?",
+    )
 
 
 def _csv_cells(row: AnalysisRow) -> dict[str, object]:

@@ -1,8 +1,9 @@
-"""Numbers behind claims about prediction: log-likelihoods of held-out states, and attention.
+"""Numbers behind claims about prediction: log-likelihoods of held-out states, answers and times.
 
 Likelihoods are compared on the same states, of the same episodes, in nats a state, and paired over
-training seeds; of the paper's robot, the humanoid, alone where both models predict it. Shares of
-attention are those of figure 3, of one model.
+training seeds; of the paper's robot, the humanoid, alone where both models predict it. The
+Transformer draws its own actions where the run lets it; the ensemble follows the recorded ones.
+Shares of attention have a module of their own (`tto.report.attention_measures`).
 """
 
 from collections.abc import Callable, Mapping
@@ -11,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tto.analysis.attention import clearest_heads
+from tto.analysis.log_likelihoods import MARGINAL
 from tto.data.environments import robot_of
 from tto.report.claim import Measured, Untested
 from tto.report.evidence import Evidence
 from tto.report.figure2 import label_of
-from tto.report.statistics import Estimate, estimate
+from tto.report.statistics import Estimate, estimate, values_by_seed
 
 Measure = Callable[[Evidence], Measured]
 TRANSFORMER, MARKOVIAN, GAUSSIAN, ENSEMBLE = (
@@ -33,19 +34,15 @@ def lead(ours: str, theirs: str) -> Measure:
     return lambda evidence: Measured(_estimate(_differences(_full(evidence), ours, theirs)))
 
 
-def lead_at_end(ours: str, theirs: str, *, least_steps: int = 1) -> Measure:
-    """The same at the last predicted step.
-
-    Args:
-        least_steps: what a claim is about; a run that predicts fewer does not test it.
-    """
+def lead_at(step: int, ours: str, theirs: str) -> Measure:
+    """The same at one step; a run that predicts fewer does not test it."""
 
     def measure(evidence: Evidence) -> Measured:
         rows = _full(evidence)
         steps = _steps(rows)
-        if steps < least_steps:
-            raise Untested(f"{steps} steps are predicted in this run, not {least_steps}")
-        return Measured(_estimate(_differences(_at(rows, steps), ours, theirs)))
+        if steps < step:
+            raise Untested(f"{steps} steps are predicted in this run, not {step}")
+        return Measured(_estimate(_differences(_at(rows, step), ours, theirs)))
 
     return measure
 
@@ -68,6 +65,65 @@ def loss_of(model: str) -> Measure:
         rows = _of_humanoid(_of(_full(evidence), model))
         first, last = (_by_seed(_at(rows, t)) for t in (1, _steps(rows)))
         return Measured(_estimate(_minus(first, last)))
+
+    return measure
+
+
+def useful_steps(model: str, *, claimed: int) -> Measure:
+    """The first step at which a model is worse than the training data's own marginal.
+
+    Of each seed: the first step at which its log-likelihood, mean over episodes, falls below the
+    marginal's. Where it never does, the true number is larger than the steps that are predicted;
+    one more than they are counts then, the least that it can be, and it judges only against the
+    claim.
+
+    Args:
+        claimed: the most steps that the claim allows.
+    """
+
+    def measure(evidence: Evidence) -> Measured:
+        rows = _full(evidence)
+        ours = _of_humanoid(_of(rows, model))
+        marginal = _of(rows, MARGINAL)
+        steps, first = _steps(ours), {}
+        for _, part in ours.groupby(["seed", "dataset"]):
+            seed, dataset = part["seed"].iloc[0], part["dataset"].iloc[0]
+            level = _by_step(_where(marginal, marginal["dataset"] == dataset))
+            below = _by_step(part) < level
+            fallen = int(below.argmax()) + 1 if below.any() else steps + 1
+            first.setdefault(int(seed), []).append(fallen)
+        by_seed = {seed: float(np.mean(values)) for seed, values in first.items()}
+        never = sum(steps + 1 in values for values in first.values())
+        found = _estimate(by_seed)
+        if never and not (found.low is not None and found.low > claimed):
+            return Measured(found, f"at least: of {never} seeds never within {steps} steps")
+        return Measured(found)
+
+    return measure
+
+
+def right_answers(model: str) -> Measure:
+    """Per cent of a classifier's answers that are right: is a trajectory predicted or real?"""
+
+    def measure(evidence: Evidence) -> Measured:
+        if evidence.answers is None:
+            raise Untested("no classifier was asked about predicted trajectories in this run")
+        rows = _of(evidence.answers, model)
+        share = 100 * rows["right"] / rows["asked"]
+        return Measured(_estimate(dict(zip(rows["seed"].tolist(), share.tolist(), strict=True))))
+
+    return measure
+
+
+def slowdown(slower: str, faster: str) -> Measure:
+    """How many times as long one model's predicted step takes, by its median repetition."""
+
+    def measure(evidence: Evidence) -> Measured:
+        if evidence.times is None:
+            raise Untested("no predicted step was timed in this run")
+        ours, theirs = (_medians(_of(evidence.times, model)) for model in (slower, faster))
+        common = ours.keys() & theirs.keys()
+        return Measured(_estimate({seed: ours[seed] / theirs[seed] for seed in common}))
 
     return measure
 
@@ -97,27 +153,6 @@ def masked_gain(evidence: Evidence) -> Measured:
         for state in ("masked", "full")
     )
     return Measured(_estimate(_minus(masked, full)))
-
-
-def previous_transition(evidence: Evidence) -> Measured:
-    """Share of its attention that a head pays to the transition before: of the head with most."""
-    rows = _heads(evidence)
-    heads = _where(rows, rows["kind"] == "head")
-    return _single(max(float(share) for share in heads["previous_transition"].tolist()))
-
-
-def striation(evidence: Evidence) -> Measured:
-    """Attention of the striated head to its own dimension in older steps, over even attention's."""
-    rows = _heads(evidence)
-    even = _where(rows, rows["kind"] == "even")
-    striated = _striated(rows)
-    return _single(_only(striated, "same_dimension_older") / _only(even, "same_dimension_older"))
-
-
-def actions_on_actions(evidence: Evidence) -> Measured:
-    """Attention of the striated head's actions to past actions less that to past states."""
-    striated = _striated(_heads(evidence))
-    return _single(_only(striated, "actions_to_actions") - _only(striated, "actions_to_states"))
 
 
 def _likelihoods(evidence: Evidence) -> pd.DataFrame:
@@ -159,6 +194,18 @@ def _at(rows: pd.DataFrame, step: int) -> pd.DataFrame:
     return _where(rows, rows["step"] == step)
 
 
+def _medians(times: pd.DataFrame) -> dict[int, float]:
+    """Of the repetitions of each seed, in seconds."""
+    seconds = values_by_seed(times, "seconds")
+    return {seed: float(np.median(values)) for seed, values in seconds.items()}
+
+
+def _by_step(rows: pd.DataFrame) -> np.ndarray:
+    """Mean log-likelihood over episodes at each step, in their order."""
+    means = rows.pivot_table(index="step", values="log_likelihood", aggfunc="mean")
+    return means["log_likelihood"].to_numpy()
+
+
 def _differences(rows: pd.DataFrame, ours: str, theirs: str) -> dict[int, float]:
     """Mean of each seed over the states that both models were asked for."""
     pairs = _of(rows, ours).merge(_of(rows, theirs), on=_STATE, suffixes=("", "_theirs"))
@@ -186,25 +233,3 @@ def _estimate(by_seed: Mapping[int, float]) -> Estimate:
     if not by_seed:
         raise Untested("no seed that both models have")
     return estimate([np.array([by_seed[seed]]) for seed in sorted(by_seed)])
-
-
-def _heads(evidence: Evidence) -> pd.DataFrame:
-    if evidence.heads is None:
-        raise Untested("no attention was measured in this run")
-    return evidence.heads
-
-
-def _striated(heads: pd.DataFrame) -> pd.DataFrame:
-    """The row of figure 3's striated head."""
-    layer, head = clearest_heads(heads)["striated"]
-    return _where(heads, (heads["layer"] == layer) & (heads["head"] == head))
-
-
-def _only(rows: pd.DataFrame, column: str) -> float:
-    (value,) = rows[column].tolist()
-    return float(value)
-
-
-def _single(value: float) -> Measured:
-    """Of one model, so without an interval."""
-    return Measured(Estimate(value, None, None))

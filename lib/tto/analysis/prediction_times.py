@@ -1,0 +1,93 @@
+"""How long a predicted step takes: the Transformer and the ensemble, one after the other.
+
+CPU seconds of the process for a step of one trajectory, with the same number of trajectories, steps
+and processor threads for both, always on the processor. The Transformer draws its own actions; the
+ensemble is given them, as a policy would.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pandas as pd
+import torch
+
+from tto.analysis.row_files import read_rows
+from tto.analysis.sampling import sample
+from tto.data.episode import Episode
+from tto.errors import TTOError
+from tto.model.ensemble import Ensemble
+from tto.model.propagation import propagate
+from tto.model.trained import TrainedModel
+from tto.planning.fastest import fastest_engine
+
+COLUMNS = ("dataset", "model", "seed", "repetition", "trajectories", "steps", "seconds")
+
+
+def prediction_times(
+    model: TrainedModel,
+    ensemble: Ensemble,
+    episode: Episode,
+    *,
+    seed: int,
+    trajectories: int,
+    steps: int,
+    repetitions: int,
+    clock: Callable[[], float] = time.process_time,
+) -> pd.DataFrame:
+    """A row for each model and repetition; `seconds` are of one step of one trajectory.
+
+    The models take turns, so that a busy moment of the machine meets both; a first turn, which
+    warms them up, is left out.
+
+    Args:
+        episode: gives the first state and the ensemble's actions; of `steps` transitions or more.
+        clock: CPU seconds of this process.
+
+    Raises:
+        TTOError: the episode is too short.
+    """
+    if len(episode) < steps:
+        raise TTOError(
+            f"prediction times: expected an episode of {steps} or more transitions, got "
+            f"{len(episode)}; set model_analysis.steps lower"
+        )
+    engine = fastest_engine(model.network)
+    start = model.discretizer.encode(episode.observations[0])
+    state, actions = (
+        torch.from_numpy(array) for array in (episode.observations[0], episode.actions[:steps])
+    )
+
+    def with_transformer() -> None:
+        rng = np.random.default_rng(seed)
+        sample(model, start, steps=steps, trajectories=trajectories, rng=rng, engine=engine)
+
+    def with_ensemble() -> None:
+        generator = torch.Generator().manual_seed(seed)
+        propagate(ensemble, state, actions, particles=trajectories, generator=generator)
+
+    rows = []
+    for repetition in range(repetitions + 1):
+        for name, run in (("transformer", with_transformer), ("ensemble_ts_inf", with_ensemble)):
+            began = clock()
+            run()
+            seconds = (clock() - began) / (steps * trajectories)
+            row = (model.tokens.dataset, name, seed, repetition, trajectories, steps, seconds)
+            if repetition:
+                rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def read_prediction_times(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
+    """Rows of files of `prediction_times`, all below each other.
+
+    Raises:
+        TTOError: other columns, an empty cell, or a time that is not above 0.
+    """
+    return read_rows(
+        paths,
+        COLUMNS,
+        valid=lambda rows: bool((rows["seconds"] > 0).all()),
+        condition="times above 0",
+    )

@@ -1,0 +1,35 @@
+"""Rule indistinguishable: predicted and real trajectories to a classifier's right answers."""
+
+from pathlib import Path
+
+import torch
+
+from tto.analysis.indistinguishable import indistinguishable_rows
+from tto.analysis.likelihood import cells_of
+from tto.analysis.log_likelihoods import held_out_truth
+from tto.analysis.row_files import write_rows
+from tto.data.episodes import open_dataset
+from tto.job import job
+from tto.model.device import device_named
+from tto.model.ensemble_file import load_ensemble
+from tto.model.trained import load
+
+with job(snakemake.log[0]):
+    torch.set_num_threads(snakemake.threads)
+    params, device = snakemake.params, device_named(snakemake.config["device"])
+    model = load(Path(snakemake.input.weights).parent, device=device)
+    truth = held_out_truth(
+        open_dataset(snakemake.input.held_out),
+        dataset=snakemake.wildcards.dataset,
+        episodes=params.trajectories,
+        steps=params.steps,
+        cells=cells_of(model.discretizer, model.tokens.observation_dim),
+        one_start=params.starts == "one",
+    )
+    rows = indistinguishable_rows(
+        model,
+        load_ensemble(Path(snakemake.input.ensemble).parent, device=device),
+        truth,
+        seed=int(snakemake.wildcards.seed),
+    )
+    write_rows(snakemake.output[0], rows)
