@@ -120,7 +120,7 @@ def test_a_window_crops_as_the_official_code_does(past):
 
 @pytest.mark.parametrize("window", [0, 7])
 def test_a_window_lies_within_the_block(window):
-    with pytest.raises(TTOError, match="planning.window: expected 1 to 6"):
+    with pytest.raises(TTOError, match=r"planning\.window: expected 1 to 6"):
         Controller(random_model(transitions=6), window=window)
 
 

@@ -228,7 +228,9 @@ def test_a_beam_of_proposals_is_algorithm_1_within_each_transition():
     centers, D = model.discretizer.centers, 7
 
     def expected(sequence: torch.Tensor, dimension: int, before: int) -> float:
-        return float(np.exp(next_log_probs(model, sequence[: len(sequence) - before])) @ centers[dimension])
+        return float(
+            np.exp(next_log_probs(model, sequence[: len(sequence) - before])) @ centers[dimension]
+        )
 
     kept = [
         (tokens, expected(tokens, D - 1, 1))
@@ -240,8 +242,10 @@ def test_a_beam_of_proposals_is_algorithm_1_within_each_transition():
         reward = expected(tokens, D - 2, 2)
         for _ in range(3):
             tokens = torch.cat([tokens, torch.tensor([next_log_probs(model, tokens).argmax()])])
-        for longer in probable_transitions(model, tokens, candidates=3):
-            found.append((longer, reward + 0.9 * expected(longer, D - 1, 1)))
+        found += [
+            (longer, reward + 0.9 * expected(longer, D - 1, 1))
+            for longer in probable_transitions(model, tokens, candidates=3)
+        ]
     found = sorted(found, key=lambda candidate: candidate[1], reverse=True)[:2]
     for b, (tokens, score) in enumerate(found):
         assert plan.tokens[0, b].tolist() == tokens[context.shape[1] :].tolist()

@@ -1,14 +1,15 @@
 """How much the predicted value of a planned transition depends on its action.
 
 A search can only choose between actions whose predicted reward-to-go differs. Section 3.2 plans
-several transitions, so that must hold for each of them, with and without a past. For recorded
+several transitions, so that must hold for each of them, with and without a past. From recorded
 states, the model goes on by itself to a planned transition, several actions are drawn there, and
-the expected reward-to-go of each is predicted. Where rewards-to-go are visible to later tokens they
-are copied, R_t = (R_{t-1} - r_{t-1}) / discount, and the spread vanishes after the first transition.
+the expected reward-to-go of each is predicted. Where later tokens see rewards-to-go, they copy
+them, R_t = (R_{t-1} - r_{t-1}) / discount, and the spread vanishes after the first transition.
 
 Letters: S states, N actions of each, L context tokens, T depths.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,15 +104,13 @@ def _spread(
 def _contexts(
     file: TokenFile, observation_dim: int, context: int, states: int, rng: np.random.Generator
 ) -> Integer[np.ndarray, "S L"]:
-    """Tokens of past transitions and the current observation, of states drawn without repetition."""
+    """Tokens of past transitions and the current observation of states, none drawn twice."""
     starts, D = file.episode_starts, file.tokens.shape[1]
-    rows = np.concatenate(
-        [np.arange(a + context, b) for a, b in zip(starts[:-1], starts[1:], strict=True)]
-    )
+    rows = np.concatenate([np.arange(a + context, b) for a, b in itertools.pairwise(starts)])
     if not len(rows):
         raise TTOError(
-            f"value spread: expected an episode of more than {context} transitions in the tokens of "
-            f"{file.attributes.dataset}, got none; choose a shorter context"
+            f"value spread: expected an episode of more than {context} transitions in the tokens "
+            f"of {file.attributes.dataset}, got none; choose a shorter context"
         )
     chosen = rng.choice(rows, size=min(states, len(rows)), replace=False)
     windows = file.tokens[chosen[:, None] + np.arange(-context, 1)].astype(np.int64)

@@ -1,9 +1,9 @@
 """Small behaviour policies, as plain arrays: a ReLU network with a Gaussian at its end (SAC).
 
 An actor file is an `.npz` without pickled objects. Arrays, float16 (bounds float32), weights as
-(inputs, outputs): `hidden<i>_weight`, `hidden<i>_bias` for each hidden layer (none: a linear policy),
-`mean_weight`, `mean_bias`, for a stochastic policy also `log_std_weight`, `log_std_bias`, and
-`action_low`, `action_high`, the bounds that the policy's [-1, 1] is stretched to.
+(inputs, outputs): `hidden<i>_weight`, `hidden<i>_bias` for each hidden layer, `mean_weight`,
+`mean_bias`, for a stochastic policy also `log_std_weight`, `log_std_bias`, and `action_low`,
+`action_high`, the bounds that the policy's [-1, 1] is stretched to.
 """
 
 import dataclasses
@@ -94,7 +94,7 @@ def perturbed(actor: Actor, share: float, generator: np.random.Generator) -> Act
 
 
 def save_actor(path: str | os.PathLike[str], actor: Actor) -> None:
-    """Write an actor's arrays as `.npz`; weights are rounded to float16, which changes no return."""
+    """Write an actor's arrays as `.npz`, the weights rounded to float16."""
     bounds = {"action_low": actor.action_low, "action_high": actor.action_high}
     arrays: dict[str, np.ndarray] = {}
     layers = {f"hidden{i}": layer for i, layer in enumerate(actor.hidden)}

@@ -18,7 +18,9 @@ from tto.errors import TTOError
 from tto.files import atomic_path
 
 LADDER_FILE = "ladder.csv"
-MEDIUM_SHARE = 0.42  # of the expert's return; in D4RL v2: hopper 0.41, halfcheetah 0.45, walker2d 0.58
+MEDIUM_SHARE = (
+    0.42  # of the expert's return; in D4RL v2: hopper 0.41, halfcheetah 0.45, walker2d 0.58
+)
 # Returns of a training go up and down: of checkpoints within this share of the expert's return of
 # the target, the first one is medium.
 MEDIUM_TOLERANCE = 0.025

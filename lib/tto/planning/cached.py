@@ -22,7 +22,8 @@ from tto.planning.engine import StepwiseDraws, check_length
 class CachedEngine(StepwiseDraws):
     """Keeps keys and values: those of a context once for all its rows, later ones for each row.
 
-    Tokens that no later one attends to (hidden rewards-to-go) have none. Contexts are shared where each has equally many rows, side by side, as searches lay them out.
+    Tokens that no later one attends to (hidden rewards-to-go) have none. Contexts are shared where
+    each has equally many rows, side by side, as searches lay them out.
     """
 
     def __init__(self, network: TrajectoryTransformer) -> None:

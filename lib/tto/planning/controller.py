@@ -92,7 +92,7 @@ class Controller:
         block, front = model.config.block_transitions, int(model.config.goal)
         if window is not None and not front < window <= block:
             raise TTOError(
-                f"planning.window: expected {front + 1} to {block} transitions (the model's block), "
+                f"planning.window: expected {front + 1} to {block} transitions, the model's block, "
                 f"got {window}"
             )
         seen = window or block

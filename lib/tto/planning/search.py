@@ -1,7 +1,7 @@
 """The two searches of section 3.2 over any engine.
 
 `likelihood_search` is algorithm 1: token by token, the most probable sequences are kept.
-`return_search` proposes actions for each sequence, predicts their reward and reward-to-go, keeps the
+`return_search` proposes actions for each sequence, predicts reward and reward-to-go, keeps the
 sequences with the highest cumulative reward plus reward-to-go and completes those by the next
 observation. Both plan for a batch of episodes, each as if it were alone.
 

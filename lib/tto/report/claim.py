@@ -161,18 +161,6 @@ class Finding:
     why: str
 
 
-def not_tested(reason: str) -> Callable[[Evidence], Measured]:
-    """The measure of a claim that no run of this workflow tests."""
-
-    def measure(evidence: Evidence) -> Measured:
-        raise Untested(reason)
-
-    return measure
-
-
-NO_RULE = Rule("", lambda low, high: False, lambda low, high: False)
-
-
 def judge(claim: Claim, evidence: Evidence) -> Finding:
     """Measure a claim on a run's rows and apply its rule."""
     try:

@@ -3,11 +3,9 @@
 import numpy as np
 
 from tto.report.claim import (
-    NO_RULE,
     Claim,
     beats,
     not_below,
-    not_tested,
     within,
 )
 from tto.report.control_measures import (
@@ -103,17 +101,18 @@ CONTROL_CLAIMS = (
     Claim(
         "rough_values",
         "3.2",
-        "Values need not be accurate to guide the search",
-        not_tested("no run here makes values less accurate on purpose"),
-        NO_RULE,
+        "Values need not be accurate to guide the search (rewards-to-go rounded to four levels "
+        "less exact ones, score)",
+        switched("value_levels", "4", "null"),
+        not_below(0, SCORE_MARGIN),
     ),
     Claim(
         "unconstrained_actions",
         "3.2",
         "Actions sampled with the states keep the search in the data's distribution; free action "
-        "sequences exploit the model",
-        not_tested("no planner here optimises actions freely"),
-        NO_RULE,
+        "sequences exploit the model (actions proposed by the model less uniform ones, score)",
+        switched("proposal", "drawn", "uniform"),
+        beats(),
     ),
     *(
         Claim(

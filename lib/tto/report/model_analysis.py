@@ -227,7 +227,7 @@ def _answers_table(answers: pd.DataFrame) -> Table:
     """One row a model and seed."""
     shares = []
     for right, asked in zip(answers["right"].tolist(), answers["asked"].tolist(), strict=True):
-        share, low, high = success_rate(right, asked)
+        share, low, high = success_rate([np.arange(asked) < right])
         assert low is not None
         assert high is not None
         shares.append(f"{100 * share:.0f} [{100 * low:.0f}, {100 * high:.0f}]")
