@@ -1,5 +1,7 @@
 """The controller: whole transitions in its context, episodes independent, settings checked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -213,6 +215,16 @@ def test_sequences_begin_with_the_goal():
     controller.reset(goals[::-1])
     controller.act(observations[0])
     np.testing.assert_array_equal(engine.contexts[-1][:, :3], model.discretizer.encode(goals[::-1]))
+
+
+def test_a_model_without_rewards_does_not_see_what_was_earned():
+    model = random_model("goal")
+    model = replace(model, tokens=replace(model.tokens, rewards_ignored=True))
+    observations, rewards = episodes(4, 2)
+    settings = SETTINGS | {"objective": "goal", "goal": np.zeros((1, 3))}
+    poor = run(Controller(model, **settings), observations, 0 * rewards)
+    rich = run(Controller(model, **settings), observations, rewards)
+    np.testing.assert_array_equal(poor, rich)
 
 
 def test_a_goal_needs_a_model_of_goals():

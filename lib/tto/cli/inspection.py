@@ -255,12 +255,15 @@ def _checkpoint(path: Path) -> Lines:
 def _meaning(tokens: TokenAttributes) -> Lines:
     includes = "including" if tokens.to_go_includes_reward else "without"
     penalty = "" if tokens.terminal_penalty is None else f", penalty {tokens.terminal_penalty:g}"
+    to_go = f"discount {tokens.discount:g}, {includes} its own reward{penalty}"
+    if tokens.rewards_ignored:
+        to_go = "none: the tokens hold no rewards"
     return [
         ("dataset", tokens.dataset),
         ("environment", f"{tokens.env} ({_sizes(tokens)})"),
         ("a transition", f"{tokens.transition_dim} tokens of {tokens.vocabulary} bins"),
         ("bins", tokens.discretizer + (", and a mask token" if tokens.mask_token else "")),
-        ("reward-to-go", f"discount {tokens.discount:g}, {includes} its own reward{penalty}"),
+        ("reward-to-go", to_go),
     ]
 
 

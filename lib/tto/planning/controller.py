@@ -164,13 +164,11 @@ class Controller:
         if self._observations is None or self._history is None:
             raise TTOError("observe: expected a call of act before it")
         B = len(self._observations)
-        known = np.hstack(
-            [
-                self._observations,
-                np.asarray(actions, dtype=np.float64).reshape(B, -1),
-                np.asarray(rewards, dtype=np.float64).reshape(B, 1),
-            ]
-        )
+        earned = np.asarray(rewards, dtype=np.float64).reshape(B, 1)
+        if self.model.tokens.rewards_ignored:
+            earned = np.zeros_like(earned)
+        actions = np.asarray(actions, dtype=np.float64).reshape(B, -1)
+        known = np.hstack([self._observations, actions, earned])
         tokens = self.model.discretizer.encode(known).astype(np.int64)
         to_go = self._predicted_to_go(tokens)
         transitions = np.hstack([tokens, to_go[:, None]])[:, None]

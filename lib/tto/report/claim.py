@@ -90,16 +90,6 @@ def within(center: float, margin: float) -> Rule:
     )
 
 
-def differs(center: float, margin: float) -> Rule:
-    """Another number: farther from the center than the margin, above or below it."""
-    least, most = center - margin, center + margin
-    return Rule(
-        f"interval outside {center:g} ± {margin:g}",
-        lambda low, high: low > most or high < least,
-        lambda low, high: low >= least and high <= most,
-    )
-
-
 def is_at_least(threshold: float) -> Rule:
     """The threshold or more."""
     return Rule(
