@@ -1,0 +1,72 @@
+"""Return of a few planners with the same models, and paired differences with intervals over models.
+
+    python benchmarks/planners.py results/sweeps/models/hopper-medium-replay-v2/seed? --episodes 10
+
+Planners are compared on the same first states, which no run reports. Behaviour cloning joins where a
+run has trained it beside the models.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
+from tto.model.behavior_cloning import load_behavior_cloning
+from tto.model.trained import load
+from tto.planning.controller import Controller
+from tto.report.statistics import paired_difference
+
+OFFSET = 800_000  # of the reset seeds; trials begin at 500,000, reported episodes elsewhere
+PLANNERS: dict[str, dict[str, Any]] = {
+    "context 3, horizon 3, mean": {"context": 3, "horizon": 3, "action_decode": "mean"},
+    "context 3, horizon 3, best": {"context": 3, "horizon": 3},
+    "context 0, horizon 3, mean": {"context": 0, "horizon": 3, "action_decode": "mean"},
+    "context 3, horizon 1, mean": {"context": 3, "horizon": 1, "action_decode": "mean"},
+    "context 0, horizon 1, mean": {"context": 0, "horizon": 1, "action_decode": "mean"},
+    "likelihood, context 3": {
+        "objective": "likelihood",
+        "context": 3,
+        "horizon": 3,
+        "action_decode": "mean",
+    },
+}
+
+
+def returns(policy: Policy, env: str, seeds: list[int]) -> np.ndarray:
+    """Returns of one episode for each reset seed."""
+    return np.array([rollout.total_reward for rollout in evaluate(policy, env, seeds=seeds)])
+
+
+def main() -> None:
+    """Play all planners with all models and print a table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("models", nargs="+", type=Path, help="folders of models, one a seed")
+    parser.add_argument("--episodes", type=int, default=10)
+    arguments = parser.parse_args()
+    found: dict[str, dict[int, np.ndarray]] = {}
+    for number, folder in enumerate(arguments.models):
+        model = load(folder)
+        env = model.tokens.env
+        seeds = evaluation_seeds(seed=number, rollouts=arguments.episodes, offset=OFFSET)
+        for name, settings in PLANNERS.items():
+            controller = Controller(model, seed=seeds, **settings)
+            found.setdefault(name, {})[number] = returns(controller, env, seeds)
+            print(f"{folder.name} {name}: {found[name][number].mean():.0f}", flush=True)
+        run = folder.parents[2]
+        cloned = run / "baselines" / folder.parent.name / "bc" / folder.name
+        if cloned.is_dir():
+            policy = load_behavior_cloning(cloned)
+            found.setdefault("behaviour cloning", {})[number] = returns(policy, env, seeds)
+    first = next(iter(found))
+    print(f"| planner | return | {first} less this |\n|---|---:|---:|")
+    for name, by_seed in found.items():
+        mean = np.mean([values.mean() for values in by_seed.values()])
+        paired = None if name == first else paired_difference(found[first], by_seed)
+        shown = "" if paired is None else paired.difference.text(0, signed=True)
+        print(f"| {name} | {mean:.0f} | {shown} |")
+
+
+if __name__ == "__main__":
+    main()
