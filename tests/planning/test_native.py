@@ -89,19 +89,35 @@ def test_bfloat16_stays_close(target):
     assert 1e-5 < largest_difference(network, engine, past=2) < 0.1
 
 
-def test_what_is_equal_is_computed_once():
-    model = random_model()
-    engine = NativeEngine(model.network)
+@pytest.mark.parametrize(("variant", "page"), [("visible", 16), ("paper", 18)])
+def test_what_is_equal_is_computed_once(variant, page):
+    """Pages hold 16 tokens: of the first 18 where values are hidden, which take no room."""
+    model = random_model(variant)
+    engine = NativeEngine(model.network, threads=1)  # each thread computes its own rows
     contexts = random_contexts(model, 1, past=4).expand(5, -1).contiguous()
     contexts[3:, 20] = (contexts[3:, 20] + 1) % 7  # two rows part from the others at token 20
     engine.start(contexts, length=9)
     length = contexts.shape[1]
     assert engine.counts()["sequences"] == 2
-    assert engine.counts()["rows"] == length + (length - 16)  # pages are of 16 tokens
+    assert engine.counts()["rows"] == length + (length - page)
     engine.select(torch.tensor([0, 1, 2, 3, 0, 1]))
     before = engine.counts()["rows"]
     engine.append(torch.tensor([4, 4, 5, 4, 4, 4]))
     assert engine.counts()["rows"] == before + 3
+
+
+def test_hidden_tokens_take_no_pages():
+    """Of 56 tokens, 48 are kept where values are hidden: three pages a sequence, not four."""
+    held = []
+    for variant in ("visible", "paper"):
+        model = random_model(variant, transitions=8)
+        engine = NativeEngine(model.network)
+        engine.start(random_contexts(model, 1, past=0), length=53)
+        engine.select(torch.zeros(500, dtype=torch.long))
+        for step in range(53):
+            engine.append((torch.arange(500) * (step + 1)) % 7)
+        held.append(engine.counts()["page_bytes"])
+    assert held[1] < 0.85 * held[0]
 
 
 def test_pages_are_used_again():
