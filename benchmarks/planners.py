@@ -2,8 +2,8 @@
 
     python benchmarks/planners.py results/sweeps/models/hopper-medium-replay-v2/seed? --episodes 10
 
-Planners are compared on the same first states, which no run reports. Behaviour cloning joins where a
-run has trained it beside the models.
+Planners are compared on the same first states, which no run reports. Behaviour cloning joins where
+a run has trained it beside the models.
 """
 
 import argparse
