@@ -16,7 +16,7 @@ from running import ROOT
 PAGES = [ROOT / "README.md", ROOT / "config/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS, OUTPUT = "sh", "text"
 # What the docs do on a large scale, as tests do it.
-SMALLER = {"range(400)": "range(8)", "steps=100, trajectories=1000": "steps=3, trajectories=4"}
+SMALLER = {"range(800)": "range(8)", "steps=100, trajectories=1000": "steps=3, trajectories=4"}
 PROGRAMS = (
     "snakemake",
     "tto",
