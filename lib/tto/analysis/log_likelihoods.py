@@ -25,11 +25,11 @@ import pandas as pd
 import torch
 
 from tto.analysis.likelihood import Cells, Scores, binned_shares, gaussian_shares, score
+from tto.analysis.row_files import write_rows
 from tto.analysis.sampling import Samples, sample
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
-from tto.files import atomic_path
 from tto.model.ensemble import Ensemble
 from tto.model.propagation import Method, propagate
 from tto.model.trained import TrainedModel
@@ -251,8 +251,7 @@ def ensemble_rows(
 def write_log_likelihoods(path: str | os.PathLike[str], parts: Iterable[pd.DataFrame]) -> None:
     """Write rows with the columns of `COLUMNS`, sorted by `KEY`; numbers keep all their digits."""
     rows = pd.concat(list(parts), ignore_index=True).sort_values(KEY, ignore_index=True)
-    with atomic_path(path) as temporary:
-        rows.to_csv(temporary, index=False)
+    write_rows(path, rows)
 
 
 def read_log_likelihoods(paths: Iterable[str | os.PathLike[str]]) -> Iterator[pd.DataFrame]:

@@ -190,7 +190,7 @@ def return_search(
             sequences = torch.cat([sequences, drawn.tokens.view(B, W, -1)], dim=-1)
             log_probs = log_probs + drawn.log_probs.sum(dim=1).view(B, -1)
         propose = _probable if config.proposal == "beam" else _drawn
-        parents, drawn = propose(engine, logits, config, rules[O:], uniforms[:, t, O:])
+        parents, drawn = propose(engine, logits, rules[O:], uniforms[:, t, O:])
         reward, to_go = (estimate.view(B, -1) for estimate in _estimates(drawn, config, centers))
         total = rewards.gather(1, parents) + discount**t * reward
         if not config.reward_to_go:
@@ -217,7 +217,6 @@ def return_search(
 def _drawn(
     engine: Engine,
     logits: Float[Tensor, "N V"],
-    config: SearchConfig,
     rules: Sequence[Rule],
     uniforms: Float[Tensor, "B S candidates"],
 ) -> tuple[Int[Tensor, "B candidates"], Drawn]:
@@ -233,7 +232,6 @@ def _drawn(
 def _probable(
     engine: Engine,
     logits: Float[Tensor, "N V"],
-    config: SearchConfig,
     rules: Sequence[Rule],
     uniforms: Float[Tensor, "B S candidates"],
 ) -> tuple[Int[Tensor, "B found"], Drawn]:
