@@ -18,7 +18,12 @@ ANALYSED = {
 }
 
 PREDICTED = config["model_analysis"]["prediction"]  # what figure 1 shows
-HELD_OUT = {key: config["model_analysis"][key] for key in ("episodes", "steps", "starts")}
+ONE_START = config["model_analysis"]["starts"] == "one"
+HELD_OUT = {  # which held-out episodes are scored
+    "episodes": config["model_analysis"]["episodes"],
+    "steps": config["model_analysis"]["steps"],
+    "one_start": ONE_START,
+}
 
 
 use rule collect as collect_held_out with:
@@ -39,7 +44,7 @@ use rule collect as collect_held_out with:
         transitions=held_out_transitions,
         seed=config["collect"]["seed"] + 1,
         noise=config["collect"]["noise"],
-        one_start=config["model_analysis"]["starts"] == "one",
+        one_start=ONE_START,
         code=stage_code("collect.py"),
 
 
@@ -104,7 +109,8 @@ rule log_likelihoods:
         runtime=growing(6 * 60),
         gpu=GPUS,
     params:
-        analysis=HELD_OUT | {"trajectories": config["model_analysis"]["trajectories"]},
+        held_out=HELD_OUT,
+        trajectories=config["model_analysis"]["trajectories"],
         actions=lambda wildcards: TRANSFORMERS.get(
             wildcards.model, config["model_analysis"]["actions"][0]
         ),
@@ -134,7 +140,8 @@ rule ensemble_log_likelihoods:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        analysis=HELD_OUT | {"trajectories": config["model_analysis"]["trajectories"]},
+        held_out=HELD_OUT,
+        trajectories=config["model_analysis"]["trajectories"],
         code=stage_code("ensemble_log_likelihoods.py"),
     script:
         "../scripts/ensemble_log_likelihoods.py"
@@ -160,7 +167,8 @@ rule marginal_log_likelihoods:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        analysis=HELD_OUT | {"trajectories": config["model_analysis"]["trajectories"]},
+        held_out=HELD_OUT,
+        trajectories=config["model_analysis"]["trajectories"],
         code=stage_code("marginal_log_likelihoods.py"),
     script:
         "../scripts/marginal_log_likelihoods.py"
@@ -216,9 +224,11 @@ rule indistinguishable:
         runtime=growing(60),
         gpu=GPUS,
     params:
-        trajectories=config["model_analysis"]["indistinguishable"]["trajectories"],
-        steps=PREDICTED["steps"],
-        starts=config["model_analysis"]["starts"],
+        held_out={
+            "episodes": config["model_analysis"]["indistinguishable"]["trajectories"],
+            "steps": PREDICTED["steps"],
+            "one_start": ONE_START,
+        },
         code=stage_code("indistinguishable.py"),
     script:
         "../scripts/indistinguishable.py"

@@ -13,20 +13,17 @@ from tto.tokens.token_file import read_token_file
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
-    analysis = snakemake.params.analysis
     tokens = read_token_file(snakemake.input.tokens)
     truth = held_out_truth(
         open_dataset(snakemake.input.held_out),
         dataset=snakemake.wildcards.dataset,
-        episodes=analysis["episodes"],
-        steps=analysis["steps"],
         cells=cells_of(tokens.discretizer, tokens.attributes.observation_dim),
-        one_start=analysis["starts"] == "one",
+        **snakemake.params.held_out,
     )
     rows = ensemble_rows(
         load_ensemble(Path(snakemake.input.weights).parent),
         truth,
         seed=int(snakemake.wildcards.seed),
-        trajectories=analysis["trajectories"],
+        trajectories=snakemake.params.trajectories,
     )
     write_log_likelihoods(snakemake.output[0], [rows])

@@ -16,15 +16,13 @@ from tto.model.trained import load
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
-    params, device = snakemake.params, device_named(snakemake.config["device"])
+    device = device_named(snakemake.config["device"])
     model = load(Path(snakemake.input.weights).parent, device=device)
     truth = held_out_truth(
         open_dataset(snakemake.input.held_out),
         dataset=snakemake.wildcards.dataset,
-        episodes=params.trajectories,
-        steps=params.steps,
         cells=cells_of(model.discretizer, model.tokens.observation_dim),
-        one_start=params.starts == "one",
+        **snakemake.params.held_out,
     )
     rows = indistinguishable_rows(
         model,

@@ -14,15 +14,12 @@ from tto.tokens.token_file import read_token_file
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
-    analysis = snakemake.params.analysis
     tokens = read_token_file(snakemake.input.tokens)
     truth = held_out_truth(
         open_dataset(snakemake.input.held_out),
         dataset=snakemake.wildcards.dataset,
-        episodes=analysis["episodes"],
-        steps=analysis["steps"],
         cells=cells_of(tokens.discretizer, tokens.attributes.observation_dim),
-        one_start=analysis["starts"] == "one",
+        **snakemake.params.held_out,
     )
     model_folder = Path(snakemake.input.weights).parent
     rows = transformer_rows(
@@ -30,7 +27,7 @@ with job(snakemake.log[0]):
         truth,
         name=snakemake.wildcards.model,
         seed=int(snakemake.wildcards.seed),
-        trajectories=analysis["trajectories"],
+        trajectories=snakemake.params.trajectories,
         actions=snakemake.params.actions,
     )
     write_log_likelihoods(snakemake.output[0], [rows])

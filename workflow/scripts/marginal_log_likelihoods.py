@@ -8,16 +8,13 @@ from tto.job import job
 from tto.tokens.token_file import read_token_file
 
 with job(snakemake.log[0]):
-    analysis = snakemake.params.analysis
     tokens = read_token_file(snakemake.input.tokens)
     truth = held_out_truth(
         open_dataset(snakemake.input.held_out),
         dataset=snakemake.wildcards.dataset,
-        episodes=analysis["episodes"],
-        steps=analysis["steps"],
         cells=cells_of(tokens.discretizer, tokens.attributes.observation_dim),
-        one_start=analysis["starts"] == "one",
+        **snakemake.params.held_out,
     )
     marginal = training_marginal(open_dataset(snakemake.input.training), truth.cells)
-    rows = marginal_rows(marginal, truth, trajectories=analysis["trajectories"])
+    rows = marginal_rows(marginal, truth, trajectories=snakemake.params.trajectories)
     write_log_likelihoods(snakemake.output[0], [rows])
