@@ -8,6 +8,7 @@ import pytest
 import torch
 from port_reference import port_logits, port_of, randomise
 
+from tto.errors import TTOError
 from tto.model.port import to_port
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 
@@ -42,3 +43,18 @@ def test_logits_equal_the_port(training):
     theirs = port_logits(port, tokens)
     assert ours.shape == theirs.shape == (4, config.block_size, V + 1)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"attend_values": True}, "got model.attend_values: true"),
+        ({"output": "gaussian"}, "got model.output: gaussian"),
+        ({"output": "gaussian", "input": "values"}, "got model.output: gaussian"),
+    ],
+)
+def test_what_the_port_cannot_hold_is_refused(settings, message):
+    config = ModelConfig(observation_dim=O, action_dim=A, vocabulary=V, layers=1, **settings)
+    network = TrajectoryTransformer(config, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(TTOError, match=message):
+        to_port(network)

@@ -29,6 +29,7 @@ TABLED = [
     "planning",
     "imitation",
     "goal_reaching",
+    "model_analysis",
     "behavior_cloning",
     "ensemble",
     "seeds",

@@ -22,9 +22,14 @@ def to_port(network: TrajectoryTransformer) -> dict[str, Tensor]:
     model without stop token gets one that nothing leads to, whose logit means nothing.
 
     Raises:
-        TTOError: the model attends to rewards-to-go, which the port never does.
+        TTOError: the model attends to rewards-to-go or predicts Gaussians; the port does neither.
     """
     config = network.config
+    if config.output == "gaussian":
+        raise TTOError(
+            "export: expected a model that predicts bins, as the port in transformers does, got "
+            "model.output: gaussian; export with --layout tto"
+        )
     if config.attend_values:
         raise TTOError(
             "export: expected a model that does not attend to past rewards-to-go, as the port in "
