@@ -47,7 +47,7 @@ docs: .venv/test.stamp
 	$(BIN)/python docs/reference.py site
 
 readme: .venv/runtime.stamp
-	$(BIN)/python -m tto.report.readme
+	$(BIN)/python -m tto.report.page.readme
 
 lock: .venv/test.stamp
 	$(PIP_INSTALL) pip-tools

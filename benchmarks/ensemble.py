@@ -27,10 +27,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tto.baselines.ensemble import Ensemble
+from tto.baselines.ensemble_training import EVALUATION_ROWS, EnsembleConfig, fit_ensemble
+from tto.baselines.transitions import Transitions, examples, split_transitions, standardise_by
 from tto.data.episodes import open_dataset
-from tto.model.ensemble import Ensemble
-from tto.model.ensemble_training import EVALUATION_ROWS, EnsembleConfig, fit_ensemble
-from tto.model.transitions import Transitions, examples, split_transitions, standardise_by
 
 SHORT, REPEATS = 40, 6  # updates of a training that is timed, and how often
 

@@ -12,7 +12,7 @@ import time
 import torch
 from torch import nn
 
-from tto.model.muon import Muon
+from tto.training.muon import Muon
 
 STEPS, ROUNDS = 20, 5
 SIZES = {64: 3, 96: 3, 192: 4}  # width to layers

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from tto.baselines.behavior_cloning import load_behavior_cloning
 from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
-from tto.model.behavior_cloning import load_behavior_cloning
 from tto.model.trained import load
 from tto.planning.controller import Controller
-from tto.report.statistics import paired_difference
+from tto.report.numbers.statistics import paired_difference
 
 OFFSET = 800_000  # of the reset seeds; trials begin at 500,000, reported episodes elsewhere
 PLANNERS: dict[str, dict[str, Any]] = {

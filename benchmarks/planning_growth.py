@@ -29,7 +29,7 @@ from planning import BASE, LAYERS, Setting, extrapolated, multiply_adds, passes,
 from tto.planning.cached import CachedEngine
 from tto.planning.engine import Engine
 from tto.planning.native import NativeEngine
-from tto.report.style import PAGE_WIDTH, SEQUENCE, paper_style, save_figure
+from tto.report.drawing.style import PAGE_WIDTH, SEQUENCE, paper_style, save_figure
 
 START = Setting("halfcheetah", *BASE["halfcheetah"])
 VARIED = {

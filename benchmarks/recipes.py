@@ -32,13 +32,13 @@ from matplotlib.figure import Figure
 from tto.data.collect import collect, dataset_kind
 from tto.data.episodes import open_dataset, write_dataset
 from tto.model.device import precision_named
-from tto.model.distributed import Group
-from tto.model.run import Run
-from tto.model.training_config import TrainingConfig, training_config
 from tto.model.transformer import ModelConfig
-from tto.report.style import PAGE_WIDTH, SEQUENCE, paper_style, save_figure
+from tto.report.drawing.style import PAGE_WIDTH, SEQUENCE, paper_style, save_figure
 from tto.tokens.token_file import TokenFile, read_token_file
 from tto.tokens.tokenize import tokenize_dataset
+from tto.training.config import TrainingConfig, training_config
+from tto.training.distributed import Group
+from tto.training.state import Run
 
 ROOT = Path(__file__).parents[1]
 DATASETS = {"hopper-medium-replay-v2": "Hopper-v5", "halfcheetah-medium-v2": "HalfCheetah-v5"}

@@ -28,13 +28,13 @@ from torch import Tensor
 
 from tto.model import attention, transformer
 from tto.model.attention import plain_attention
-from tto.model.distributed import Group
-from tto.model.optimizers import OptimizerConfig, make_optimizers
-from tto.model.run import Run
-from tto.model.training_config import TrainingConfig
 from tto.model.transformer import ModelConfig
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, TokenFile, read_token_file
+from tto.training.config import TrainingConfig
+from tto.training.distributed import Group
+from tto.training.optimizers import OptimizerConfig, make_optimizers
+from tto.training.state import Run
 
 O, A, V, BATCH = 11, 3, 100, 64  # hopper
 D = O + A + 2

@@ -10,7 +10,7 @@ import numpy as np
 import tto
 from tto.data.environments import make_env
 from tto.planning.levels import beam_levels
-from tto.report.beam import draw_beam
+from tto.report.figures.beam import draw_beam
 
 
 def main(folder: str, picture: str = "beam.png", steps: str = "40") -> None:

@@ -1,6 +1,6 @@
 """Checkpoints as other implementations write them, from the state of the port in `transformers`.
 
-`state` has the port's names (`tto.model.port.to_port`, its own `state_dict`), `config` the sizes.
+`state` has the port's names (`tto.exchange.port.to_port`), `config` the sizes.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import yaml
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tto.model.port import port_sizes
+from tto.exchange.port import port_sizes
 from tto.model.transformer import ModelConfig
 
 State = Mapping[str, Tensor]

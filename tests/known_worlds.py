@@ -5,17 +5,17 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from tto.model.distributed import Group
-from tto.model.loss import LossWeights
-from tto.model.optimizers import OptimizerConfig
-from tto.model.run import Run
-from tto.model.smooth_bins import fold
 from tto.model.trained import TrainedModel
-from tto.model.training_config import TrainingConfig
 from tto.model.transformer import ModelConfig
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.reward_to_go import rewards_to_go
 from tto.tokens.token_file import TokenAttributes, TokenFile
+from tto.training.config import TrainingConfig
+from tto.training.distributed import Group
+from tto.training.loss import LossWeights
+from tto.training.optimizers import OptimizerConfig
+from tto.training.smooth_bins import fold
+from tto.training.state import Run
 
 PLACES = 21  # of the worlds, 0 to 20; also V, the bins of each dimension
 DISCOUNT = 0.9

@@ -10,15 +10,16 @@ a file of another kind that shares a module's name (`published.csv` beside `publ
 import ast
 import functools
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tto.files import StrPath
+
 PACKAGE = Path(__file__).parent
 
 
-def code_digest(*sources: str | os.PathLike[str]) -> str:
+def code_digest(*sources: StrPath) -> str:
     """SHA-256 over `sources` and the library modules that they import, directly or not.
 
     A source is the path of a file (a script; a file that is not Python counts by its bytes) or the
@@ -43,7 +44,7 @@ def imported_modules(path: Path) -> set[str]:
     """Dotted names of the library's modules that the Python file at `path` names in its imports.
 
     Imports inside functions count. A package that is only passed through on the way to a module
-    (`tto.model` in `import tto.model.training`) does not.
+    (`tto.model` in `import tto.training.train`) does not.
     """
     return {name for name in _imported_names(path) if _is_module(name)}
 
@@ -86,7 +87,7 @@ def _module_path(name: str) -> Path:
     return path
 
 
-def _source_path(source: str | os.PathLike[str]) -> Path:
+def _source_path(source: StrPath) -> Path:
     path = Path(source)
     return path.resolve() if path.is_file() else _module_path(str(source))
 

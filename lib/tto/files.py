@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+StrPath = str | os.PathLike[str]
+
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: StrPath) -> Iterator[Path]:
     """Yield a temporary sibling of `path` (for a file or a folder) and move it there on success.
 
     An exception removes what was written and leaves an earlier `path` untouched. The temporary name
@@ -36,7 +38,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def content_digest(path: str | os.PathLike[str]) -> str:
+def content_digest(path: StrPath) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

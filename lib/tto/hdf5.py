@@ -7,15 +7,16 @@ the system's first error and swallows what follows, so that HDF5 can close in pe
 
 import contextlib
 import io
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import h5py
 
+from tto.files import StrPath
+
 
 @contextlib.contextmanager
-def new_hdf5(path: str | os.PathLike[str], **options: Any) -> Iterator[h5py.File]:
+def new_hdf5(path: StrPath, **options: Any) -> Iterator[h5py.File]:
     """Create an HDF5 file; `options` are those of `h5py.File`.
 
     Raises:

@@ -3,17 +3,17 @@
 import contextlib
 import errno
 import logging
-import os
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 from tto.errors import TTOError
+from tto.files import StrPath
 
 
 @contextlib.contextmanager
-def job(log_path: str | os.PathLike[str]) -> Iterator[None]:
+def job(log_path: StrPath) -> Iterator[None]:
     """Run a script's body: messages go to the file at `log_path`, bad input ends it in one line.
 
     The library's log records of level INFO and above, all warnings and tracebacks are written to

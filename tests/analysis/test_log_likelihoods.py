@@ -21,9 +21,9 @@ from tto.analysis.log_likelihoods import (
 )
 from tto.analysis.marginal import marginal_rows, training_marginal
 from tto.analysis.sampling import sample
+from tto.baselines.ensemble import Ensemble
 from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError
-from tto.model.ensemble import Ensemble
 
 STEPS = 3
 
@@ -215,8 +215,8 @@ def test_rows_are_written_sorted_and_checked(tmp_path: Path):
     for spoil, message in (
         (lambda r: r.assign(log_likelihood=r["oracle"] + 1), "no state above the oracle"),
         (lambda r: pd.concat([r, r.head(1)]), "one row a state"),
-        (lambda r: r.drop(columns="covered"), "expected rows with a value"),
-        (lambda r: r.assign(covered=np.nan), "expected rows with a value"),
+        (lambda r: r.drop(columns="covered"), "expected the columns"),
+        (lambda r: r.assign(covered=np.nan), "got empty ones in covered"),
     ):
         spoil(rows).to_csv(path, index=False)
         with pytest.raises(TTOError, match=message):

@@ -8,9 +8,9 @@ import torch
 from random_predictor import A, O, random_episode, random_predictor
 
 from tto.analysis.prediction_times import COLUMNS, prediction_times, read_prediction_times
-from tto.analysis.row_files import write_rows
+from tto.baselines.ensemble import Ensemble
 from tto.errors import TTOError
-from tto.model.ensemble import Ensemble
+from tto.row_files import write_rows
 
 SIZES = {"trajectories": 5, "steps": 4, "repetitions": 2}
 

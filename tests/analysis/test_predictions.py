@@ -16,8 +16,8 @@ from tto.analysis.predictions import (
     read_predictions,
     write_predictions,
 )
+from tto.baselines.ensemble import Ensemble
 from tto.errors import TTOError
-from tto.model.ensemble import Ensemble
 
 ORIGIN = Origin(dataset="toy-v0", env="Toy-v0", episode=3, start=2)
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from line_world import Constant, Line
 
+from tto.baselines.behavior_cloning import BehaviorCloningPolicy, Perceptron
 from tto.data.four_rooms import FOUR_ROOMS
 from tto.evaluation.alone import STEPS, plan_ms_alone
-from tto.evaluation.goal_reaching import ScriptedPolicy
 from tto.evaluation.results import collect_results
 from tto.evaluation.rollout import Policy, evaluate
 from tto.evaluation.rollout_file import read_rollout
 from tto.evaluation.run import evaluate_run
-from tto.model.behavior_cloning import BehaviorCloningPolicy, Perceptron
+from tto.evaluation.scripted_agent import ScriptedPolicy
 from tto.model.trained import TrainedModel
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.planning.controller import Controller

@@ -8,9 +8,10 @@ import pytest
 
 from tto.data.four_rooms import ACTION_NOISE, FOUR_ROOMS
 from tto.errors import TTOError
-from tto.evaluation.goal_reaching import ScriptedPolicy, write_goal_reaching
+from tto.evaluation.goal_rows import write_goal_rows
 from tto.evaluation.rollout import evaluate
 from tto.evaluation.rollout_file import write_rollouts
+from tto.evaluation.scripted_agent import ScriptedPolicy
 
 
 def test_the_scripted_agent_reaches_every_goal(tmp_path: Path):
@@ -30,7 +31,7 @@ def test_the_scripted_agent_reaches_every_goal(tmp_path: Path):
         plan_ms_alone=0.1,
     )
     table, routes = tmp_path / "table.csv", tmp_path / "routes.csv"
-    write_goal_reaching(paths, table=table, routes=routes, method_of_routes="collector")
+    write_goal_rows(paths, table=table, routes=routes, method_of_routes="collector")
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [int(row["pair"]) for row in rows] == seeds
     assert {row["seed"] for row in rows} == {"2"}

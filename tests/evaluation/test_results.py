@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tto.errors import TTOError
-from tto.evaluation.results import COLUMNS, collect_results, read_results, write_results
+from tto.evaluation.results import COLUMNS, collect_results, read_results
 from tto.evaluation.rollout import Rollout
 from tto.evaluation.rollout_file import read_rollout, write_rollout, write_rollouts
+from tto.row_files import write_rows
 
 ATTRIBUTES = {
     "dataset": "hopper-medium-replay-v2",
@@ -139,7 +140,7 @@ def test_tidy_rows(tmp_path):
 
 def test_csv_round_trip(tmp_path):
     results = collect_results([write(tmp_path), write(tmp_path, seed=0, method="bc")])
-    write_results(tmp_path / "rollouts.csv", results)
+    write_rows(tmp_path / "rollouts.csv", results)
     read = read_results(tmp_path / "rollouts.csv")
     assert read.equals(results)
 

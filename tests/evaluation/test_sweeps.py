@@ -14,8 +14,8 @@ from tto.evaluation.sweeps import (
     read_choice,
     read_sweep,
     write_choice,
-    write_sweep,
 )
+from tto.row_files import write_rows
 
 
 def play(folder, returns, seed=0):
@@ -53,7 +53,7 @@ def test_rows_and_files(tmp_path, rows):
     assert list(rows["value"]) == ["true"] * 4 + ["false"] * 4
     assert list(rows["return"]) == [1, 3, 8, 8, 5, 5, 5.5, 5.5]
     assert list(rows["seed"]) == [0, 0, 1, 1] * 2
-    write_sweep(tmp_path / "rows.csv", rows)
+    write_rows(tmp_path / "rows.csv", rows)
     pd.testing.assert_frame_equal(read_sweep(tmp_path / "rows.csv"), rows, check_dtype=False)
 
 
@@ -79,10 +79,10 @@ def test_bad_files(tmp_path, rows):
     with pytest.raises(TTOError, match="expected a CSV file of a sweep"):
         read_sweep(tmp_path / "none.csv")
     path = tmp_path / "rows.csv"
-    write_sweep(path, rows)
+    write_rows(path, rows)
     lines = path.read_text().splitlines()
     for text, message in [
-        (lines[:1], "got 0 rows"),
+        (lines[:1], "got none"),
         (["a,b", "1,2"], "rows of a, b"),
         ([*lines, lines[1]], "two rows of one"),
         ([*lines, "depth,1,d,d,9,9,1,1"], "got depth, to_go"),

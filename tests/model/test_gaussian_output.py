@@ -6,13 +6,13 @@ import torch
 from scipy.stats import norm
 
 from tto.errors import TTOError
-from tto.model.loss import next_token_losses
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.planning.cached import CachedEngine
 from tto.planning.fastest import fastest_engine
 from tto.planning.native import NativeEngine
 from tto.planning.static import StaticEngine
 from tto.planning.uncached import UncachedEngine
+from tto.training.loss import next_token_losses
 
 SIZES = dict(observation_dim=3, action_dim=1, vocabulary=20, layers=1, heads=2, width=16)
 D = 6

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from tto.errors import TTOError
-from tto.model.loss import next_token_losses
-from tto.model.smooth_bins import fold, smooth_bins
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.planning.cached import CachedEngine
 from tto.planning.fastest import fastest_engine
 from tto.planning.native import NativeEngine
 from tto.planning.uncached import UncachedEngine
+from tto.training.loss import next_token_losses
+from tto.training.smooth_bins import fold, smooth_bins
 
 V, D = 20, 6
 SIZES = dict(observation_dim=3, action_dim=1, vocabulary=V, layers=1, heads=2, width=16)

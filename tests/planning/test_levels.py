@@ -9,7 +9,7 @@ from tto.errors import TTOError
 from tto.planning.cached import CachedEngine
 from tto.planning.levels import beam_levels, chosen_path, surviving
 from tto.planning.uncached import UncachedEngine
-from tto.report.beam import draw_beam
+from tto.report.figures.beam import draw_beam
 
 SETTINGS = {"beam_width": 4, "horizon": 3, "context": 2, "seed": 3}
 

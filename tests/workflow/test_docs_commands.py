@@ -25,7 +25,7 @@ import tto
 from tto.cli.app import app, main
 from tto.errors import TTOError
 from tto.evaluation.headless import working_renderer
-from tto.model.port import to_port
+from tto.exchange.port import to_port
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 
 # What is not run here, by its first words, and why.

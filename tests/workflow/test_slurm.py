@@ -17,7 +17,7 @@ import slurm_jobs as slurm
 import yaml
 from running import HOPPER, TINY, overlay, snakemake, start
 
-from tto.model.checkpoint import load_checkpoint
+from tto.training.checkpoint import load_checkpoint
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 

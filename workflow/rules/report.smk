@@ -1,7 +1,7 @@
 # All of a run on one page, with films of its episodes.
 
 
-# Datasets whose states can be drawn (tto.report.films).
+# Datasets whose states can be drawn (tto.report.figures.films).
 DRAWN = ("hopper", "walker2d", "halfcheetah", "ant", "humanoid", "fourrooms")
 FILMED = [
     name for name, spec in (OFFLINE | IMITATION | ROOMS).items() if robot_of(spec["env"]) in DRAWN

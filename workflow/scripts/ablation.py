@@ -2,8 +2,8 @@
 
 from tto.evaluation.sweeps import read_sweep
 from tto.job import job
-from tto.report.ablations import draw_ablation
-from tto.report.dataset_statistics import read_statistics
+from tto.report.figures.ablations import draw_ablation
+from tto.report.numbers.dataset_statistics import read_statistics
 
 with job(snakemake.log[0]):
     draw_ablation(

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from tto.baselines.behavior_cloning import load_behavior_cloning
 from tto.evaluation.run import evaluate_run
 from tto.evaluation.sweeps import read_choice
 from tto.job import job
-from tto.model.behavior_cloning import load_behavior_cloning
 
 with job(snakemake.log[0]):
     weights = dict(zip(snakemake.params.candidates or [""], snakemake.input.weights, strict=True))

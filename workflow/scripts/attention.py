@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from tto.analysis.attention_file import held_out_windows, measure_model, write_attention
+from tto.analysis.heads_file import held_out_windows, measure_model, write_attention
 from tto.data.episodes import open_dataset
-from tto.files import atomic_path
 from tto.job import job
 from tto.model.device import device_named
 from tto.model.trained import load
+from tto.row_files import write_rows
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
@@ -19,6 +19,5 @@ with job(snakemake.log[0]):
     held_out = open_dataset(snakemake.input.held_out)
     windows = held_out_windows(model, held_out, count=snakemake.params.windows)
     rows, attention = measure_model(model, windows, seed=int(snakemake.wildcards.seed))
-    with atomic_path(snakemake.output.table) as path:
-        rows.to_csv(path, index=False)
+    write_rows(snakemake.output.table, rows)
     write_attention(snakemake.output.maps, attention)

@@ -1,10 +1,10 @@
 """Rule claims: a run's rows to a verdict on each claim of the paper."""
 
 from tto.job import job
-from tto.report.claim import judge_all
-from tto.report.claims import CLAIMS
-from tto.report.claims_table import write_claims
-from tto.report.evidence import read_evidence
+from tto.report.claims.claim import judge_all
+from tto.report.claims.claims import CLAIMS
+from tto.report.claims.evidence import read_evidence
+from tto.report.claims.table import write_claims
 
 with job(snakemake.log[0]):
     inputs = snakemake.input

@@ -2,9 +2,9 @@
 
 from tto.data.episodes import open_dataset
 from tto.job import job
-from tto.report.dataset_card import clipped_share, draw_dataset_card
-from tto.report.dataset_statistics import returns_and_lengths
-from tto.report.summary import SOURCE_WORDS
+from tto.report.figures.dataset_card import clipped_share, draw_dataset_card
+from tto.report.numbers.dataset_statistics import returns_and_lengths
+from tto.report.numbers.summary import SOURCE_WORDS
 from tto.tokens.token_file import read_token_file
 
 with job(snakemake.log[0]):

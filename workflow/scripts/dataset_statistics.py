@@ -2,7 +2,7 @@
 
 from tto.data.episodes import open_dataset
 from tto.job import job
-from tto.report.dataset_statistics import dataset_statistics, write_statistics
+from tto.report.numbers.dataset_statistics import dataset_statistics, write_statistics
 
 with job(snakemake.log[0]):
     statistics = dataset_statistics(

@@ -1,7 +1,7 @@
 """Rule dimension_losses: held-out losses of each dimension to one figure."""
 
 from tto.job import job
-from tto.report.dimension_losses import draw_dimension_losses
+from tto.report.figures.dimension_losses import draw_dimension_losses
 
 with job(snakemake.log[0]):
     runs = [(dataset, seed) for dataset, seed in snakemake.params.runs]

@@ -2,7 +2,7 @@
 
 from tto.evaluation.results import read_results
 from tto.job import job
-from tto.report.extended import write_extended
+from tto.report.tables.extended import write_extended
 
 with job(snakemake.log[0]):
     write_extended(

@@ -3,8 +3,8 @@
 from tto.analysis.indistinguishable import read_indistinguishable
 from tto.analysis.log_likelihoods import read_log_likelihoods
 from tto.job import job
-from tto.report.figure2 import draw_calibration, draw_figure2
-from tto.report.model_analysis import write_model_analysis
+from tto.report.figures.figure2 import draw_calibration, draw_figure2
+from tto.report.tables.model_analysis import write_model_analysis
 
 with job(snakemake.log[0]):
     (rows,) = read_log_likelihoods([snakemake.input.rows])

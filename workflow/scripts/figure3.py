@@ -1,8 +1,8 @@
 """Rule figure3: attention maps and the table of heads to the paper's figure 3."""
 
-from tto.analysis.attention_file import read_attention
+from tto.analysis.heads_file import read_attention, read_heads
 from tto.job import job
-from tto.report.figure3 import draw_figure3, read_heads
+from tto.report.figures.figure3 import draw_figure3
 
 with job(snakemake.log[0]):
     draw_figure3(

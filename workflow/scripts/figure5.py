@@ -1,7 +1,8 @@
 """Rule figure5: routes through the four rooms to the paper's figure 5."""
 
+from tto.evaluation.goal_rows import read_routes
 from tto.job import job
-from tto.report.figure5 import draw_figure5, read_routes
+from tto.report.figures.figure5 import draw_figure5
 
 with job(snakemake.log[0]):
     draw_figure5(

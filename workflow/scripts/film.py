@@ -2,7 +2,7 @@
 
 from tto.evaluation.rollout_file import read_rollout
 from tto.job import job
-from tto.report.films import Episode, write_film
+from tto.report.figures.films import Episode, write_film
 
 with job(snakemake.log[0]):
     read = [read_rollout(path) for path in snakemake.input]

@@ -1,11 +1,13 @@
 """Rule goal_reaching_table: routes of all pairs to success rates and path lengths."""
 
+from tto.evaluation.goal_rows import read_goal_rows
 from tto.job import job
-from tto.report.goal_reaching import goal_reaching_rows, read_goal_reaching, write_goal_reaching
+from tto.report.numbers.goal_reaching import goal_reaching_rows
+from tto.report.tables.goal_reaching import write_goal_reaching
 
 with job(snakemake.log[0]):
     write_goal_reaching(
-        goal_reaching_rows(read_goal_reaching(snakemake.input[0])),
+        goal_reaching_rows(read_goal_rows(snakemake.input[0])),
         csv=snakemake.output.csv,
         markdown=snakemake.output.markdown,
         html=snakemake.output.html,

@@ -2,8 +2,10 @@
 
 from tto.evaluation.results import read_results
 from tto.job import job
-from tto.report.dataset_statistics import read_statistics
-from tto.report.imitation import draw_imitation, imitation_rows, write_imitation
+from tto.report.figures.imitation import draw_imitation
+from tto.report.numbers.dataset_statistics import read_statistics
+from tto.report.numbers.imitation import imitation_rows
+from tto.report.tables.imitation import write_imitation
 
 with job(snakemake.log[0]):
     rows = imitation_rows(

@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 
 from tto.analysis.predictions import choose_origin, predict, write_predictions
+from tto.baselines.ensemble_file import load_ensemble
 from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.model.device import device_named
-from tto.model.ensemble_file import load_ensemble
 from tto.model.trained import load
 
 with job(snakemake.log[0]):

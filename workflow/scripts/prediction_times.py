@@ -7,11 +7,11 @@ import torch
 from tto.analysis.likelihood import cells_of
 from tto.analysis.log_likelihoods import held_out_truth
 from tto.analysis.prediction_times import prediction_times
-from tto.analysis.row_files import write_rows
+from tto.baselines.ensemble_file import load_ensemble
 from tto.data.episodes import open_dataset
 from tto.job import job
-from tto.model.ensemble_file import load_ensemble
 from tto.model.trained import load
+from tto.row_files import write_rows
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)

@@ -2,7 +2,7 @@
 
 from tto.evaluation.results import read_results
 from tto.job import job
-from tto.report.profiles import draw_profiles
+from tto.report.figures.profiles import draw_profiles
 
 with job(snakemake.log[0]):
     draw_profiles(

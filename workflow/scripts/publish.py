@@ -4,8 +4,8 @@ import logging
 from pathlib import Path
 
 from tto.job import job
-from tto.report.provenance import provenance
-from tto.report.publication import publish
+from tto.report.page.provenance import provenance
+from tto.report.page.publication import publish
 
 with job(snakemake.log[0]):
     params = snakemake.params

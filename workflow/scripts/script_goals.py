@@ -1,7 +1,7 @@
 """Rule script_goals: the collecting agent goes from the same starts to the same goals."""
 
-from tto.evaluation.goal_reaching import ScriptedPolicy
 from tto.evaluation.run import evaluate_run
+from tto.evaluation.scripted_agent import ScriptedPolicy
 from tto.job import job
 
 with job(snakemake.log[0]):

@@ -2,8 +2,8 @@
 
 from tto.evaluation.results import read_results
 from tto.job import job
-from tto.report.dataset_statistics import read_statistics
-from tto.report.table1 import write_table1
+from tto.report.numbers.dataset_statistics import read_statistics
+from tto.report.tables.table1 import write_table1
 
 with job(snakemake.log[0]):
     write_table1(

@@ -7,9 +7,9 @@ import torch
 
 from tto.job import job
 from tto.model.device import device_named, precision_named
-from tto.model.distributed import launch
-from tto.model.training import train
-from tto.model.training_config import training_config
+from tto.training.config import training_config
+from tto.training.distributed import launch
+from tto.training.train import train
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from tto.baselines.behavior_cloning import train_behavior_cloning
 from tto.data.episodes import open_dataset
 from tto.job import job
-from tto.model.behavior_cloning import train_behavior_cloning
 
 with job(snakemake.log[0]):
     train_behavior_cloning(

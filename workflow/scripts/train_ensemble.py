@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 
+from tto.baselines.ensemble_training import train_ensemble
 from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.model.device import device_named
-from tto.model.ensemble_training import train_ensemble
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)

@@ -1,7 +1,7 @@
 """Rule training_curves: all trainings' metrics to one figure of losses."""
 
 from tto.job import job
-from tto.report.training_curves import draw_training_curves
+from tto.report.figures.training_curves import draw_training_curves
 
 with job(snakemake.log[0]):
     runs = [(dataset, seed) for dataset, seed in snakemake.params.runs]

@@ -2,7 +2,7 @@
 
 from tto.evaluation.sweeps import read_sweep
 from tto.job import job
-from tto.report.tuning import write_tuning
+from tto.report.tables.tuning import write_tuning
 
 with job(snakemake.log[0]):
     write_tuning(

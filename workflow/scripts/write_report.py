@@ -6,9 +6,9 @@ from pathlib import Path
 import yaml
 
 from tto.job import job
-from tto.report.page import write_page
-from tto.report.provenance import provenance
-from tto.report.timings import rule_times
+from tto.report.page.page import write_page
+from tto.report.page.provenance import provenance
+from tto.report.page.timings import rule_times
 
 with job(snakemake.log[0]):
     config, workflow = Path(snakemake.input.config), Path(snakemake.scriptdir).parent

@@ -7,7 +7,6 @@ trajectory (TS-inf). All states are rounded to the middles of the Transformer's 
 too: grains that no eye sees shall not give a model away.
 """
 
-import os
 from collections.abc import Iterable
 
 import numpy as np
@@ -17,13 +16,14 @@ from jaxtyping import Float
 
 from tto.analysis.classifier import right_answers
 from tto.analysis.log_likelihoods import Truth
-from tto.analysis.row_files import read_rows
 from tto.analysis.sampling import sample
+from tto.baselines.ensemble import Ensemble
+from tto.baselines.propagation import propagate
 from tto.errors import TTOError
-from tto.model.ensemble import Ensemble
-from tto.model.propagation import propagate
+from tto.files import StrPath
 from tto.model.trained import TrainedModel
 from tto.planning.fastest import fastest_engine
+from tto.row_files import read_rows
 
 COLUMNS = ("dataset", "env", "model", "seed", "steps", "trajectories", "right", "asked")
 
@@ -96,15 +96,21 @@ def _ensemble(
     return np.stack(trajectories)
 
 
-def read_indistinguishable(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
+def read_indistinguishable(paths: Iterable[StrPath]) -> pd.DataFrame:
     """Rows of files of `indistinguishable_rows`, all below each other.
 
     Raises:
         TTOError: other columns, an empty cell, or more right answers than were asked.
     """
-    return read_rows(
-        paths,
-        COLUMNS,
-        valid=lambda rows: bool(rows["right"].between(0, rows["asked"]).all()),
-        condition="no more right answers than asked",
-    )
+    parts = [
+        read_rows(
+            path,
+            COLUMNS,
+            what="answers",
+            remedy="analyse again",
+            valid=lambda rows: bool(rows["right"].between(0, rows["asked"]).all()),
+            condition="no more right answers than asked",
+        )
+        for path in paths
+    ]
+    return pd.concat(parts, ignore_index=True)

@@ -25,16 +25,17 @@ import pandas as pd
 import torch
 
 from tto.analysis.likelihood import Cells, Scores, binned_shares, gaussian_shares, score
-from tto.analysis.row_files import write_rows
 from tto.analysis.sampling import Samples, sample
+from tto.baselines.ensemble import Ensemble
+from tto.baselines.propagation import Method, propagate
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
-from tto.model.ensemble import Ensemble
-from tto.model.propagation import Method, propagate
+from tto.files import StrPath
 from tto.model.trained import TrainedModel
 from tto.planning.engine import Engine
 from tto.planning.fastest import fastest_engine
+from tto.row_files import read_rows, write_rows
 from tto.tokens.token_file import mask_tokens
 
 COLUMNS = (
@@ -248,13 +249,13 @@ def ensemble_rows(
     return pd.concat(parts, ignore_index=True)
 
 
-def write_log_likelihoods(path: str | os.PathLike[str], parts: Iterable[pd.DataFrame]) -> None:
+def write_log_likelihoods(path: StrPath, parts: Iterable[pd.DataFrame]) -> None:
     """Write rows with the columns of `COLUMNS`, sorted by `KEY`; numbers keep all their digits."""
     rows = pd.concat(list(parts), ignore_index=True).sort_values(KEY, ignore_index=True)
     write_rows(path, rows)
 
 
-def read_log_likelihoods(paths: Iterable[str | os.PathLike[str]]) -> Iterator[pd.DataFrame]:
+def read_log_likelihoods(paths: Iterable[StrPath]) -> Iterator[pd.DataFrame]:
     """Read what `write_log_likelihoods` wrote, and check it.
 
     Raises:
@@ -262,15 +263,7 @@ def read_log_likelihoods(paths: Iterable[str | os.PathLike[str]]) -> Iterator[pd
     """
     for path in paths:
         name = os.fspath(path)
-        try:
-            rows = pd.read_csv(path)
-        except (OSError, ValueError) as error:
-            raise TTOError(f"{name}: expected a CSV file of likelihoods, got {error}") from error
-        if tuple(rows.columns) != COLUMNS or rows.empty or rows.isna().to_numpy().any():
-            raise TTOError(
-                f"{name}: expected rows with a value in each of {', '.join(COLUMNS)}, got "
-                f"{len(rows)} rows of {', '.join(rows.columns)}; analyse again"
-            )
+        rows = read_rows(path, COLUMNS, what="log-likelihoods", remedy="analyse again")
         if rows.duplicated(KEY).any():
             raise TTOError(f"{name}: expected one row a state, got two; analyse again")
         if (rows["log_likelihood"].to_numpy() > rows["oracle"].to_numpy() + 1e-6).any():

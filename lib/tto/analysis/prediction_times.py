@@ -5,7 +5,6 @@ and processor threads for both, always on the processor. The Transformer draws i
 ensemble is given them, as a policy would.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterable
 
@@ -13,14 +12,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tto.analysis.row_files import read_rows
 from tto.analysis.sampling import sample
+from tto.baselines.ensemble import Ensemble
+from tto.baselines.propagation import propagate
 from tto.data.episode import Episode
 from tto.errors import TTOError
-from tto.model.ensemble import Ensemble
-from tto.model.propagation import propagate
+from tto.files import StrPath
 from tto.model.trained import TrainedModel
 from tto.planning.fastest import fastest_engine
+from tto.row_files import read_rows
 
 COLUMNS = ("dataset", "model", "seed", "repetition", "trajectories", "steps", "seconds")
 
@@ -79,15 +79,21 @@ def prediction_times(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def read_prediction_times(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
+def read_prediction_times(paths: Iterable[StrPath]) -> pd.DataFrame:
     """Rows of files of `prediction_times`, all below each other.
 
     Raises:
         TTOError: other columns, an empty cell, or a time that is not above 0.
     """
-    return read_rows(
-        paths,
-        COLUMNS,
-        valid=lambda rows: bool((rows["seconds"] > 0).all()),
-        condition="times above 0",
-    )
+    parts = [
+        read_rows(
+            path,
+            COLUMNS,
+            what="times",
+            remedy="analyse again",
+            valid=lambda rows: bool((rows["seconds"].to_numpy() > 0).all()),
+            condition="times above 0",
+        )
+        for path in paths
+    ]
+    return pd.concat(parts, ignore_index=True)

@@ -6,7 +6,6 @@ the policy did and still has to predict what came of it. Both see the first stat
 before. Of each the first trajectory that is drawn is kept: nothing is chosen by outcome.
 """
 
-import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,13 +15,13 @@ import torch
 from jaxtyping import Float
 
 from tto.analysis.sampling import sample
+from tto.baselines.ensemble import Ensemble
+from tto.baselines.propagation import propagate
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
-from tto.files import atomic_path
+from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5
-from tto.model.ensemble import Ensemble
-from tto.model.propagation import propagate
 from tto.model.trained import TrainedModel
 
 FORMAT_VERSION = 1
@@ -120,7 +119,7 @@ def predict(
     )
 
 
-def write_predictions(path: str | os.PathLike[str], predictions: Predictions) -> None:
+def write_predictions(path: StrPath, predictions: Predictions) -> None:
     """Write an HDF5 file: a dataset a source, the origin as attributes."""
     with atomic_path(path) as temporary, new_hdf5(temporary) as file:
         for name in SOURCES:
@@ -130,7 +129,7 @@ def write_predictions(path: str | os.PathLike[str], predictions: Predictions) ->
             file.attrs[name] = value
 
 
-def read_predictions(path: str | os.PathLike[str]) -> Predictions:
+def read_predictions(path: StrPath) -> Predictions:
     """Read what `write_predictions` wrote.
 
     Raises:

@@ -154,7 +154,7 @@ def import_checkpoint(
 ) -> None:
     """Take in a model of the official code, its port in transformers, or the cached one."""
     _must_be_new(model)
-    from tto.model.pretrained import Settings, import_model
+    from tto.exchange.pretrained import Settings, import_model
     from tto.model.trained import save
 
     given = Settings(env=env, dataset=dataset, heads=heads, discount=discount)
@@ -166,7 +166,7 @@ def import_checkpoint(
 def export_folder(model: Model, folder: New, layout: Layout = "transformers") -> None:
     """Write a model and its card for the Hugging Face hub."""
     _must_be_new(folder)
-    from tto.model.export import export_model
+    from tto.exchange.export import export_model
     from tto.model.trained import load
 
     export_model(load(model), folder, layout=layout)

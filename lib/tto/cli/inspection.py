@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -17,16 +16,17 @@ from tto.data.episodes import open_dataset
 from tto.errors import TTOError
 from tto.evaluation.rollout import Rollout
 from tto.evaluation.rollout_file import read_rollout
-from tto.model.pretrained import read_source
+from tto.exchange.pretrained import read_source
+from tto.files import StrPath
 from tto.model.trained import load
-from tto.report.dataset_statistics import returns_and_lengths
+from tto.report.numbers.dataset_statistics import returns_and_lengths
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, read_token_file
 
 Lines = list[tuple[str, str]]  # what, and how much or which
 
 
-def inspect(path: str | os.PathLike[str]) -> Lines:
+def inspect(path: StrPath) -> Lines:
     """What lies at `path`, as pairs of a label and a value.
 
     Raises:
@@ -185,7 +185,7 @@ def _model(path: Path) -> Lines:
     ]
 
 
-def values_of_actions(path: str | os.PathLike[str], data: str | os.PathLike[str]) -> Lines:
+def values_of_actions(path: StrPath, data: StrPath) -> Lines:
     """How much a model's predicted values depend on the action, a line for each context.
 
     Raises:

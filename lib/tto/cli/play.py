@@ -1,7 +1,6 @@
 """`tto plan`: a trained model plays episodes by planning, and may be filmed."""
 
 import contextlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from tto.data.environments import make_env, normalized_score
 from tto.errors import TTOError
 from tto.evaluation.film import FilmedEnv, open_film
 from tto.evaluation.rollout import Rollout, evaluate
+from tto.files import StrPath
 from tto.model.device import device_named
 from tto.model.trained import load
 from tto.planning.controller import Controller
@@ -21,7 +21,7 @@ from tto.planning.fastest import fastest_engine
 
 
 def play(
-    folder: str | os.PathLike[str],
+    folder: StrPath,
     *,
     planning: Mapping[str, Any],
     env: str | None = None,
@@ -30,7 +30,7 @@ def play(
     max_steps: int | None = None,
     device: str = "auto",
     threads: int | None = None,
-    video: str | os.PathLike[str] | None = None,
+    video: StrPath | None = None,
 ) -> tuple[str, list[Rollout]]:
     """Play `episodes` episodes in step; the first one is filmed where `video` is given.
 
@@ -73,8 +73,8 @@ def play(
 
 
 def planning_settings(
-    folder: str | os.PathLike[str],
-    config: str | os.PathLike[str] | None,
+    folder: StrPath,
+    config: StrPath | None,
     given: Mapping[str, Any],
 ) -> tuple[dict[str, Any], Path | None]:
     """How a model plans: what is given, on top of a run's config; and that config's path.

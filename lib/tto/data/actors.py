@@ -7,7 +7,6 @@ An actor file is an `.npz` without pickled objects. Arrays, float16 (bounds floa
 """
 
 import dataclasses
-import os
 import zipfile
 from typing import Protocol
 
@@ -15,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tto.errors import TTOError
-from tto.files import atomic_path
+from tto.files import StrPath, atomic_path
 
 LOG_STD_RANGE = (-20.0, 2.0)  # as in SAC's implementations
 
@@ -93,7 +92,7 @@ def perturbed(actor: Actor, share: float, generator: np.random.Generator) -> Act
     return dataclasses.replace(actor, hidden=tuple(map(move, actor.hidden)), mean=move(actor.mean))
 
 
-def save_actor(path: str | os.PathLike[str], actor: Actor) -> None:
+def save_actor(path: StrPath, actor: Actor) -> None:
     """Write an actor's arrays as `.npz`, the weights rounded to float16."""
     bounds = {"action_low": actor.action_low, "action_high": actor.action_high}
     arrays: dict[str, np.ndarray] = {}
@@ -109,7 +108,7 @@ def save_actor(path: str | os.PathLike[str], actor: Actor) -> None:
         np.savez(file, allow_pickle=False, **rounded, **exact)
 
 
-def load_actor(path: str | os.PathLike[str], *, action_scale: float = 1.0) -> Actor:
+def load_actor(path: StrPath, *, action_scale: float = 1.0) -> Actor:
     """Read an actor.
 
     Args:
@@ -150,7 +149,7 @@ def _layer(arrays: dict[str, np.ndarray], name: str) -> Layer:
     return arrays[f"{name}_weight"], arrays[f"{name}_bias"]
 
 
-def _check_layers(path: str | os.PathLike[str], actor: Actor) -> None:
+def _check_layers(path: StrPath, actor: Actor) -> None:
     width = actor.observation_dim
     heads = [actor.mean] if actor.log_std is None else [actor.mean, actor.log_std]
     for index, (weight, bias) in enumerate([*actor.hidden, *heads]):

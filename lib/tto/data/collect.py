@@ -6,7 +6,6 @@
 - `goal`: in the four-rooms world, a scripted agent that reaches goals (section 4.2).
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from tto.data.four_rooms import FOUR_ROOMS, FourRooms, GoalReacher
 from tto.data.ladder import Ladder, Rung, read_ladder
 from tto.data.sb3_agent import SB3Agent, load_sb3_agent
 from tto.errors import TTOError
+from tto.files import StrPath
 
 LADDER_KINDS = ("medium", "medium-replay", "medium-expert", "expert")
 KINDS = (*LADDER_KINDS, "random", "goal")
@@ -73,7 +73,7 @@ def collect(
     transitions: int,
     seed: int,
     noise: float,
-    actors: str | os.PathLike[str],
+    actors: StrPath,
     agent: Mapping[str, str] | None = None,
     one_start: bool = False,
 ) -> Iterator[Episode]:

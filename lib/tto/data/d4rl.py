@@ -7,7 +7,6 @@ where known, `infos/qpos` and `infos/qvel`. An episode ends at a terminal or a t
 
 import contextlib
 import itertools
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from tto.data.environments import make_env
 from tto.data.episodes import Episode
 from tto.errors import TTOError
+from tto.files import StrPath
 
 REQUIRED = ("observations", "next_observations", "actions", "rewards", "terminals", "timeouts")
 STATES = ("infos/qpos", "infos/qvel")
@@ -42,7 +42,7 @@ def d4rl_file(dataset: str) -> str:
     return f"{match[1].replace('-', '_')}-{match[2]}.hdf5"
 
 
-def read_d4rl(path: str | os.PathLike[str], *, env_id: str) -> Iterator[Episode]:
+def read_d4rl(path: StrPath, *, env_id: str) -> Iterator[Episode]:
     """Stream the complete episodes of a file in D4RL's layout; memory stays constant.
 
     The last observation is the last row of `next_observations`. qpos and qvel after the last action

@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tto.errors import TTOError
-from tto.files import atomic_path, content_digest
+from tto.files import StrPath, atomic_path, content_digest
 
 LOGGER = logging.getLogger(__name__)
 CHUNK = 1 << 20  # bytes
@@ -28,9 +28,9 @@ ATTEMPTS = 4  # in a row that bring nothing
 
 def download(
     url: str,
-    path: str | os.PathLike[str],
+    path: StrPath,
     *,
-    lock: str | os.PathLike[str],
+    lock: StrPath,
     timeout: float = TIMEOUT,
     attempts: int = ATTEMPTS,
     pause: float = 1.0,

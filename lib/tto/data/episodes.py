@@ -8,7 +8,6 @@ it as it is; this module reads it faster and checks every number.
 
 import dataclasses
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,14 +22,14 @@ from minari.dataset.minari_storage import METADATA_FILE_NAME, MinariStorage
 from tto.data.environments import env_dimensions, env_spec, make_env
 from tto.data.episode import Episode, check_episode
 from tto.errors import TTOError
-from tto.files import atomic_path
+from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5
 
 DATA_FILE = "main_data.hdf5"
 
 
 def write_dataset(
-    path: str | os.PathLike[str],
+    path: StrPath,
     episodes: Iterable[Episode],
     *,
     env_id: str,
@@ -213,7 +212,7 @@ class EpisodeDataset:
         return episode
 
 
-def open_dataset(path: str | os.PathLike[str], *, states: bool = False) -> EpisodeDataset:
+def open_dataset(path: StrPath, *, states: bool = False) -> EpisodeDataset:
     """Open a dataset folder.
 
     Args:

@@ -7,7 +7,6 @@ experienced until it was medium (D4RL's medium-replay); of the later ones a few 
 
 import csv
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from tto.data.actors import Actor, load_actor, save_actor
 from tto.errors import TTOError
-from tto.files import atomic_path
+from tto.files import StrPath, atomic_path
 
 LADDER_FILE = "ladder.csv"
 MEDIUM_SHARE = (
@@ -77,7 +76,7 @@ class Ladder:
         return tuple(trained[: trained.index(self.medium) + 1])
 
 
-def read_ladder(folder: str | os.PathLike[str]) -> Ladder:
+def read_ladder(folder: StrPath) -> Ladder:
     """Read `ladder.csv` of a robot.
 
     Raises:
@@ -112,9 +111,7 @@ def _rung(row: dict[str, str]) -> Rung:
     )
 
 
-def write_ladder(
-    folder: str | os.PathLike[str], actors: Sequence[Actor], rungs: Sequence[Rung]
-) -> None:
+def write_ladder(folder: StrPath, actors: Sequence[Actor], rungs: Sequence[Rung]) -> None:
     """Write actors and their rows; the folder appears when all is written."""
     with atomic_path(folder) as temporary:
         temporary.mkdir(parents=True)

@@ -5,7 +5,6 @@ updates come in blocks, so that one processor core makes several hundred steps a
 """
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from tqdm import tqdm
 from tto.data.actors import Actor, save_actor
 from tto.data.environments import make_env
 from tto.errors import TTOError
-from tto.files import atomic_path
+from tto.files import StrPath, atomic_path
 
 STATE_STEPS = 50_000  # environment steps between two states to resume from
 BUFFER_SIZE = 1_000_000  # transitions
@@ -49,7 +48,7 @@ class SACConfig:
 
 def train_sac(
     env_id: str,
-    folder: str | os.PathLike[str],
+    folder: StrPath,
     *,
     config: SACConfig,
     seed: int,

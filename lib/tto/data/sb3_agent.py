@@ -5,14 +5,13 @@ whose SHA-256 the user names is loaded; nothing else from outside is ever unpick
 """
 
 import importlib
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tto.errors import TTOError
-from tto.files import content_digest
+from tto.files import StrPath, content_digest
 
 LIBRARIES = ("stable_baselines3", "sb3_contrib", "sbx")
 
@@ -37,7 +36,7 @@ class SB3Agent:
         return np.asarray(action, dtype=np.float32)
 
 
-def load_sb3_agent(path: str | os.PathLike[str], algorithm: str, sha256: str) -> SB3Agent:
+def load_sb3_agent(path: StrPath, algorithm: str, sha256: str) -> SB3Agent:
     """Load a zip that `agent.save(path)` of an algorithm wrote. This trusts the file.
 
     Args:

@@ -18,6 +18,7 @@ from minari.storage.datasets_root_dir import get_dataset_path
 from tto.data.d4rl import read_d4rl
 from tto.data.episodes import Episode
 from tto.errors import TTOError
+from tto.files import StrPath
 
 LOGGER = logging.getLogger(__name__)
 REMOTE_TIMEOUT = 5.0  # seconds
@@ -45,7 +46,7 @@ def read_source(source: str, location: str | list[str], *, env_id: str) -> Itera
     raise TTOError(f"source {source!r} is unknown; expected d4rl, minari or file")
 
 
-def read_file(path: str | os.PathLike[str], *, env_id: str) -> Iterator[Episode]:
+def read_file(path: StrPath, *, env_id: str) -> Iterator[Episode]:
     """Episodes of a user's own data: a Minari folder, or an HDF5 file in D4RL's layout.
 
     Raises:
@@ -65,7 +66,7 @@ def read_file(path: str | os.PathLike[str], *, env_id: str) -> Iterator[Episode]
     )
 
 
-def read_minari(folder: str | os.PathLike[str]) -> Iterator[Episode]:
+def read_minari(folder: StrPath) -> Iterator[Episode]:
     """Stream the episodes of a Minari dataset with flat observations and actions.
 
     An episode that neither terminated nor was truncated is unfinished and left out.

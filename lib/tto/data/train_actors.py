@@ -1,7 +1,6 @@
 """Train behaviour policies for a robot, measure their checkpoints, and keep a ladder of them."""
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tto.data.environments import HUMANOID
 from tto.data.ladder import Ladder, Rung, choose_rungs, read_ladder, write_ladder
 from tto.data.sac import SACConfig, train_sac
 from tto.errors import TTOError
+from tto.files import StrPath
 
 EPISODES = 20  # that each checkpoint is measured over
 
@@ -50,9 +50,9 @@ RECIPES: dict[str, Recipe] = {
 
 def train_actors(
     robot: str,
-    folder: str | os.PathLike[str],
+    folder: StrPath,
     *,
-    checkpoints: str | os.PathLike[str],
+    checkpoints: StrPath,
     later: int = 8,
     episodes: int = EPISODES,
     steps: int | None = None,
@@ -89,7 +89,7 @@ def train_actors(
 def build_ladder(
     env_id: str,
     files: Sequence[Path],
-    folder: str | os.PathLike[str],
+    folder: StrPath,
     *,
     later: int = 8,
     episodes: int = EPISODES,

@@ -6,7 +6,6 @@ knows no policy: `FilmedEnv` can stand wherever an environment does.
 
 import contextlib
 import math
-import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from PIL import Image
 
 from tto.data.environments import make_env
 from tto.errors import TTOError
-from tto.files import atomic_path
+from tto.files import StrPath, atomic_path
 
 SUFFIXES = (".mp4", ".gif")
 _MOST_FPS = 30
@@ -84,7 +83,7 @@ class Film:
 
 
 @contextlib.contextmanager
-def open_film(path: str | os.PathLike[str]) -> Iterator[Film]:
+def open_film(path: StrPath) -> Iterator[Film]:
     """A film for the file at `path`, which appears when all is filmed.
 
     Raises:

@@ -13,7 +13,8 @@ import pandas as pd
 from tto.data.environments import normalized_score
 from tto.errors import TTOError
 from tto.evaluation.rollout_file import SOURCES, read_rollout
-from tto.files import atomic_path
+from tto.files import StrPath
+from tto.row_files import read_rows
 
 COLUMNS = (
     "dataset",
@@ -31,7 +32,7 @@ COLUMNS = (
 KEY = ["dataset", "method", "seed", "rollout"]
 
 
-def collect_results(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
+def collect_results(paths: Iterable[StrPath]) -> pd.DataFrame:
     """One row a rollout file, with the columns of `COLUMNS`, sorted by `KEY`.
 
     `return` is the undiscounted sum of rewards, `score` its normalised value (x100; NaN where the
@@ -50,7 +51,7 @@ def collect_results(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
     return results
 
 
-def _row(path: str | os.PathLike[str]) -> dict[str, object]:
+def _row(path: StrPath) -> dict[str, object]:
     rollout, attributes = read_rollout(path)
     total = rollout.total_reward
     score = normalized_score(attributes["env_id"], total)
@@ -69,13 +70,7 @@ def _row(path: str | os.PathLike[str]) -> dict[str, object]:
     }
 
 
-def write_results(path: str | os.PathLike[str], results: pd.DataFrame) -> None:
-    """Write `rollouts.csv`; numbers keep all their digits, a missing score is an empty cell."""
-    with atomic_path(path) as temporary:
-        results.to_csv(temporary, index=False)
-
-
-def read_results(path: str | os.PathLike[str]) -> pd.DataFrame:
+def read_results(path: StrPath) -> pd.DataFrame:
     """Read `rollouts.csv` and check it.
 
     Raises:
@@ -83,24 +78,14 @@ def read_results(path: str | os.PathLike[str]) -> pd.DataFrame:
             dataset with more than one environment or source.
     """
     name = os.fspath(path)
-    try:
-        results = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise TTOError(f"{name}: expected a CSV file of rollouts, got {error}") from error
-    if tuple(results.columns) != COLUMNS:
-        raise TTOError(
-            f"{name}: expected the columns {', '.join(COLUMNS)}, got {', '.join(results.columns)}"
-        )
-    results["score"] = results["score"].astype(float)
+    results = read_rows(
+        path, COLUMNS, what="rollouts", remedy="collect them again", optional=["score"]
+    )
     _check_results(results, name)
     return results
 
 
 def _check_results(results: pd.DataFrame, name: str) -> None:
-    incomplete = {c: bool(results[c].isna().any()) for c in COLUMNS if c != "score"}
-    if any(incomplete.values()):
-        fields = ", ".join(field for field, empty in incomplete.items() if empty)
-        raise TTOError(f"{name}: expected a value in every cell, got empty ones in {fields}")
     repeated = results[results.duplicated(KEY)]
     if len(repeated):
         first = repeated.iloc[0]

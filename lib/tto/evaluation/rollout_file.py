@@ -10,7 +10,7 @@ import numpy as np
 
 from tto.errors import TTOError
 from tto.evaluation.rollout import Rollout
-from tto.files import atomic_path
+from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5
 
 FORMAT_VERSION = 2  # 2 has `batch` and `plan_ms_alone`
@@ -28,7 +28,7 @@ SOURCES = ("d4rl", "minari", "collect", "file")
 
 
 def write_rollout(
-    path: str | os.PathLike[str], rollout: Rollout, *, attributes: Mapping[str, str | int | float]
+    path: StrPath, rollout: Rollout, *, attributes: Mapping[str, str | int | float]
 ) -> None:
     """One HDF5 file, whole or not at all.
 
@@ -53,7 +53,7 @@ def write_rollout(
 
 
 def write_rollouts(
-    paths: Sequence[str | os.PathLike[str]],
+    paths: Sequence[StrPath],
     rollouts: Sequence[Rollout],
     *,
     seeds: Sequence[int],
@@ -79,7 +79,7 @@ def write_rollouts(
         write_rollout(path, rollout, attributes=attributes)
 
 
-def read_rollout(path: str | os.PathLike[str]) -> tuple[Rollout, dict[str, Any]]:
+def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
     """A rollout and its attributes.
 
     Raises:

@@ -1,16 +1,16 @@
 """The evaluation of one run: all rollouts of one policy, played in step, timed and written."""
 
-import os
 from collections.abc import Sequence
 
 from tto.evaluation.alone import plan_ms_alone
 from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
 from tto.evaluation.rollout_file import write_rollouts
+from tto.files import StrPath
 
 
 def evaluate_run(
     policy: Policy,
-    paths: Sequence[str | os.PathLike[str]],
+    paths: Sequence[StrPath],
     *,
     env_id: str,
     dataset: str,

@@ -10,7 +10,8 @@ import pandas as pd
 
 from tto.errors import TTOError
 from tto.evaluation.results import collect_results
-from tto.files import atomic_path
+from tto.files import StrPath, atomic_path
+from tto.row_files import read_rows
 
 COLUMNS = ("sweep", "value", "line", "dataset", "seed", "rollout", "return", "score")
 _TEXT = ("sweep", "value", "line", "dataset")
@@ -21,7 +22,7 @@ class Point(NamedTuple):
 
     line: str
     value: str
-    paths: Sequence[str | os.PathLike[str]]
+    paths: Sequence[StrPath]
 
 
 def collect_sweep(sweep: str, points: Iterable[Point]) -> pd.DataFrame:
@@ -34,13 +35,7 @@ def collect_sweep(sweep: str, points: Iterable[Point]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def write_sweep(path: str | os.PathLike[str], rows: pd.DataFrame) -> None:
-    """Write one sweep's rows; numbers keep all their digits, a missing score is an empty cell."""
-    with atomic_path(path) as temporary:
-        rows.to_csv(temporary, index=False)
-
-
-def read_sweep(path: str | os.PathLike[str]) -> pd.DataFrame:
+def read_sweep(path: StrPath) -> pd.DataFrame:
     """Read one sweep's rows and check them; `value` stays text.
 
     Raises:
@@ -48,17 +43,9 @@ def read_sweep(path: str | os.PathLike[str]) -> pd.DataFrame:
             outside `score`.
     """
     name = os.fspath(path)
-    kept = {"keep_default_na": False, "na_values": {name: [""] for name in COLUMNS}}
-    try:
-        rows = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), **kept)
-    except (OSError, ValueError) as error:
-        raise TTOError(f"{name}: expected a CSV file of a sweep, got {error}") from error
-    filled = [column for column in COLUMNS if column != "score"]
-    if tuple(rows.columns) != COLUMNS or rows.empty or rows[filled].isna().to_numpy().any():
-        raise TTOError(
-            f"{name}: expected rows with a value in each of {', '.join(filled)}, got {len(rows)} "
-            f"rows of {', '.join(rows.columns)}: evaluate again"
-        )
+    rows = read_rows(
+        path, COLUMNS, what="a sweep", remedy="evaluate again", text=_TEXT, optional=["score"]
+    )
     sweeps = sorted(set(rows["sweep"]))
     if len(sweeps) > 1 or rows.duplicated(["value", "line", "seed", "rollout"]).any():
         raise TTOError(
@@ -79,12 +66,12 @@ def best_value(rows: pd.DataFrame) -> str:
     return max(means, key=means.__getitem__)
 
 
-def read_choice(path: str | os.PathLike[str]) -> str:
+def read_choice(path: StrPath) -> str:
     """The name that `write_choice` wrote."""
     return Path(path).read_text(encoding="utf-8").strip()
 
 
-def write_choice(path: str | os.PathLike[str], name: str) -> None:
+def write_choice(path: StrPath, name: str) -> None:
     """The name of the chosen settings as a line of text."""
     with atomic_path(path) as temporary:
         temporary.write_text(name + "\n", encoding="utf-8")

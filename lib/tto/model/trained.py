@@ -1,6 +1,5 @@
 """A trained model with its bins: everything that planning needs, in one folder."""
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from jaxtyping import Bool, Float, Integer
 from safetensors import SafetensorError
 
 from tto.errors import TTOError
+from tto.files import StrPath
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.model.weights_file import CONFIG, WEIGHTS, read_config, read_weights, write_weights
 from tto.tokens.discretizer import Discretizer
@@ -79,7 +79,7 @@ class TrainedModel:
         return logits.float().log_softmax(dim=-1).cpu().numpy()
 
 
-def save(folder: str | os.PathLike[str], model: TrainedModel, *, extra: dict[str, Any]) -> None:
+def save(folder: StrPath, model: TrainedModel, *, extra: dict[str, Any]) -> None:
     """Write model.safetensors (weights and edges) and config.json; `extra` goes into the latter."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def save(folder: str | os.PathLike[str], model: TrainedModel, *, extra: dict[str
     write_weights(folder, tensors, stored)
 
 
-def load(folder: str | os.PathLike[str], *, device: str = "cpu") -> TrainedModel:
+def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:
     """Load a folder that `save` wrote.
 
     Raises:

@@ -23,7 +23,7 @@ SHARE = 0.8  # of the budget that a timed plan may take: some plans take longer
 _FIRST = ((1, 1), (8, 1), (32, 1), (8, 2), (16, 2))  # (beam width, horizon) timed for the first fit
 _ROUNDS = 8
 
-Measure = Callable[[int, int], float]
+Timing = Callable[[int, int], float]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Choice:
     milliseconds: float
 
 
-def largest_within(budget_ms: float, measure: Measure, *, longest: int) -> Choice:
+def largest_within(budget_ms: float, measure: Timing, *, longest: int) -> Choice:
     """The settings to plan with in `budget_ms`, from timed plans.
 
     Args:

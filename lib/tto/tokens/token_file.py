@@ -12,7 +12,6 @@ files lack it.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Integer
 
 from tto.errors import TTOError
-from tto.files import atomic_path
+from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5
 from tto.tokens.discretizer import Discretizer, token_dtype
 
@@ -110,7 +109,7 @@ class TokenBlock:
 
 
 def write_token_file(
-    path: str | os.PathLike[str],
+    path: StrPath,
     blocks: Iterable[TokenBlock],
     *,
     attributes: TokenAttributes,
@@ -154,7 +153,7 @@ def write_token_file(
             file.attrs[name] = np.nan if value is None else value
 
 
-def read_token_file(path: str | os.PathLike[str]) -> TokenFile:
+def read_token_file(path: StrPath) -> TokenFile:
     """Read and check a token file.
 
     Raises:

@@ -1,7 +1,6 @@
 """A dataset of episodes to a token file, in constant memory."""
 
 import functools
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from tto.data.episodes import Episode, EpisodeDataset
 from tto.errors import TTOError
+from tto.files import StrPath
 from tto.tokens.discretizer import Discretizer, fit
 from tto.tokens.reward_to_go import rewards_to_go
 from tto.tokens.spool import Block, Spool
@@ -21,7 +21,7 @@ from tto.tokens.token_file import TokenAttributes, TokenBlock, mask_tokens, writ
 
 def tokenize_dataset(
     dataset: EpisodeDataset,
-    path: str | os.PathLike[str],
+    path: StrPath,
     *,
     name: str,
     discretizer: Literal["uniform", "quantile"],

@@ -1,0 +1,71 @@
+"""A trained baseline on disk: safetensors, JSON and a table of losses, without pickle."""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from tto.errors import TTOError
+from tto.files import StrPath, atomic_path
+from tto.model.weights_file import read_config, read_weights, write_weights
+
+FORMAT_VERSION = 1
+METRICS = ("update", "seconds", "learning_rate", "train_loss", "held_out_loss")
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def write_baseline(
+    folder: Path,
+    network: nn.Module,
+    *,
+    config: Mapping[str, Any],
+    metrics: Sequence[Mapping[str, float]],
+) -> None:
+    """Write metrics.csv, config.json and model.safetensors into `folder`, the last one last."""
+    stored = {"format_version": FORMAT_VERSION, **config}
+    with atomic_path(folder / "metrics.csv") as path, open(path, "w", newline="") as table:
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerows([METRICS, *(row.values() for row in metrics)])
+    tensors = {key: value.cpu() for key, value in network.state_dict().items()}
+    write_weights(folder, tensors, stored)
+
+
+def read_baseline(
+    folder: StrPath,
+    build: Callable[[dict[str, Any], dict[str, Tensor]], Network],
+    *,
+    what: str,
+    kind: str,
+) -> Network:
+    """The network in a folder that `write_baseline` wrote.
+
+    Args:
+        build: the network of a config and weights, before it takes these.
+        what, kind: names of the baseline in errors: "an ensemble", "ensemble".
+
+    Raises:
+        TTOError: files are missing, damaged, of another format version, or do not fit together.
+    """
+    folder = Path(folder)
+    try:
+        config = read_config(folder)
+        version = config["format_version"]
+        weights = read_weights(folder, config)
+        network = build(config, weights)
+        network.load_state_dict(weights)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise TTOError(
+            f"{folder}: expected model.safetensors and config.json of {what}, got "
+            f"{type(error).__name__} ({reason}); train it again"
+        ) from error
+    if version != FORMAT_VERSION:
+        raise TTOError(
+            f"{folder}: expected {kind} format version {FORMAT_VERSION}, got {version}; train it "
+            "again"
+        )
+    return network

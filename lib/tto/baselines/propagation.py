@@ -1,0 +1,93 @@
+"""Trajectory sampling with an ensemble: particles follow recorded actions (PETS, section 5.2).
+
+Each particle is one trajectory. Its next state is drawn from the Gaussian of one member: with
+"ts_inf" the same member all along (what the members disagree on is about the system, and stays),
+with "ts1" one redrawn at each step. The actions are those of a recorded episode, so the behaviour
+policy is their source. Given the particles of a step, a state's marginal is a mixture of N
+Gaussians for each dimension; means and log-variances are returned for that reason.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from tto.baselines.ensemble import Ensemble
+from tto.errors import TTOError
+
+Method = Literal["ts_inf", "ts1"]
+
+
+class Propagation(NamedTuple):
+    """N particles over T steps, in the observation's units; row t is the state after action t.
+
+    Attributes:
+        means: `[T, N, O]`, given the particle's state before.
+        log_variances: `[T, N, O]`, likewise.
+        samples: `[T, N, O]`, the particles' states.
+    """
+
+    means: Float[Tensor, "T N O"]
+    log_variances: Float[Tensor, "T N O"]
+    samples: Float[Tensor, "T N O"]
+
+
+@torch.inference_mode()
+def propagate(
+    network: Ensemble,
+    start: Float[Tensor, " O"],
+    actions: Float[Tensor, "T A"],
+    *,
+    particles: int,
+    method: Method = "ts_inf",
+    generator: torch.Generator,
+    observed: Bool[Tensor, "T O"] | None = None,
+) -> Propagation:
+    """Let `particles` trajectories go on from `start`, all members and particles at once.
+
+    Members get equally many particles (but for a remainder), as in PETS: with "ts_inf" particle n
+    belongs to member n mod M, with "ts1" each step deals the particles out anew.
+
+    Args:
+        start: the state before the first action.
+        generator: of the noise and the dealing; on the CPU, so that devices draw the same.
+        observed: row t says what of the state before action t is shown to the networks. The first
+            row hides parts of `start`, later ones parts of the particles' own states, as happens in
+            data with that mask. None where all is seen.
+
+    Raises:
+        TTOError: no particle, a start or an action that is not finite, or states that became so.
+    """
+    if particles < 1:
+        raise TTOError(f"propagation: expected at least one particle, got {particles}")
+    if not (start.isfinite().all() and actions.isfinite().all()):
+        raise TTOError("propagation: expected a finite start and actions, got NaN or infinity")
+    M, T, O = network.members, len(actions), len(start)
+    slots = -(-particles // M)  # of each member; those beyond `particles` are computed and dropped
+    device = network.observation_mean.device
+    start, actions = start.to(device), actions.to(device)
+    states = start.expand(M * slots, O)
+    owners = torch.arange(M * slots).view(slots, M).T  # row m: the particles of member m
+    means, log_variances, samples = (torch.empty(T, particles, O, device=device) for _ in range(3))
+    for t in range(T):
+        if method == "ts1":
+            owners = torch.randperm(M * slots, generator=generator).view(M, slots)
+        noise = torch.randn(M * slots, O, generator=generator).to(device)
+        shown = None if observed is None else observed[t].to(device).expand(M, slots, O)
+        prediction = network.predict(
+            states[owners], actions[t].expand(M, slots, actions.shape[1]), shown
+        )
+        back = owners.flatten().argsort()  # rows of members to rows of particles
+        mean, log_variance = (part.flatten(0, 1)[back] for part in prediction)
+        states = mean + torch.exp(0.5 * log_variance) * noise
+        if not states.isfinite().all():
+            raise TTOError(
+                f"propagation: expected finite particles, got NaN or infinity at step {t + 1} of "
+                f"{T}; train the ensemble for longer, or take fewer steps"
+            )
+        for result, rows in zip(
+            (means, log_variances, samples), (mean, log_variance, states), strict=True
+        ):
+            result[t] = rows[:particles]
+    return Propagation(means, log_variances, samples)

@@ -1,0 +1,1 @@
+"""Models of others read, ours written for others."""

@@ -1,0 +1,74 @@
+"""Plain values out of a pickle, without running anything that it names.
+
+The official code pickles its configs: objects that hold a dictionary of numbers and texts. Every
+class and function in such a file becomes an inert record here, so nothing is imported or called;
+numbers, texts, lists and dictionaries come out as they are.
+"""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+from tto.errors import TTOError
+from tto.files import StrPath
+
+_LARGEST = 2**20  # bytes; configs have a few hundred
+
+
+class Inert:
+    """What stands for any class, function or object in a pickle; `state` is what it was given."""
+
+    def __new__(cls, *_arguments: object, **_options: object) -> "Inert":
+        return super().__new__(cls)
+
+    def __init__(self, *_arguments: object, **_options: object) -> None:
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        """Never the named thing."""
+        return Inert
+
+
+def read_config_pickle(path: StrPath) -> dict[str, Any]:
+    """The settings in a config that the official code pickled.
+
+    Raises:
+        TTOError: no such pickle.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise TTOError(
+                f"{path}: expected a small pickled config, got more than {_LARGEST} bytes"
+            )
+        with path.open("rb") as file:
+            found = _PlainUnpickler(file).load()
+        state = found.state if isinstance(found, Inert) else None
+        settings = state["_dict"] if isinstance(state, dict) else None
+        if not isinstance(settings, dict):
+            raise ValueError("it holds no config")
+    except (pickle.UnpicklingError, EOFError, OSError) as error:
+        raise _refused(path, error) from error
+    except TTOError:
+        raise
+    # a foreign file may fail in any way, inside values that only look like those of a config
+    except Exception as error:
+        raise _refused(path, error) from error
+    return {name: value for name, value in settings.items() if _is_plain(value)}
+
+
+def _refused(path: Path, error: Exception) -> TTOError:
+    reason = " ".join(str(error).split())[:200]
+    return TTOError(
+        f"{path}: expected a config pickled by the official code, got something else ({reason}); "
+        "remove it and give its settings as options"
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)

@@ -1,0 +1,242 @@
+"""Models that others trained, as ours: the official code's, its port's, the cached one's.
+
+What a folder says of itself is read from its config (JSON, YAML, or a pickle of which only plain
+values are taken); what it does not say must be given. Weights come from safetensors or through
+torch's weights-only loader, so that a checkpoint cannot run code. `tto.exchange.layouts` renames
+them.
+"""
+
+import json
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from tto.data.environments import env_dimensions, robot_of
+from tto.errors import TTOError
+from tto.exchange.foreign_bins import read_bins
+from tto.exchange.layouts import CACHED, Layout, config_of, from_layout, layout_of
+from tto.exchange.plain_pickle import read_config_pickle
+from tto.files import StrPath
+from tto.model.trained import TrainedModel
+from tto.tokens.token_file import TokenAttributes
+
+BINS_FILE = "discretizer.safetensors"
+_BINS = (BINS_FILE, "discretizer.pt", "discretizer.npz", "discretizer.npy")
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model_last.pt")
+_NUMBERED = re.compile(r"(?:state|model)_(\d+)\.pt")
+# The simulators that D4RL's v2 data fit, by the robot's name in a dataset's.
+_ENVIRONMENTS = {
+    robot_of(env): env for env in ("Hopper-v4", "HalfCheetah-v4", "Walker2d-v4", "Ant-v4")
+}
+_OFFICIAL_PENALTY = -100.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is given rather than read; None takes the folder's word for it.
+
+    Attributes:
+        env: environment that the model acts in; its sizes are the model's.
+        dataset: what it was trained on.
+        heads: of attention, which no shape tells.
+        discount: of the reward-to-go.
+    """
+
+    env: str | None = None
+    dataset: str | None = None
+    heads: int | None = None
+    discount: float | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint as it lies there: weights, and what stands beside them.
+
+    Attributes:
+        known: settings by our names, from whatever config there is.
+        bins: the file with the edges of its bins, where there is one.
+        ours: what our own export says of the model's tokens, and whether it begins with goals.
+    """
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    layout: Layout
+    known: dict[str, Any]
+    bins: Path | None
+    ours: dict[str, Any] = field(default_factory=dict)
+
+
+def import_model(
+    source: StrPath,
+    *,
+    bins: StrPath | None = None,
+    given: Settings | None = None,
+) -> TrainedModel:
+    """A checkpoint of another implementation as a model that plans.
+
+    Args:
+        source: its folder, or the file with its weights in such a folder.
+        bins: where the edges of its bins are, if not beside it (`tto.exchange.foreign_bins`).
+
+    Raises:
+        TTOError: a file is missing, foreign or does not fit; what is missing is named.
+    """
+    found, given = read_source(source), given or Settings()
+    attributes = _attributes(found, given)
+    config = config_of(
+        found.tensors,
+        found.layout,
+        observation_dim=attributes.observation_dim,
+        action_dim=attributes.action_dim,
+        heads=_heads(found, given),
+        dropout=found.known.get("dropout", 0.1),
+    )
+    if bins is None and found.bins is None:
+        raise TTOError(
+            f"{found.path}: expected the bins that the model was trained with, found none beside "
+            "it; give their edges (.npy, .npz, .h5) or the dataset by --bins"
+        )
+    if not found.ours:
+        attributes = replace(attributes, vocabulary=config.vocabulary)
+    discretizer = read_bins(bins or found.bins or "", attributes)
+    if found.ours:
+        config = replace(config, goal=found.ours["goal"])
+        discretizer = replace(discretizer, kind=attributes.discretizer)
+    else:
+        attributes = replace(attributes, discretizer=discretizer.kind)
+    network = from_layout(found.tensors, found.layout, config)
+    return TrainedModel(network, discretizer, attributes)
+
+
+def read_source(source: StrPath) -> Source:
+    """Weights and settings of a checkpoint, as they lie there.
+
+    Raises:
+        TTOError: there is none, or it cannot be read without running code.
+    """
+    weights = _weights_file(Path(source))
+    tensors, folder = _read_weights(weights), weights.parent
+    bins = next((folder / name for name in _BINS if (folder / name).is_file()), None)
+    known, ours = _read_settings(folder)
+    return Source(weights, tensors, layout_of(tensors), known, bins, ours)
+
+
+def _weights_file(source: Path) -> Path:
+    if source.is_file():
+        return source
+    for name in _WEIGHTS:
+        if (source / name).is_file():
+            return source / name
+    files = source.glob("*.pt") if source.is_dir() else ()
+    numbered = [(int(match[1]), path) for path in files if (match := _NUMBERED.match(path.name))]
+    if not numbered:
+        raise TTOError(
+            f"{source}: expected a folder with {', '.join(_WEIGHTS)} or state_<epoch>.pt, or one "
+            "of these files, found none; name the file"
+        )
+    return max(numbered)[1]
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
+        raise TTOError(
+            f"{path}: expected weights that load without running code, but loading failed "
+            f"({' '.join(str(error).split())[:160]}); save the model's state_dict() anew"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
+        raise TTOError(
+            f"{path}: expected a state of named tensors, got {type(state).__name__}; save the "
+            "model's state_dict()"
+        )
+    return state
+
+
+def _read_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the configs in a folder say, by our names, and what our own export added."""
+    raw: dict[str, Any] = {}
+    ours: dict[str, Any] = {}
+    try:
+        if (folder / "config.json").is_file():
+            stored = json.loads((folder / "config.json").read_text())
+            raw, ours = stored, stored.get("tto", {})
+        elif (folder / "config.yaml").is_file():
+            stored = yaml.safe_load((folder / "config.yaml").read_text())
+            raw = {**stored["dataset"], **stored["model"]}
+        for name in ("data_config.pkl", "model_config.pkl"):
+            if (folder / name).is_file():
+                raw |= read_config_pickle(folder / name)
+    except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise TTOError(
+            f"{folder}: expected a whole config beside the weights, but reading it failed "
+            f"({' '.join(str(error).split())[:160]}); fetch it again"
+        ) from error
+    return {name: raw[key] for key, name in _OUR_NAMES.items() if raw.get(key) is not None}, ours
+
+
+_OUR_NAMES = {
+    "n_head": "heads",
+    "num_heads": "heads",
+    "observation_dim": "observation_dim",
+    "action_dim": "action_dim",
+    "embd_pdrop": "dropout",
+    "embedding_dropout": "dropout",
+    "env": "dataset",
+    "env_name": "dataset",
+    "discount": "discount",
+    "penalty": "terminal_penalty",
+}
+
+
+def _attributes(found: Source, given: Settings) -> TokenAttributes:
+    """What the model's tokens stand for; `vocabulary` and `discretizer` are filled in later."""
+    if found.ours:
+        return TokenAttributes(**found.ours["tokens"])
+    dataset = given.dataset or found.known.get("dataset")
+    env = given.env or _ENVIRONMENTS.get(str(dataset).split("-")[0].lower())
+    if env is None:
+        raise TTOError(
+            f"{found.path}: expected the environment that the model acts in, found no config that "
+            f"says it; name it by --env (such as --env {_ENVIRONMENTS['hopper']})"
+        )
+    O, A = env_dimensions(env)
+    stated = found.known.get("observation_dim", O), found.known.get("action_dim", A)
+    if stated != (O, A):
+        raise TTOError(
+            f"{found.path}: expected the {O} + {A} dimensions of {env}, got a model of "
+            f"{stated[0]} + {stated[1]}; name its environment by --env"
+        )
+    penalty = None if found.layout is CACHED else _OFFICIAL_PENALTY
+    return TokenAttributes(
+        dataset=dataset or "unknown",
+        env=env,
+        observation_dim=O,
+        action_dim=A,
+        vocabulary=0,
+        discretizer="quantile",
+        discount=given.discount or found.known.get("discount", 0.99),
+        to_go_includes_reward=False,
+        terminal_penalty=found.known.get("terminal_penalty", penalty),
+    )
+
+
+def _heads(found: Source, given: Settings) -> int:
+    heads = given.heads or found.known.get("heads")
+    if heads is None:
+        raise TTOError(
+            f"{found.path}: expected the number of attention heads, which no shape tells, found no "
+            "config that says it; give it by --heads (the official code has 4)"
+        )
+    return int(heads)

@@ -1,0 +1,203 @@
+"""The paper's claims about control (abstract, sections 3.2, 4.2 and 5, appendices A and E)."""
+
+import numpy as np
+
+from tto.report.claims.claim import Claim
+from tto.report.claims.control_measures import (
+    goal_success,
+    imitation_percent,
+    imitation_score,
+    mean_minus_bc,
+    mean_minus_data,
+    mean_score,
+    planning_time,
+    score_of,
+    switched,
+    training_time,
+)
+from tto.report.claims.rules import beats, not_below, within
+from tto.report.numbers.published import PAPER_ROWS, ROBOTS, PaperRow, read_published
+from tto.report.tables.imitation import PAPER_PERCENT
+
+# What counts as equal: points of normalised score, and per cent of an expert's mean return.
+SCORE_MARGIN, EXPERT_MARGIN = 3.0, 5.0
+_PUBLISHED = read_published()
+_OTHERS = ("bc", "cql", "mopo", "mbop")
+_NINE = list(PAPER_ROWS)
+_OF = {robot: [row for row in PAPER_ROWS if row.robot == robot] for robot in ROBOTS}
+_EXCEPTION = PaperRow("halfcheetah", "medium-expert")
+_CHEETAH = [row for row in _OF["halfcheetah"] if row != _EXCEPTION]
+
+
+def _mean(method: str, rows: list[PaperRow]) -> float:
+    """Mean of a method's published scores."""
+    return round(float(np.mean([_PUBLISHED[row][method].mean for row in rows])), 2)
+
+
+def _best_prior(rows: list[PaperRow]) -> float:
+    """Mean of the best published score of the other methods on each row."""
+    best = [max(_PUBLISHED[row][method].mean for method in _OTHERS) for row in rows]
+    return round(float(np.mean(best)), 2)
+
+
+def _mean_prior(rows: list[PaperRow]) -> float:
+    """Mean of the published scores of all other methods."""
+    return round(float(np.mean([_mean(method, rows) for method in _OTHERS])), 2)
+
+
+def _table1_claim(row: PaperRow) -> Claim:
+    """The paper's number for one row of its table 1, within its own standard deviation.
+
+    For halfcheetah med-expert the same number is the exception of section 4.2: less than the mean
+    of the prior methods.
+    """
+    mean, std = _PUBLISHED[row]["tto"]
+    assert std is not None
+    section, exception = "E", ""
+    if row == _EXCEPTION:
+        prior = _mean_prior([row])
+        assert mean + std < prior  # so that the one condition is of both
+        section, exception = "E, 4.2, figure 4", f", less than prior methods' mean of {prior:.1f}"
+    return Claim(
+        f"table1_{row.robot}_{row.kind.replace('-', '_')}",
+        section,
+        f"TTO scores {mean:g} ± {std:g} on {row.robot} {row.label}{exception} (normalised score)",
+        score_of(row),
+        within(mean, std),
+        mean,
+    )
+
+
+CONTROL_CLAIMS = (
+    Claim(
+        "no_pessimism",
+        "abstract, 2, 3.2",
+        "Planning needs no behaviour constraints, ensembles or pessimism: it does not fall behind "
+        "its data, though reward-to-go is the value of the data's own policy (TTO less data, "
+        "score, mean over datasets)",
+        mean_minus_data,
+        not_below(0, SCORE_MARGIN),
+    ),
+    Claim(
+        "competitive",
+        "abstract, 1, 5",
+        "Offline RL is competitive with the state of the art: no less than CQL, the best prior "
+        "method on average (normalised score, mean over nine datasets)",
+        mean_score(PAPER_ROWS),
+        not_below(max(_mean(method, _NINE) for method in _OTHERS), SCORE_MARGIN),
+        _mean("tto", _NINE),
+    ),
+    Claim(
+        "myopic",
+        "3.2",
+        "Without reward-to-go, search for reward is myopic (with it less without, score)",
+        switched("reward_to_go", "true", "false"),
+        beats(),
+    ),
+    Claim(
+        "rough_values",
+        "3.2",
+        "Values need not be accurate to guide the search (rewards-to-go rounded to four levels "
+        "less exact ones, score)",
+        switched("value_levels", "4", "null"),
+        not_below(0, SCORE_MARGIN),
+    ),
+    Claim(
+        "unconstrained_actions",
+        "3.2",
+        "Actions sampled with the states keep the search in the data's distribution; free action "
+        "sequences exploit the model (actions proposed by the model less uniform ones, score)",
+        switched("proposal", "drawn", "uniform"),
+        beats(),
+    ),
+    *(
+        Claim(
+            f"best_prior_{robot}",
+            "4.2, figure 4",
+            f"On {robot}, across all kinds of data, TTO is on par with or better than the best "
+            "prior method (normalised score, mean over kinds)",
+            mean_score(_OF[robot]),
+            not_below(_best_prior(_OF[robot]), SCORE_MARGIN),
+            _mean("tto", _OF[robot]),
+        )
+        for robot in ("hopper", "walker2d")
+    ),
+    Claim(
+        "prior_halfcheetah",
+        "4.2, figure 4",
+        "On halfcheetah medium and mixed, TTO matches prior methods: no less than their mean "
+        "(normalised score, mean over the two)",
+        mean_score(_CHEETAH),
+        not_below(_mean_prior(_CHEETAH), SCORE_MARGIN),
+        _mean("tto", _CHEETAH),
+    ),
+    Claim(
+        "coarse_bins",
+        "4.2",
+        "On halfcheetah med-expert, the bins may be too coarse (quantile bins less uniform ones, "
+        "score)",
+        switched("bins", "quantile", "uniform", row=_EXCEPTION),
+        beats(),
+    ),
+    Claim(
+        "better_than_bc",
+        "4.2, figure 4",
+        "Planning for return is better than behaviour cloning (TTO less BC, score, mean over "
+        "datasets)",
+        mean_minus_bc,
+        beats(),
+        round(_mean("tto", _NINE) - _mean("bc", _NINE), 2),
+    ),
+    *(
+        Claim(
+            f"imitation_{robot}",
+            "4.2",
+            f"Likelihood search on expert data returns {percent:g} % in {robot} (normalised score)",
+            imitation_score(robot),
+            not_below(percent, SCORE_MARGIN),
+            percent,
+        )
+        for robot, percent in PAPER_PERCENT.items()
+    ),
+    Claim(
+        "decoding_controls",
+        "4.2",
+        "A decoding algorithm for language controls: likelihood search reproduces the expert (% of "
+        "the mean return of its data, worse robot)",
+        imitation_percent("hopper", "walker2d"),
+        not_below(100, EXPERT_MARGIN),
+    ),
+    Claim(
+        "bc_reproduces",
+        "4.2",
+        "Behaviour cloning reproduces the expert (% of the mean return of its data, worse robot)",
+        imitation_percent("hopper", "walker2d", baseline=True),
+        not_below(100, EXPERT_MARGIN),
+    ),
+    Claim(
+        "goal_reaching",
+        "4.2, figure 5",
+        "With the goal in front, beam search reaches goals, without any reward (% of pairs of "
+        "start and goal; more often than not)",
+        goal_success,
+        beats(50),
+    ),
+    Claim(
+        "not_real_time",
+        "5",
+        "Control in real time is out of reach (median time of a plan for one episode alone, over "
+        "the time that a step takes in the world)",
+        planning_time,
+        beats(1),
+        digits=2,
+    ),
+    Claim(
+        "training_time",
+        "A",
+        "A model trains in 6 to 12 hours on one V100 (hours)",
+        training_time,
+        within(9, 3),
+        digits=2,
+    ),
+    *(_table1_claim(row) for row in PAPER_ROWS),
+)

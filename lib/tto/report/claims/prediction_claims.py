@@ -1,0 +1,144 @@
+"""The paper's claims about models as predictors (sections 1, 4.1 and 5)."""
+
+from tto.report.claims.attention_measures import actions_on_actions, previous_transition, striation
+from tto.report.claims.claim import Claim
+from tto.report.claims.prediction_measures import (
+    ENSEMBLE,
+    GAUSSIAN,
+    MARKOVIAN,
+    TRANSFORMER,
+    context_share,
+    lead,
+    lead_at,
+    loss_of,
+    masked_gain,
+    right_answers,
+    slowdown,
+    slower_decay,
+    useful_steps,
+)
+from tto.report.claims.rules import beats, exists_above, is_at_most, stays_below, within
+
+_LONG = 100  # steps of figure 1
+_FEW_DOZEN = 36  # steps: three dozen
+_OVERWHELMING = 0.5  # of a head's attention
+_BY_EYE = 60  # % right answers; 50 are right where there is nothing to tell
+
+PREDICTION_CLAIMS = (
+    Claim(
+        "reliable_predictor",
+        "1, 4.1",
+        "The Transformer predicts far ahead more reliably than a conventional dynamics model, even "
+        "in Markovian environments (log-likelihood less the ensemble's, nats, mean over steps)",
+        lead(TRANSFORMER, ENSEMBLE),
+        beats(),
+    ),
+    Claim(
+        "hundred_steps",
+        "4.1, figure 1",
+        "Predictions are substantially more accurate than the ensemble's even after 100 steps "
+        "(log-likelihood at step 100 less the ensemble's, nats)",
+        lead_at(_LONG, TRANSFORMER, ENSEMBLE),
+        beats(),
+    ),
+    Claim(
+        "indistinguishable",
+        "4.1, figure 1",
+        "Predicted trajectories cannot be told from real ones (right answers of a classifier in "
+        f"place of the eye, %; 50 is guessing, below {_BY_EYE} indistinguishable)",
+        right_answers(TRANSFORMER),
+        stays_below(_BY_EYE),
+    ),
+    Claim(
+        "few_dozen_steps",
+        "4.1",
+        "The ensemble predicts accurately for no more than a few dozen steps (first step at which "
+        "its log-likelihood is below that of the training data's own marginal)",
+        useful_steps(ENSEMBLE, claimed=_FEW_DOZEN),
+        is_at_most(_FEW_DOZEN),
+    ),
+    Claim(
+        "compounding",
+        "4.1, figure 2",
+        "The Transformer's errors compound less than the ensemble's (loss of log-likelihood from "
+        "the first step to the last, the ensemble's less the Transformer's, nats)",
+        slower_decay(TRANSFORMER, ENSEMBLE),
+        beats(),
+    ),
+    Claim(
+        "long_horizon_loss",
+        "4.1",
+        "Single-step models are good for a step and poor far ahead (the ensemble's log-likelihood "
+        "at the first step less the last, nats)",
+        loss_of(ENSEMBLE),
+        beats(),
+    ),
+    Claim(
+        "markovian_full",
+        "4.1, figure 2",
+        "Where all is seen, a Markovian variant does similarly: within a tenth of the lead over "
+        "the ensemble (Transformer less variant, % of that lead)",
+        context_share,
+        within(0, 10),
+    ),
+    Claim(
+        "architecture",
+        "4.1",
+        "So architecture and discretisation are much of the accuracy: the Markovian variant, too, "
+        "beats the ensemble (log-likelihood, nats, mean over steps)",
+        lead(MARKOVIAN, ENSEMBLE),
+        beats(),
+    ),
+    Claim(
+        "markovian_masked",
+        "4.1, figure 2",
+        "Where half of the state is hidden, context plays a larger role (Transformer less "
+        "Markovian variant, masked less full, nats)",
+        masked_gain,
+        beats(),
+    ),
+    Claim(
+        "attention_markov",
+        "4.1, figure 3",
+        "A head attends overwhelmingly to the previous transition (share of its attention; "
+        "overwhelmingly: more than half)",
+        previous_transition(claimed=_OVERWHELMING),
+        exists_above(_OVERWHELMING),
+        digits=2,
+    ),
+    Claim(
+        "attention_striated",
+        "4.1, figure 3",
+        "A head attends to the same dimension of several earlier states (times the share that the "
+        "heads of a random model have there, at most)",
+        striation,
+        exists_above(2),
+        digits=2,
+    ),
+    Claim(
+        "attention_actions",
+        "4.1, figure 3",
+        "Actions attend more to past actions than to past states, in that head (difference of "
+        "shares)",
+        actions_on_actions,
+        exists_above(0),
+        digits=2,
+    ),
+    Claim(
+        "discretisation",
+        "5",
+        "Discretisation is much more effective than a continuous model (read as the same "
+        "Transformer with values as inputs and Gaussian outputs; not as the ensemble at its first "
+        "step; log-likelihood less that model's, nats, mean over steps)",
+        lead(TRANSFORMER, GAUSSIAN),
+        beats(),
+    ),
+    Claim(
+        "slower_prediction",
+        "5",
+        "The Transformer predicts more slowly than single-step models (its CPU time of a predicted "
+        "step over the ensemble's)",
+        slowdown(TRANSFORMER, ENSEMBLE),
+        beats(1),
+    ),
+)

@@ -1,0 +1,103 @@
+"""Performance profiles of our methods: the share of rollouts that score above each value.
+
+After Agarwal et al. 2021 (arXiv:2108.13264). Each dataset weighs the same. Bands are pointwise 95 %
+intervals, Student's t over models: a model's share is its mean over datasets. Models that were
+trained on D4RL's data and those trained on other data have panels of their own.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from tto.errors import TTOError
+from tto.files import StrPath
+from tto.report.drawing.style import PAGE_WIDTH, look_of, paper_style, save_figure
+from tto.report.numbers.names import OUR_METHODS
+from tto.report.numbers.statistics import Band, band, shared_seeds, values_by_seed
+
+_POINTS = 201
+_TITLES = {True: "D4RL's data", False: "data other than D4RL's"}
+
+
+def profile(rows: pd.DataFrame, thresholds: Float[np.ndarray, " T"]) -> Band:
+    """Share of scores above each threshold, of the rows of one method, with its interval.
+
+    Of the models (seeds) that all datasets have; the interval stays between 0 and 1.
+
+    Raises:
+        TTOError: no seed that all datasets have.
+    """
+    parts = [
+        {
+            seed: (scores[:, None] > thresholds).mean(axis=0)
+            for seed, scores in values_by_seed(part, "score").items()
+        }
+        for _, part in rows.groupby("dataset", sort=True)
+    ]
+    seeds = shared_seeds(parts)
+    if not seeds:
+        raise TTOError(
+            f"profiles: expected a seed that all of {len(parts)} datasets have, got none; evaluate "
+            "the same seeds on each"
+        )
+    shares = np.array([np.mean([part[seed] for part in parts], axis=0) for seed in seeds])
+    values, low, high = band(shares)
+    if low is None or high is None:
+        return Band(values, None, None)
+    return Band(values, np.clip(low, 0, 1), np.clip(high, 0, 1))
+
+
+def draw_profiles(
+    results: pd.DataFrame,
+    paths: Sequence[StrPath],
+    *,
+    dpi: int = 150,
+) -> None:
+    """Draw the figure and write it to each path, in the format of its suffix.
+
+    Args:
+        results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`); rows without a
+            score are left out.
+    """
+    scored = results.loc[results["score"].notna() & results["method"].isin(list(OUR_METHODS))]
+    on_d4rl = scored["source"] == "d4rl"
+    panels = [(_TITLES[side], scored.loc[on_d4rl == side]) for side in (True, False)]
+    panels = [(title, rows) for title, rows in panels if len(rows)] or [("no scores", scored)]
+    with paper_style():
+        width = PAGE_WIDTH * (0.55 if len(panels) == 1 else 1.0)
+        figure = Figure(figsize=(width, 2.6))
+        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for axis, (title, rows) in zip(axes, panels, strict=True):
+            _draw_panel(axis, rows)
+            count = len(set(rows["dataset"]))
+            axis.set_title(f"{title}, {count} dataset{'s' if count != 1 else ''}", loc="left")
+            axis.set_xlabel("normalised score")
+        axes[0].set_ylabel("rollouts above it")
+        axes[0].set_ylim(0, 1.02)
+        axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+        handles, labels = axes[0].get_legend_handles_labels()
+        if handles:
+            figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+        save_figure(figure, paths, dpi=dpi)
+
+
+def _draw_panel(axis: Axes, rows: pd.DataFrame) -> None:
+    if rows.empty:
+        return
+    scores = rows["score"].to_numpy(dtype=float)
+    thresholds = np.linspace(min(0.0, scores.min()), scores.max(), _POINTS)
+    for index, (method, name) in enumerate(OUR_METHODS.items()):
+        part = rows.loc[rows["method"] == method]
+        if part.empty:
+            continue
+        values, low, high = profile(part, thresholds)
+        look = look_of(index)
+        axis.plot(thresholds, values, color=look.color, linestyle=look.line, label=name)
+        if low is not None and high is not None:
+            axis.fill_between(thresholds, low, high, color=look.color, alpha=0.15, linewidth=0)
+    axis.set_xlim(thresholds[0], thresholds[-1])

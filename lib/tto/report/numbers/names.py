@@ -1,0 +1,29 @@
+"""What methods, models and kinds of states are called in tables and figures."""
+
+from tto.analysis.log_likelihoods import MARGINAL
+
+OUR_METHODS = {"tto": "TTO", "bc": "BC"}  # offline RL
+GOAL_METHODS = {"goal": "TTO", "collector": "collector"}  # goal reaching
+MODEL_LABELS = {  # model analysis
+    "transformer": "Transformer",
+    "transformer_recorded": "Transformer, recorded actions",
+    "transformer_sampled": "Transformer, actions of its own",
+    "markovian": "Markovian Transformer",
+    "quantile": "Transformer, quantile bins",
+    "gaussian": "continuous Transformer",
+    "ensemble_ts_inf": "feedforward ensemble (TS-inf)",
+    "ensemble_ts1": "feedforward ensemble (TS1)",
+    MARGINAL: "marginal of the training data",
+}
+STATE_TITLES = {"full": "fully observed", "masked": "partially observed"}
+
+
+def label_of(model: str) -> str:
+    """What a model is called in figures and tables."""
+    return MODEL_LABELS.get(model, f"Transformer, {model.replace('_', ' ')}")
+
+
+def rank_of(model: str) -> tuple[int, str]:
+    """Where a model stands in tables and legends: known ones first."""
+    names = list(MODEL_LABELS)
+    return (names.index(model) if model in names else len(names), model)

@@ -1,0 +1,185 @@
+"""All of a run on one page: `report.html`, a file that opens offline and asks for nothing.
+
+Pictures stand in the page itself (as data URIs), tables are those of the run's own HTML files, and
+captions are those of Snakemake's report (reStructuredText with Jinja's marks). No script runs.
+"""
+
+import base64
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from docutils.core import publish_parts
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError
+from markupsafe import Markup
+from PIL import Image
+
+from tto.errors import TTOError
+from tto.files import StrPath
+from tto.report.page.contents import SECTIONS, Item
+from tto.report.page.timings import RuleTime
+from tto.report.tables.formats import TEMPLATES, main_of, write_text
+
+LARGEST = 24_000_000  # bytes of all pictures; base64 makes a third more of them
+_TYPES = {".png": "image/png", ".webp": "image/webp"}
+_TEMPLATES = Environment(
+    loader=FileSystemLoader([Path(__file__).parent, TEMPLATES]),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
+)
+
+
+def write_page(
+    path: StrPath,
+    results: StrPath,
+    *,
+    config: Mapping[str, Any],
+    config_text: str,
+    captions: StrPath,
+    provenance: Mapping[str, Any],
+    times: list[RuleTime],
+    largest: int = LARGEST,
+) -> list[str]:
+    """Write the page of a finished run.
+
+    Args:
+        results: the run's folder; an experiment that it does not have is left out.
+        config: the run's settings, as captions quote them; `config_text` shows all of them.
+        captions: the folder of `<name>.rst`, workflow.rst among them.
+        provenance: of `tto.report.page.provenance`.
+        times: of `tto.report.page.timings.rule_times`.
+        largest: bytes of all pictures; those that do not fit, later ones first, are named instead.
+
+    Returns:
+        The pictures that did not fit, as paths in `results`.
+
+    Raises:
+        TTOError: a table, a picture or a caption that cannot be read.
+    """
+    results, space = Path(results), _Space(largest)
+    texts = _Captions(Path(captions), config)
+    sections = []
+    for section in SECTIONS:
+        shown = [_item(item, results, texts, space) for item in section.items]
+        shown = [item for item in shown if item["tables"] or item["pictures"]]
+        if shown:
+            sections.append({"id": section.id, "title": section.title, "items": shown})
+    page = _TEMPLATES.get_template("page.html.j2").render(
+        run=config["run"],
+        introduction=texts.html("workflow"),
+        facts=_facts(config),
+        collected=_not_d4rl(config),
+        sections=sections,
+        times=sorted(times, key=lambda time: -time.seconds),
+        provenance=provenance,
+        config_text=config_text,
+    )
+    write_text(path, page)
+    return space.left_out
+
+
+class _Space:
+    """What is left for pictures, and the pictures that it was too little for."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.left_out = size, []
+
+    def takes(self, name: str, size: int) -> bool:
+        if size > self.size:
+            self.left_out.append(name)
+            return False
+        self.size -= size
+        return True
+
+
+class _Captions:
+    """Captions as HTML; their marks see the config as Snakemake shows it to its own report."""
+
+    def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
+        self._folder, self._config = folder, config
+
+    def html(self, name: str) -> Markup:
+        path = self._folder / f"{name}.rst"
+        try:
+            template = Template(path.read_text(encoding="utf-8"), undefined=StrictUndefined)
+            text = template.render(snakemake={"config": self._config})
+        except (OSError, TemplateError) as error:
+            raise TTOError(f"{path}: expected a caption, got {error}; mend it") from error
+        quiet = {"report_level": 5, "file_insertion_enabled": False, "raw_enabled": False}
+        # Markup: docutils has escaped what stands in the text
+        parts = publish_parts(text, writer="html5", settings_overrides=quiet)
+        return Markup(parts.get("body", ""))
+
+
+def _item(item: Item, results: Path, captions: _Captions, space: _Space) -> dict[str, Any]:
+    """What the template shows of a table or of pictures; both lists are empty if there are none."""
+    files = item.files(results)
+    tables = [main_of(path.read_text(encoding="utf-8")) for path in files if item.kind == "table"]
+    pictures = [_picture(item, path, results, space) for path in files if item.kind != "table"]
+    return {
+        "title": item.title,
+        "caption": captions.html(item.caption) if files else "",
+        "tables": [Markup(table) for table in tables],
+        "pictures": pictures,
+        "several": "*" in item.path,
+    }
+
+
+def _picture(item: Item, path: Path, results: Path, space: _Space) -> dict[str, Any]:
+    name = path.relative_to(results).as_posix()
+    title = path.stem.replace("_", " ") if "*" in item.path else item.title
+    if not space.takes(name, path.stat().st_size):
+        return {"name": name, "title": title, "source": None}
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            still = _still(image) if item.kind == "film" else None
+    except (OSError, ValueError) as error:
+        raise TTOError(f"{path}: expected a picture, got {error}; make it again") from error
+    return {
+        "name": name,
+        "title": title,
+        "alt": f"{title}: {item.alt}",
+        "source": _data_uri(path.read_bytes(), _TYPES[path.suffix]),
+        "still": still,
+        "width": width,
+        "height": height,
+    }
+
+
+def _still(image: Image.Image) -> str:
+    """The first picture of a film, for who asked the browser for less motion."""
+    stored = io.BytesIO()
+    image.seek(0)
+    image.convert("RGB").save(stored, format="WEBP", quality=80)
+    return _data_uri(stored.getvalue(), "image/webp")
+
+
+def _data_uri(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _datasets(config: Mapping[str, Any]) -> dict[str, str]:
+    """The source of each dataset of control."""
+    parts = (config["datasets"], config["imitation"]["datasets"])
+    return {name: spec["source"] for part in parts for name, spec in part.items() if spec}
+
+
+def _not_d4rl(config: Mapping[str, Any]) -> list[str]:
+    return [name for name, source in _datasets(config).items() if source != "d4rl"]
+
+
+def _facts(config: Mapping[str, Any]) -> dict[str, str]:
+    """What the page's head says of the run's size."""
+    model, planning = config["model"], config["planning"]
+    return {
+        "datasets": str(sum(spec is not None for spec in config["datasets"].values())),
+        "models of each": str(len(config["seeds"])),
+        "rollouts of a model": str(config["rollouts"]),
+        "Transformer": f"{model['layers']} layers, {model['heads']} heads, width {model['width']}",
+        "training": f"{config['training']['epochs']:g} epochs",
+        "planning": f"{planning['beam_width']} beams, horizon {planning['horizon']}",
+    }

@@ -1,0 +1,57 @@
+"""How long a run's jobs took and how much memory they needed, from Snakemake's benchmark files."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from tto.errors import TTOError
+from tto.files import StrPath
+
+
+@dataclass(frozen=True)
+class RuleTime:
+    """All jobs of one rule: seconds together and of the longest, largest memory in MB (or None)."""
+
+    rule: str
+    jobs: int
+    seconds: float
+    longest: float
+    memory: float | None
+
+
+def rule_times(benchmarks: StrPath) -> list[RuleTime]:
+    """Of each rule, by name; jobs run side by side, so a run took less than their sum.
+
+    Raises:
+        TTOError: a file that is no benchmark of Snakemake's.
+    """
+    jobs: dict[str, list[tuple[float, float | None]]] = {}
+    for path in sorted(Path(benchmarks).rglob("*.tsv")):
+        rule = path.relative_to(benchmarks).with_suffix("").parts[0]
+        jobs.setdefault(rule, []).extend(_jobs(path))
+    return [_rule_time(rule, jobs[rule]) for rule in sorted(jobs)]
+
+
+def _rule_time(rule: str, jobs: list[tuple[float, float | None]]) -> RuleTime:
+    seconds = [job for job, _ in jobs]
+    memory = [megabytes for _, megabytes in jobs if megabytes is not None]
+    return RuleTime(
+        rule, len(jobs), sum(seconds), max(seconds, default=0.0), max(memory, default=None)
+    )
+
+
+def _jobs(path: Path) -> list[tuple[float, float | None]]:
+    """Seconds and memory of a file's jobs; None where a job was too short for it to be measured."""
+    try:
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        return [(float(row["s"]), _number(row.get("max_rss"))) for row in rows]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise TTOError(
+            f"{path}: expected a benchmark with seconds, got {type(error).__name__} ({error}); "
+            "remove it"
+        ) from error
+
+
+def _number(text: str | None) -> float | None:
+    return None if text in (None, "", "-", "NA") else float(text)

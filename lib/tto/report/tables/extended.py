@@ -1,0 +1,227 @@
+"""Table 1 continued: what was published since on the same datasets, and ours beside it.
+
+Results on D4RL's v0 and v2 data stand apart, as do ours on any other data. `extended.csv`
+names the source of each number; the older ones are those of `published.csv`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from csv import DictReader
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+
+from tto.errors import TTOError
+from tto.files import StrPath
+from tto.report.numbers.names import OUR_METHODS
+from tto.report.numbers.published import (
+    PAPER_ROWS,
+    PUBLISHED_METHODS,
+    PaperRow,
+    paper_row,
+    published_cells,
+)
+from tto.report.numbers.statistics import (
+    INTERVALS,
+    Estimate,
+    estimate,
+    interquartile_mean,
+    shared_seeds,
+    values_by_seed,
+)
+from tto.report.numbers.summary import Spread, spread
+from tto.report.tables.formats import (
+    NOTHING,
+    Column,
+    Table,
+    html_page,
+    markdown_page,
+    write_csv,
+    write_text,
+)
+
+OTHER = "other"  # data that is not D4RL's
+_OURS = "this run"
+_TITLES = {
+    "v2": "On D4RL's v2 data.",
+    "v0": "On D4RL's v0 data.",
+    "not stated": "On D4RL's data, of a version that is not stated.",
+    OTHER: "Ours on other data than D4RL's†: to be compared with each other alone.",
+}
+_NOTES = (
+    "Normalised scores as published, ours as mean ± standard deviation over rollouts. Mean: over "
+    "the nine datasets, or as many as are in brackets. IQM: mean of the middle half (Agarwal et "
+    "al. 2021, arXiv:2108.13264), of the nine means for published methods. For ours, a model's IQM "
+    "is of its rollouts on all datasets, and the mean over models is shown, of the seeds that all "
+    f"datasets have. In square brackets the {INTERVALS}",
+    "The versions of the data differ in how episodes were collected and cut: numbers on one must "
+    "not be compared with those on another.",
+)
+
+
+@dataclass(frozen=True)
+class ExtendedRow:
+    """One method on one kind of data.
+
+    Attributes:
+        data: version of D4RL's data, or `OTHER`.
+        scores: by row of the paper's table; the standard deviation is None where none is known.
+        iqm: interquartile mean; with an interval for ours.
+        source: where the numbers stand.
+    """
+
+    data: str
+    label: str
+    scores: Mapping[PaperRow, Spread]
+    iqm: Estimate
+    source: str
+
+    @property
+    def mean(self) -> float:
+        """Over the datasets that there are."""
+        return float(np.mean([score.mean for score in self.scores.values()]))
+
+
+def published_rows() -> list[ExtendedRow]:
+    """All published methods, the latest data first, in the order of their files."""
+    methods: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for cell in [*_newer_cells(), *_older_cells()]:
+        methods.setdefault((cell["data_version"], cell["label"]), []).append(cell)
+    rows = []
+    for (data, label), cells in methods.items():
+        scores = {
+            PaperRow(cell["robot"], cell["kind"]): Spread(float(cell["score"]), None)
+            for cell in cells
+        }
+        means = np.array([score.mean for score in scores.values()])
+        iqm = Estimate(interquartile_mean(means), None, None)
+        rows.append(ExtendedRow(data, label, scores, iqm, cells[0]["source"]))
+    return rows
+
+
+def _newer_cells() -> list[dict[str, str]]:
+    path = resources.files("tto.report.tables").joinpath("extended.csv")
+    with path.open(encoding="utf-8") as file:
+        return list(DictReader(file))
+
+
+def _older_cells() -> list[dict[str, str]]:
+    """Those of the paper's table on v0 data; its own on v2 data stand in the newer file, too."""
+    return [
+        cell | {"label": PUBLISHED_METHODS[cell["method"]], "score": cell["mean"]}
+        for cell in published_cells()
+        if cell["data_version"] == "v0"
+    ]
+
+
+def our_rows(results: pd.DataFrame) -> list[ExtendedRow]:
+    """Ours on datasets of the paper, a row for each method and kind of data.
+
+    Args:
+        results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
+
+    Raises:
+        TTOError: datasets of one method and kind of data without a common seed.
+    """
+    groups: dict[tuple[str, bool, str], dict[PaperRow, dict[int, np.ndarray]]] = {}
+    for _, part in results.dropna(subset=["score"]).groupby(["dataset", "method"], sort=True):
+        dataset, method, source = (
+            str(part[name].iloc[0]) for name in ("dataset", "method", "source")
+        )
+        paper = paper_row(dataset)
+        if paper is not None and method in OUR_METHODS:
+            key = (method, source == "d4rl", dataset.rsplit("-", 1)[-1])
+            groups.setdefault(key, {})[paper] = values_by_seed(part, "score")
+    rows = []
+    for method, title in OUR_METHODS.items():
+        for key in sorted(key for key in groups if key[0] == method):
+            _, on_d4rl, version = key
+            seeds = groups[key]
+            rows.append(
+                ExtendedRow(
+                    version if on_d4rl else OTHER,
+                    f"{title} (ours)" + ("" if on_d4rl else "†"),
+                    {paper: spread(np.concatenate([*of.values()])) for paper, of in seeds.items()},
+                    _iqm_of(list(seeds.values())),
+                    _OURS,
+                )
+            )
+    return rows
+
+
+def _iqm_of(parts: Sequence[Mapping[int, np.ndarray]]) -> Estimate:
+    """IQM of each model's rollouts on all datasets, mean over models, with its interval."""
+    units = [np.concatenate([part[seed] for part in parts]) for seed in shared_seeds(parts)]
+    if not units:
+        raise TTOError(
+            f"extended table: expected a seed that all of {len(parts)} datasets have, got none; "
+            "evaluate the same seeds on each"
+        )
+    return estimate(units, interquartile_mean)
+
+
+def write_extended(
+    results: pd.DataFrame,
+    *,
+    csv: StrPath,
+    markdown: StrPath,
+    html: StrPath,
+) -> None:
+    """Write the table in three formats; the CSV file has one row a method.
+
+    Args:
+        results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
+    """
+    rows = [*published_rows(), *our_rows(results)]
+    write_csv(csv, [_csv_cells(row) for row in rows])
+    tables = []
+    for data in dict.fromkeys([*_TITLES, *(row.data for row in rows)]):
+        part = [row for row in rows if row.data == data]
+        if part:
+            title = _TITLES.get(data, f"On D4RL's {data} data.")
+            tables.append(Table(_columns(part), title))
+    notes = [*_NOTES, _sources(rows)]
+    write_text(markdown, markdown_page(tables, notes))
+    write_text(html, html_page(tables, notes, title="Results published since"))
+
+
+def _sources(rows: Iterable[ExtendedRow]) -> str:
+    """Where the numbers of each method stand."""
+    methods: dict[str, list[str]] = {}
+    for row in rows:
+        if row.source != _OURS:
+            methods.setdefault(row.source, []).append(f"{row.label} ({row.data})")
+    parts = [f"{', '.join(labels)}: {source}" for source, labels in methods.items()]
+    return f"Sources. {'. '.join(parts)}."
+
+
+def _csv_cells(row: ExtendedRow) -> dict[str, object]:
+    cells: dict[str, object] = {"data": row.data, "method": row.label}
+    for paper in PAPER_ROWS:
+        score = row.scores.get(paper)
+        cells[f"{paper.robot}_{paper.kind}"] = score and score.mean
+    value, low, high = row.iqm
+    cells |= {"mean": row.mean, "iqm": value, "iqm_low": low, "iqm_high": high}
+    return cells | {"datasets": len(row.scores), "source": row.source}
+
+
+def _columns(rows: Sequence[ExtendedRow]) -> list[Column]:
+    columns = [Column("", "method", [row.label for row in rows], numeric=False)]
+    for paper in PAPER_ROWS:
+        cells = [_score(row.scores.get(paper)) for row in rows]
+        columns.append(Column(paper.robot, paper.label, cells))
+    return [
+        *columns,
+        Column("", "mean", [_mean(row) for row in rows]),
+        Column("", "IQM", [row.iqm.text() for row in rows]),
+    ]
+
+
+def _score(score: Spread | None) -> str:
+    return NOTHING if score is None else score.text()
+
+
+def _mean(row: ExtendedRow) -> str:
+    missing = len(row.scores) < len(PAPER_ROWS)
+    return f"{row.mean:.1f}" + (f" ({len(row.scores)})" if missing else "")

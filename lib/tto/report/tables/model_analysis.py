@@ -1,0 +1,116 @@
+"""Likelihood and calibration of predictions as tables, and what the numbers say about context.
+
+A second table holds a classifier's answers: is a trajectory predicted or real?
+"""
+
+import numpy as np
+import pandas as pd
+
+from tto.analysis.likelihood import LEVEL
+from tto.files import StrPath
+from tto.report.numbers.model_analysis import (
+    AnalysisRow,
+    analysis_rows,
+    context_answer,
+    context_gains,
+)
+from tto.report.numbers.names import label_of
+from tto.report.numbers.statistics import success_rate
+from tto.report.tables.formats import Column, Table, html_page, markdown_page, write_csv, write_text
+
+
+def write_model_analysis(
+    rows: pd.DataFrame,
+    *,
+    csv: StrPath,
+    markdown: StrPath,
+    html: StrPath,
+    answers: pd.DataFrame,
+    trajectories: int,
+) -> None:
+    """Write the tables in three formats, with the answer about context below; CSV has the first.
+
+    Args:
+        rows: of `log_likelihoods.csv`.
+        answers: rows of `tto.analysis.indistinguishable`.
+        trajectories: sampled from each start, for the notes.
+    """
+    table = analysis_rows(rows)
+    write_csv(csv, [_csv_cells(row) for row in table])
+    names = ("first step", "middle step", "last step")
+    columns = [
+        Column("", "dataset", [row.dataset for row in table], numeric=False),
+        Column("", "model", [label_of(row.model) for row in table], numeric=False),
+        *(
+            Column("", name, [row.log_likelihoods[i].text() for row in table])
+            for i, name in enumerate(names)
+        ),
+        Column("", "oracle", [f"{row.oracle:.1f}" for row in table]),
+        Column("", f"in {100 * LEVEL:.0f} % interval", [row.covered.text(2) for row in table]),
+        Column("", "out of range", [f"{100 * row.out_of_range:.2g} %" for row in table]),
+    ]
+    steps = ", ".join(map(str, table[0].steps))
+    notes = (
+        f"Log-likelihood of held-out states in nats at steps {steps}, means with the lowest and "
+        f"highest of {table[0].seeds} training seeds, over {table[0].episodes} episodes; each is "
+        f"predicted from its first state by {trajectories} sampled trajectories. The ensemble has "
+        "no policy: it follows the actions that were recorded in the episode, which favours it. "
+        "The marginal of the training data is a prediction without any model.",
+        "One estimator for all models: the share of the marginal that lies in the true value's "
+        "cell (of as many equal cells as there are bins, the same for all models), over the cell's "
+        "width, with one evenly spread trajectory added. Out of range: share of true values beyond "
+        "the training data's range, which count into the outermost cells.",
+        context_answer(context_gains(rows)),
+        "Right answers: of a classifier that is asked whether trajectories are predicted or real, "
+        "with 95 % intervals (Wilson); 50 % is guessing.",
+    )
+    tables = [Table(columns, "Likelihood and calibration"), _answers_table(answers)]
+    write_text(markdown, markdown_page(tables, notes))
+    write_text(html, html_page(tables, notes, title="Model analysis"))
+
+
+def _answers_table(answers: pd.DataFrame) -> Table:
+    """One row a model and seed."""
+    shares = []
+    for right, asked in zip(answers["right"].tolist(), answers["asked"].tolist(), strict=True):
+        share, low, high = success_rate([np.arange(asked) < right])
+        assert low is not None
+        assert high is not None
+        shares.append(f"{100 * share:.0f} [{100 * low:.0f}, {100 * high:.0f}]")
+    return Table(
+        [
+            Column("", "dataset", [str(name) for name in answers["dataset"]], numeric=False),
+            Column("", "model", [label_of(name) for name in answers["model"]], numeric=False),
+            *(
+                Column("", title, [str(number) for number in answers[column]])
+                for title, column in (
+                    ("seed", "seed"),
+                    ("steps", "steps"),
+                    ("trajectories of each kind", "trajectories"),
+                )
+            ),
+            Column("", "right answers (%)", shares),
+        ],
+        "Can predicted trajectories be told from real ones?",
+    )
+
+
+def _csv_cells(row: AnalysisRow) -> dict[str, object]:
+    cells: dict[str, object] = {"dataset": row.dataset, "state": row.state, "model": row.model}
+    for step, spread in zip(row.steps, row.log_likelihoods, strict=True):
+        name = {row.steps[0]: "first", row.steps[2]: "last"}.get(step, "middle")
+        cells |= {
+            f"{name}_step": step,
+            f"{name}_log_likelihood": spread.mean,
+            f"{name}_low": spread.low,
+            f"{name}_high": spread.high,
+        }
+    return cells | {
+        "oracle": row.oracle,
+        "covered": row.covered.mean,
+        "covered_low": row.covered.low,
+        "covered_high": row.covered.high,
+        "out_of_range": row.out_of_range,
+        "seeds": row.seeds,
+        "episodes": row.episodes,
+    }

@@ -1,0 +1,86 @@
+"""Settings tried on each dataset, and which of them were taken."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from tto.evaluation.sweeps import best_value
+from tto.files import StrPath
+from tto.report.numbers.statistics import INTERVALS, estimate, values_by_seed
+from tto.report.tables.formats import Column, Table, html_page, markdown_page, write_csv, write_text
+
+_TITLES = {
+    "tto": ("TTO: planners", "as in planning"),
+    "bc": ("Behaviour cloning", "as in behavior_cloning"),
+}
+
+
+def write_tuning(
+    sweeps: Sequence[pd.DataFrame],
+    candidates: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    *,
+    csv: StrPath,
+    markdown: StrPath,
+    html: StrPath,
+) -> None:
+    """Write mean returns with intervals over models: a table a method, a column a candidate.
+
+    Args:
+        sweeps: rows of each method's trials on each dataset (`tto.evaluation.sweeps.read_sweep`),
+            the sweep named as the method.
+        candidates: of each method (tto, bc), the settings that each name means.
+    """
+    rows, tables = [], []
+    notes = [
+        "Mean returns on episodes other than the reported ones; * plays the reported ones. In "
+        f"brackets the {INTERVALS}",
+    ]
+    for method, named in candidates.items():
+        title, unchanged = _TITLES[method]
+        found = [
+            row
+            for sweep in sweeps
+            if sweep["sweep"].iloc[0] == method
+            for row in _rows(sweep, method, list(named))
+        ]
+        tables.append(_table(found, title))
+        rows += [{key: cell for key, cell in row.items() if key != "text"} for row in found]
+        notes += [f"{name}: {_settings(of, unchanged)}." for name, of in named.items()]
+    write_csv(csv, rows)
+    write_text(markdown, markdown_page(tables, notes))
+    write_text(html, html_page(tables, notes, title="Choice of settings"))
+
+
+def _rows(sweep: pd.DataFrame, method: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """A row a candidate of one method on one dataset, with the text of its cell in the table."""
+    best, rows = best_value(sweep), []
+    for name in names:
+        part = sweep.loc[sweep["value"].to_numpy() == name]
+        found = estimate(list(values_by_seed(part, "return").values()))
+        rows.append(
+            {
+                "dataset": sweep["dataset"].iloc[0],
+                "method": method,
+                "candidate": name,
+                "return": found.value,
+                "low": found.low,
+                "high": found.high,
+                "chosen": name == best,
+                "text": found.text(0) + (" *" if name == best else ""),
+            }
+        )
+    return rows
+
+
+def _table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
+    datasets = list(dict.fromkeys(row["dataset"] for row in rows))
+    cells: dict[str, list[str]] = {}
+    for row in rows:
+        cells.setdefault(row["candidate"], []).append(row["text"])
+    columns = [Column("", name, of_name) for name, of_name in cells.items()]
+    return Table([Column("", "dataset", datasets, numeric=False), *columns], title)
+
+
+def _settings(settings: Mapping[str, Any], unchanged: str) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings.items()) or unchanged

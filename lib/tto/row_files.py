@@ -1,0 +1,67 @@
+"""Tidy CSV files: rows with the same columns, and a value in each cell that needs one."""
+
+import os
+from collections.abc import Callable, Collection, Sequence
+
+import pandas as pd
+
+from tto.errors import TTOError
+from tto.files import StrPath, atomic_path
+
+
+def write_rows(path: StrPath, rows: pd.DataFrame) -> None:
+    """Write rows; numbers keep all their digits, a missing value is an empty cell."""
+    with atomic_path(path) as temporary:
+        rows.to_csv(temporary, index=False)
+
+
+def read_rows(
+    path: StrPath,
+    columns: Sequence[str],
+    *,
+    what: str,
+    remedy: str,
+    text: Collection[str] = (),
+    optional: Collection[str] = (),
+    valid: Callable[[pd.DataFrame], bool] | None = None,
+    condition: str = "",
+) -> pd.DataFrame:
+    """Read the rows of a file and check columns and cells.
+
+    Args:
+        columns: names of the columns, in order.
+        what: name of the content, for errors: "rollouts".
+        remedy: what the user can do, for errors: "evaluate again".
+        text: columns that stay text, also where they look like numbers or like missing values.
+        optional: columns whose cells may be empty (NaN).
+        valid: test of the rows; None tests nothing.
+        condition: what `valid` tests, for errors: "times above 0".
+
+    Raises:
+        TTOError: the file is missing or no CSV file, has other columns, no row, an empty cell
+            outside `optional`, or rows that are not valid.
+    """
+    name = os.fspath(path)
+    missing = {column: [""] for column in columns}  # "null" is a value of a setting
+    try:
+        rows = pd.read_csv(
+            path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=missing
+        )
+    except (OSError, ValueError) as error:
+        raise TTOError(f"{name}: expected a CSV file of {what}, got {error}; {remedy}") from error
+    if list(rows.columns) != list(columns):
+        raise TTOError(
+            f"{name}: expected the columns {', '.join(columns)}, got "
+            f"{', '.join(map(str, rows.columns))}; {remedy}"
+        )
+    if rows.empty:
+        raise TTOError(f"{name}: expected at least one row of {what}, got none; {remedy}")
+    empty = [c for c in columns if c not in optional and rows[c].isna().to_numpy().any()]
+    if empty:
+        raise TTOError(
+            f"{name}: expected a value in every cell, got empty ones in {', '.join(empty)}; "
+            f"{remedy}"
+        )
+    if valid is not None and not valid(rows):
+        raise TTOError(f"{name}: expected {condition}, got others; {remedy}")
+    return rows.astype({column: float for column in optional})

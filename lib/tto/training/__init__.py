@@ -1,0 +1,1 @@
+"""Training of the Transformer: data, loss, optimisers, checkpoints and the loop."""

@@ -1,0 +1,32 @@
+"""Metrics as TensorBoard reads them: `tensorboard --logdir results/<run>/tensorboard`."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tensorboardX import SummaryWriter
+
+from tto.files import StrPath, remove
+
+
+class Events:
+    """Scalars of one training, written as it goes; None for a folder writes nothing."""
+
+    def __init__(self, folder: StrPath | None, *, rows: Iterable[Mapping[str, float]]) -> None:
+        """Begin the folder anew with the rows so far: a killed process may have lost its last."""
+        self._writer = None
+        if folder is not None:
+            remove(Path(folder))
+            self._writer = SummaryWriter(str(folder), flush_secs=10)
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """Write one row of metrics.csv."""
+        if self._writer is not None:
+            for name, value in row.items():
+                self._writer.add_scalar(name, value, int(row["update"]))
+
+    def close(self) -> None:
+        """Write what is still held."""
+        if self._writer is not None:
+            self._writer.close()

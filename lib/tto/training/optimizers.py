@@ -1,0 +1,82 @@
+"""Optimisers and the learning-rate schedule of the three recipes."""
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from tto.model.transformer import TrajectoryTransformer
+from tto.training.muon import Muon
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """How weights are updated.
+
+    Attributes:
+        optimizer: "adam" (appendix A), "adamw" (the official code; decay on linear weights only) or
+            "muon" (Muon for the blocks' matrices, AdamW for all else; its updates are scaled to
+            AdamW's size, so that one learning rate serves both).
+        learning_rate: the peak, reached after `warmup_updates`.
+        final_learning_rate_fraction: of the peak, at the cosine's end.
+        clip_norm: the largest norm of the gradient, or None.
+    """
+
+    optimizer: Literal["adam", "adamw", "muon"] = "adam"
+    learning_rate: float = 2.5e-4
+    warmup_updates: int = 2000
+    final_learning_rate_fraction: float = 0.0
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip_norm: float | None = None
+
+
+def make_optimizers(
+    model: TrajectoryTransformer, config: OptimizerConfig
+) -> Sequence[torch.optim.Optimizer]:
+    """The optimisers that together update every parameter of `model` once."""
+    matrices: list[nn.Parameter] = []
+    linear: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    block_matrices = {
+        id(module.weight) for module in model.blocks.modules() if isinstance(module, nn.Linear)
+    }
+    for name, parameter in model.named_parameters():
+        if id(parameter) in block_matrices:
+            matrices.append(parameter)
+        elif "output" in name.split("."):  # as it is, or its coefficients
+            linear.append(parameter)
+        else:
+            others.append(parameter)
+    rate, decay = config.learning_rate, config.weight_decay
+    first, second = config.betas
+    adamw = functools.partial(torch.optim.AdamW, lr=rate, betas=(first, second), fused=True)
+    if config.optimizer == "adam":
+        adam = torch.optim.Adam
+        return [
+            adam(model.parameters(), lr=rate, betas=(first, second), weight_decay=decay, fused=True)
+        ]
+    if config.optimizer == "adamw":
+        groups = [
+            {"params": matrices + linear, "weight_decay": decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        return [adamw(groups)]
+    return [
+        Muon(matrices, lr=rate, weight_decay=decay),
+        adamw(linear + others, weight_decay=0.0),
+    ]
+
+
+def learning_rate(update: int, *, updates: int, config: OptimizerConfig) -> float:
+    """The rate of update 0..updates-1: a linear rise, then half a cosine down, then constant."""
+    if update < config.warmup_updates:
+        return config.learning_rate * (update + 1) / config.warmup_updates
+    progress = (update - config.warmup_updates) / max(1, updates - config.warmup_updates)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    floor = config.final_learning_rate_fraction
+    return config.learning_rate * (floor + (1 - floor) * cosine)

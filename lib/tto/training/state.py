@@ -1,0 +1,195 @@
+"""One training run between its checkpoints: updates, metrics, and the state to go on from."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from tto.errors import TTOError
+from tto.model.transformer import ModelConfig, TrajectoryTransformer
+from tto.tokens.token_file import TokenFile
+from tto.training.config import TrainingConfig
+from tto.training.distributed import Group
+from tto.training.held_out import held_out_losses
+from tto.training.loss import next_token_losses, weighted_sum
+from tto.training.optimizers import learning_rate, make_optimizers
+from tto.training.smooth_bins import smooth_bins
+from tto.training.windows import Windows, split_windows
+
+METRICS: tuple[str, ...] = (
+    "update",
+    "tokens",
+    "seconds",
+    "learning_rate",
+    "train_loss",
+    "held_out_loss",
+    "tokens_per_second",
+)
+_EXPLODED = 3.0  # times the first update's loss, which is that of a guess
+
+
+Forward = Callable[..., Float[Tensor, "B predicted V"]]
+
+
+class Run:
+    """Weights, optimisers and the metrics so far.
+
+    Windows and dropout masks of an update are drawn from the seed and the update's number alone, so
+    that nothing else has to be stored.
+    """
+
+    def __init__(
+        self,
+        file: TokenFile,
+        config: ModelConfig,
+        training: TrainingConfig,
+        *,
+        seed: int,
+        device: torch.device,
+        group: Group,
+    ) -> None:
+        self.training, self.seed, self.device, self.group = training, seed, device, group
+        self.train_windows, self.held_out_windows = split_windows(
+            file,
+            transitions=config.block_transitions,
+            stop_token=config.vocabulary if config.stop_token else None,
+            goal=config.goal,
+            held_out_fraction=training.held_out_fraction,
+            rng=np.random.default_rng([seed, 1]),
+        )
+        self.network = TrajectoryTransformer(
+            config, generator=torch.Generator().manual_seed(seed)
+        ).to(device)
+        if training.bins == "smooth":
+            smooth_bins(self.network, bins=file.attributes.vocabulary)
+            self.network.to(device)
+        forward = group.wrap(self.network, device)
+        self._forward: Forward = torch.compile(forward) if training.compile else forward
+        self.optimizers = make_optimizers(self.network, training.optimizer)
+        self.weights = training.loss_weights.of_dimensions(config, device)
+        self.updates = training.updates(len(self.train_windows), config.block_transitions)
+        self.update, self.seconds = 0, 0.0
+        self.losses: list[float] = []
+        self.first_loss = math.nan
+        self.metrics: list[dict[str, float]] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether no update is left."""
+        return self.update == self.updates
+
+    def state(self) -> dict[str, Any]:
+        """All that `restore` needs: tensors, numbers, lists and dictionaries."""
+        return {
+            "update": self.update,
+            "seconds": self.seconds,
+            "losses": self.losses,
+            "first_loss": self.first_loss,
+            "metrics": self.metrics,
+            "network": self.network.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.update, self.seconds = state["update"], state["seconds"]
+        self.losses, self.metrics = state["losses"], state["metrics"]
+        self.first_loss = state["first_loss"]
+        self.network.load_state_dict(state["network"])
+        for optimizer, stored in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(stored)
+
+    def advance(self) -> dict[str, float] | None:
+        """Make one update; return the row of metrics that it completes, if it does.
+
+        Raises:
+            TTOError: the loss is not finite, or far above that of a guess.
+        """
+        started = time.perf_counter()
+        self.losses.append(self._make_update())
+        self.seconds += time.perf_counter() - started
+        self.update += 1
+        due = self.update % self.training.evaluate_every == 0 or self.finished
+        if not (due and self.group.is_first):
+            return None
+        sums, counts = self.dimension_losses()
+        tokens = self.update * self.training.batch_size * self.network.config.block_size
+        row = {
+            "update": self.update,
+            "tokens": tokens,
+            "seconds": round(self.seconds, 3),
+            "learning_rate": self.optimizers[0].param_groups[0]["lr"],
+            "train_loss": float(np.mean(self.losses)),
+            "held_out_loss": float(sums.sum() / counts.sum()) if counts.any() else math.nan,
+            "tokens_per_second": round(tokens / self.seconds),
+        }
+        self.metrics.append(row)
+        self.losses = []
+        return row
+
+    def dimension_losses(self) -> tuple[Float[np.ndarray, " D"], np.ndarray]:
+        """Held-out losses of each dimension, unweighted, over the same windows each time."""
+        return held_out_losses(
+            self.held_out_windows,
+            lambda batch: self._losses(self.network, self.held_out_windows, batch),
+            count=self.training.evaluation_windows,
+            batch_size=self.training.batch_size,
+            seed=self.seed,
+        )
+
+    def _make_update(self) -> float:
+        rate = learning_rate(self.update, updates=self.updates, config=self.training.optimizer)
+        rng = np.random.default_rng([self.seed, 2, self.update])
+        windows = rng.integers(len(self.train_windows), size=self.training.batch_size)
+        masks = torch.Generator(self.device)
+        masks.manual_seed(int(rng.integers(2**62)) + self.group.rank)
+        losses, counted = self._losses(
+            self._forward, self.train_windows, self.group.share(windows), generator=masks
+        )
+        total = self.group.sum(counted[:, 1:].sum().float())
+        loss = weighted_sum(losses, counted, self.weights) / total
+        value = self.group.sum(loss.detach().clone()).item()
+        self._check(value, rate)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+            for settings in optimizer.param_groups:
+                settings["lr"] = rate
+        (loss * self.group.size).backward()  # the group averages gradients
+        if self.training.optimizer.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(
+                self.network.parameters(), self.training.optimizer.clip_norm
+            )
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return value
+
+    def _check(self, loss: float, rate: float) -> None:
+        if self.update == 0:
+            self.first_loss = loss
+        if math.isfinite(loss) and loss <= _EXPLODED * self.first_loss:
+            return
+        wanted = "a finite loss" if not math.isfinite(loss) else f"one near {self.first_loss:.3g}"
+        raise TTOError(
+            f"training: expected {wanted}, got {loss:.3g} at update {self.update} with learning "
+            f"rate {rate:.3g}; lower the rate or set training.clip_norm"
+        )
+
+    def _losses(
+        self,
+        network: Forward,
+        windows: Windows,
+        chosen: np.ndarray,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Float[Tensor, "B predicted"], Bool[Tensor, "B L"]]:
+        arrays = windows.gather(chosen)
+        tokens, counted = (torch.from_numpy(array).to(self.device) for array in arrays)
+        bfloat16 = self.training.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
+            logits = network(tokens[:, :-1], generator=generator)
+        return next_token_losses(logits, tokens), counted

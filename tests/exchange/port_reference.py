@@ -1,0 +1,35 @@
+"""The port of the official code in `transformers` 4.35.2, with random weights, as a reference."""
+
+import warnings
+
+import pytest
+import torch
+
+from tto.exchange.port import port_sizes
+from tto.model.transformer import ModelConfig
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it registers itself with torch in ways that torch deprecates
+    transformers = pytest.importorskip("transformers", exc_type=ImportError)
+    if transformers.__version__ != "4.35.2":
+        pytest.skip("later versions than transformers 4.35.2 lack it", allow_module_level=True)
+    PortConfig = transformers.TrajectoryTransformerConfig
+    Port = transformers.TrajectoryTransformerModel
+
+
+def port_of(config: ModelConfig) -> torch.nn.Module:
+    """The port in the sizes of `config`, in evaluation mode."""
+    return Port(PortConfig(**port_sizes(config))).eval()
+
+
+def randomise(network: torch.nn.Module, generator: torch.Generator) -> None:
+    """Weights larger than GPT's first ones, so that everything matters."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(std=0.3, generator=generator)
+
+
+@torch.no_grad()
+def port_logits(port: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+    """Without the port's cache, which is wrong."""
+    return port(tokens, use_cache=False, return_dict=True).logits

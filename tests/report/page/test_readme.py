@@ -1,0 +1,90 @@
+"""The README shows what the published run's files say."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tto.errors import TTOError
+from tto.report.numbers.statistics import INTERVALS
+from tto.report.page.readme import renewed, results_block
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_readme_shows_the_published_run():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert renewed(text, ROOT) == text, "the README's results are old: run `make readme`"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The published run with another score, and one claim of each verdict but undecided."""
+    folder = tmp_path / "docs/run"
+    (folder / "tables").mkdir(parents=True)
+    with (ROOT / "docs/results/local/tables/table1.csv").open(newline="") as file:
+        names, rows = (
+            list(csv.DictReader(file).fieldnames or ()),
+            [{"robot": "ant", "kind": "medium"}],
+        )
+    rows[0] |= {"published_tto_mean": "44.04", "published_tto_std": "1.26", "data_score_mean": "12"}
+    rows[0] |= {"ours_other_tto_score_mean": "30.06", "ours_other_tto_score_std": "2.5"}
+    rows[0] |= {"ours_other_tto_count": "15"}
+    with (folder / "tables/table1.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    (folder / "claims.csv").write_text(
+        "id,section,claim,paper,ours,low,high,verdict\n"
+        "a,3.2,Sees far,104,0.5552,0.55,0.56,holds\n"
+        "b,4.2,Clones,,-3.46,-5,2,fails\n"
+        "c,5,Is slow,,,,,not tested\n"
+        "d,local,Ours alone,,1,0,2,holds\n"
+    )
+    (folder / "claims.md").write_text(f"# Claims\n\nWith its {INTERVALS} More.\n")
+    return tmp_path
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_scores_and_judged_claims_are_shown(run: Path):
+    lines = results_block(run, "docs/run").splitlines()
+    tables = [cells(line) for line in lines if line.startswith("|")]
+    assert ["ant medium", "44.0 ± 1.3", "30.1 ± 2.5", "-", "12.0"] in tables
+    assert ["Sees far (3.2)", "104.0", "0.56 [0.55, 0.56]", "holds"] in tables
+    assert ["Clones (4.2)", "-", "-3.5 [-5.0, 2.0]", "fails"] in tables
+    assert not any("Is slow" in line or "Ours alone" in line for line in lines)
+    assert any("Of the paper's 3 claims, 1 hold in this run, 1 fail and 1 are" in x for x in lines)
+    assert any("not comparable" in line for line in lines)
+
+
+def test_undecided_claims_are_counted(run: Path):
+    with (run / "docs/run/claims.csv").open("a") as file:
+        file.write("e,5,Is noisy,,1,-5,7,undecided\n")
+    text = results_block(run, "docs/run")
+    assert "Of the paper's 4 claims, 1 hold in this run, 1 fail, 1 are undecided and 1 are" in text
+    assert any(cells(line)[-1] == "undecided" for line in text.splitlines() if line[:1] == "|")
+
+
+def test_intervals_are_explained_as_the_run_itself_explains_them(run: Path):
+    assert f"In brackets the {INTERVALS}" in results_block(run, "docs/run")
+    (run / "docs/run/claims.md").write_text("An older run, with other intervals.\n")
+    assert INTERVALS not in results_block(run, "docs/run")
+
+
+def test_the_rest_of_the_page_stays(run: Path):
+    page = "# A\n\n<!-- results of docs/run -->\nstale\n<!-- end of results -->\n\nB\n"
+    new = renewed(page, run)
+    assert new.startswith("# A\n\n<!-- results of docs/run -->\n\n![")
+    assert new.endswith("\n\n<!-- end of results -->\n\nB\n")
+    assert "stale" not in new
+    assert renewed(new, run) == new
+
+
+def test_a_page_without_marks_or_run_says_so(run: Path):
+    with pytest.raises(TTOError, match="found no such pair"):
+        renewed("# A\n", run)
+    with pytest.raises(TTOError, match="publish it"):
+        renewed("<!-- results of docs/none -->\n<!-- end of results -->", run)
