@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.files import StrPath
 
 
@@ -40,7 +40,7 @@ def job(log_path: StrPath) -> Iterator[None]:
             with stream:
                 yield
         except Exception as error:
-            line = one_line(error)
+            line = line_for_user(error)
             log.write(line + "\n" if line else traceback.format_exc())
             sys.exit(1)
         finally:
@@ -62,10 +62,10 @@ MENDABLE = {
 }
 
 
-def one_line(error: Exception) -> str | None:
+def line_for_user(error: Exception) -> str | None:
     """The line for the user, or None where `error` is a bug whose traceback should be seen."""
     if isinstance(error, TTOError):
-        return f"Error: {' '.join(str(error).split())}"
+        return f"Error: {one_line(error, most=None)}"
     if isinstance(error, OSError) and error.errno in MENDABLE:
         where = error.filename or "the results folder"
         return f"Error: {error.strerror} ({where}): {MENDABLE[error.errno]}, then run again."

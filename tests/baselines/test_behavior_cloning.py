@@ -11,7 +11,8 @@ from tto.baselines.behavior_cloning import (
     load_behavior_cloning,
     train_behavior_cloning,
 )
-from tto.data.episodes import Episode, open_dataset, write_dataset
+from tto.data.episode import Episode
+from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError
 from tto.evaluation.rollout import evaluate
 

@@ -14,7 +14,8 @@ from tto.baselines.ensemble_file import load_ensemble
 from tto.baselines.ensemble_training import EnsembleConfig, evaluate, fit_ensemble, train_ensemble
 from tto.baselines.propagation import propagate
 from tto.baselines.transitions import Examples
-from tto.data.episodes import Episode, open_dataset, write_dataset
+from tto.data.episode import Episode
+from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError
 
 O, A = 4, 1  # InvertedPendulum-v5

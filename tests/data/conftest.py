@@ -8,7 +8,8 @@ from episode_samples import HOPPER, make_episode
 from hypothesis import settings
 
 from tto.data.actors import Actor
-from tto.data.episodes import Episode, write_dataset
+from tto.data.episode import Episode
+from tto.data.episodes import write_dataset
 from tto.data.ladder import Rung, write_ladder
 
 settings.register_profile("data", deadline=None)  # a busy machine is no failure

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 
 import tto.data.d4rl as d4rl
-from tto.data.episodes import Episode
+from tto.data.episode import Episode
 
 
 def write_d4rl(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tto.data.episodes import Episode
+from tto.data.episode import Episode
 
 HOPPER = (11, 3)
 

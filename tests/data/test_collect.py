@@ -9,7 +9,7 @@ import pytest
 from tto.data.actors import Actor
 from tto.data.collect import LADDER_KINDS, collect, dataset_kind, run_episode
 from tto.data.environments import make_env
-from tto.data.episodes import Episode
+from tto.data.episode import Episode
 from tto.errors import TTOError
 
 

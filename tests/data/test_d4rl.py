@@ -14,7 +14,8 @@ import tto.data.d4rl as d4rl
 from tto.data.collect import collect
 from tto.data.d4rl import d4rl_file, read_d4rl
 from tto.data.download import download
-from tto.data.episodes import Episode, open_dataset, write_dataset
+from tto.data.episode import Episode
+from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from episode_samples import make_episode
 
-from tto.data.episodes import Episode, minari_id, open_dataset, write_dataset
+from tto.data.episode import Episode
+from tto.data.episodes import minari_id, open_dataset, write_dataset
 from tto.errors import TTOError
 
 FIELDS = ("observations", "actions", "rewards", "qpos", "qvel")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from minari.data_collector import EpisodeBuffer
 
-from tto.data.episodes import Episode, open_dataset
+from tto.data.episode import Episode
+from tto.data.episodes import open_dataset
 from tto.data.sources import fetch_minari, minari_ids, read_file, read_minari, read_source
 from tto.errors import TTOError
 

@@ -83,7 +83,7 @@ def test_bad_files(tmp_path, rows):
     lines = path.read_text().splitlines()
     for text, message in [
         (lines[:1], "got none"),
-        (["a,b", "1,2"], "rows of a, b"),
+        (["a,b", "1,2"], "got a, b"),
         ([*lines, lines[1]], "two rows of one"),
         ([*lines, "depth,1,d,d,9,9,1,1"], "got depth, to_go"),
         ([*lines, "to_go,1,d,d,9,9,,1"], "a value in each"),

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tto.data.episodes import Episode
+from tto.data.episode import Episode
 from tto.data.masking import mask_episodes
 from tto.errors import TTOError
 from tto.tokens.token_file import TokenFile, read_token_file

@@ -2,14 +2,14 @@
 
 from tto.evaluation.rollout_file import read_rollout
 from tto.job import job
-from tto.report.figures.films import Episode, write_film
+from tto.report.figures.films import Filmed, write_film
 
 with job(snakemake.log[0]):
     read = [read_rollout(path) for path in snakemake.input]
     write_film(
         snakemake.output[0],
         [
-            Episode(name, rollout)
+            Filmed(name, rollout)
             for name, (rollout, _) in zip(snakemake.params.names, read, strict=True)
         ],
         env_id=read[0][1]["env_id"],

@@ -23,7 +23,7 @@ from tto.analysis.heads import (
     record_attention,
 )
 from tto.data.episodes import EpisodeDataset
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5
 from tto.model.trained import TrainedModel
@@ -155,7 +155,7 @@ def read_attention(path: StrPath) -> AttentionMaps:
                 maps={name: np.asarray(stored, np.float32) for name, stored in found.items()},
             )
     except (OSError, KeyError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise TTOError(
             f"{path}: expected a file of attention maps, got {reason}; make it again"
         ) from error

@@ -19,7 +19,7 @@ from tto.baselines.ensemble import Ensemble
 from tto.baselines.propagation import propagate
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5
 from tto.model.trained import TrainedModel
@@ -147,7 +147,7 @@ def read_predictions(path: StrPath) -> Predictions:
                 start=int(attributes["start"]),
             )
     except (OSError, KeyError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise TTOError(
             f"{path}: expected a file of predictions, got {reason}; predict again"
         ) from error

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path
 from tto.model.weights_file import read_config, read_weights, write_weights
 
@@ -58,7 +58,7 @@ def read_baseline(
         network = build(config, weights)
         network.load_state_dict(weights)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise TTOError(
             f"{folder}: expected model.safetensors and config.json of {what}, got "
             f"{type(error).__name__} ({reason}); train it again"

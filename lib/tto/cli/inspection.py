@@ -13,7 +13,7 @@ from tto.analysis.value_spread import VANISHED, value_spread
 from tto.data.d4rl import REQUIRED
 from tto.data.environments import normalized_score
 from tto.data.episodes import open_dataset
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.evaluation.rollout import Rollout
 from tto.evaluation.rollout_file import read_rollout
 from tto.exchange.pretrained import read_source
@@ -81,7 +81,7 @@ def _hdf5(path: Path) -> Lines:
             names = sorted(file)
     except OSError as error:
         raise TTOError(
-            f"{path}: expected a whole HDF5 file, got {' '.join(str(error).split())}; it is "
+            f"{path}: expected a whole HDF5 file, got {one_line(error)}; it is "
             "truncated or foreign, make it again"
         ) from error
     if "tokens" in names:

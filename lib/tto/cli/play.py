@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from tto.data.environments import make_env, normalized_score
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.evaluation.film import FilmedEnv, open_film
 from tto.evaluation.rollout import Rollout, evaluate
 from tto.files import StrPath
@@ -136,6 +136,6 @@ def _planning_in(path: Path, dataset: str) -> dict[str, Any]:
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise TTOError(
             f"config {path}: expected a workflow's config with a section planning, but reading it "
-            f"failed ({' '.join(str(error).split())[:160]}); name another by --config"
+            f"failed ({one_line(error)}); name another by --config"
         ) from error
     return settings

@@ -15,7 +15,7 @@ import numpy as np
 
 from tto.data.actors import Actor, BehaviorPolicy
 from tto.data.environments import action_bounds, make_env, robot_of
-from tto.data.episodes import Episode
+from tto.data.episode import Episode
 from tto.data.four_rooms import FOUR_ROOMS, FourRooms, GoalReacher
 from tto.data.ladder import Ladder, Rung, read_ladder
 from tto.data.sb3_agent import SB3Agent, load_sb3_agent

@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 
 from tto.data.environments import make_env
-from tto.data.episodes import Episode
-from tto.errors import TTOError
+from tto.data.episode import Episode
+from tto.errors import TTOError, one_line
 from tto.files import StrPath
 
 REQUIRED = ("observations", "next_observations", "actions", "rewards", "terminals", "timeouts")
@@ -71,7 +71,7 @@ def read_d4rl(path: StrPath, *, env_id: str) -> Iterator[Episode]:
                     rows = {name: data[start - low : end - low] for name, data in block.items()}
                     yield _episode(env, rows, terminated=bool(terminals[end - 1]))
     except (OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise TTOError(
             f"{path}: expected an HDF5 file in D4RL's layout, got {_first_bytes(path)} ({reason}); "
             "it is truncated or foreign, remove it and fetch it again"

@@ -18,7 +18,7 @@ from gymnasium.envs.registration import EnvSpec
 from jaxtyping import Float
 
 from tto.data import four_rooms  # noqa: F401 (registers its environment)
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 
 HUMANOID = "tto/Humanoid-v5"
 
@@ -60,7 +60,7 @@ def make_env(env_id: str, **options: Any) -> gymnasium.Env:
             warnings.filterwarnings("ignore", message=".*is out of date.*")
             env = gymnasium.make(env_id, disable_env_checker=True, **options)
     except gymnasium.error.Error as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise TTOError(
             f"env {env_id!r} cannot be made ({reason}); name a registered Gymnasium environment"
         ) from error

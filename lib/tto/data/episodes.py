@@ -21,7 +21,7 @@ from minari.dataset.minari_storage import METADATA_FILE_NAME, MinariStorage
 
 from tto.data.environments import env_dimensions, env_spec, make_env
 from tto.data.episode import Episode, check_episode
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5
 
@@ -203,7 +203,7 @@ class EpisodeDataset:
                 **extra,
             )
         except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise TTOError(
                 f"{source}: cannot be read from {self.data_file} ({reason}); the file is damaged "
                 "or foreign, remove the folder and make it again"
@@ -254,7 +254,7 @@ def _open_hdf5(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise TTOError(
             f"{path}: expected a whole HDF5 file, got {reason}; it is truncated or foreign, "
             "remove the folder and make it again"

@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from tto.data.episodes import Episode
+from tto.data.episode import Episode
 from tto.errors import TTOError
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.files import StrPath, content_digest
 
 LIBRARIES = ("stable_baselines3", "sb3_contrib", "sbx")
@@ -67,7 +67,7 @@ def load_sb3_agent(path: StrPath, algorithm: str, sha256: str) -> SB3Agent:
         try:
             return SB3Agent(loader.load(path))
         except Exception as error:  # whatever unpickling a foreign file raises
-            reasons.append(f"{library}: {' '.join(str(error).split())}")
+            reasons.append(f"{library}: {one_line(error)}")
     if reasons:
         raise TTOError(
             f"{path}: {algorithm} cannot load it ({'; '.join(reasons)}); name the algorithm that "

@@ -16,8 +16,8 @@ from minari.dataset.minari_storage import METADATA_FILE_NAME
 from minari.storage.datasets_root_dir import get_dataset_path
 
 from tto.data.d4rl import read_d4rl
-from tto.data.episodes import Episode
-from tto.errors import TTOError
+from tto.data.episode import Episode
+from tto.errors import TTOError, one_line
 from tto.files import StrPath
 
 LOGGER = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def read_minari(folder: StrPath) -> Iterator[Episode]:
                 **states,
             )
     except (OSError, KeyError, ValueError, TypeError, AssertionError, RuntimeError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         raise TTOError(
             f"{folder}: expected a Minari dataset, got {type(error).__name__} ({reason}); "
             "it is damaged or foreign, fetch it again"
@@ -152,7 +152,7 @@ def fetch_minari(dataset_id: str, *, timeout: float = REMOTE_TIMEOUT) -> Path:
             "project's extra `remote`"
         ) from error
     except Exception as error:  # what the remote's client raises is not documented
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise TTOError(
             f"dataset {dataset_id!r} cannot be downloaded ({reason}); check the id at "
             "minari.farama.org, or use source: collect"

@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from tto.data.environments import make_env
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path
 
 SUFFIXES = (".mp4", ".gif")
@@ -131,7 +131,7 @@ class FilmedEnv(gymnasium.Wrapper):
         except Exception as error:  # each library behind it fails in a way of its own
             raise TTOError(
                 f"video: expected {self._env_id} to draw itself, but it failed "
-                f"({' '.join(str(error).split())[:160]}); without a screen MuJoCo draws by EGL "
+                f"({one_line(error)}); without a screen MuJoCo draws by EGL "
                 "or OSMesa: install one (Debian: libegl1 libgl1-mesa-dri, or libosmesa6)"
             ) from error
         if not isinstance(frame, np.ndarray):

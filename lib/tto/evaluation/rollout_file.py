@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.evaluation.rollout import Rollout
 from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5
@@ -106,7 +106,7 @@ def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
                 goal=_array(file, "goal") if "goal" in file else None,
             )
     except (OSError, KeyError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise TTOError(
             f"{name}: expected a rollout file, got one that cannot be read ({reason}): delete it "
             "and evaluate again"

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from tqdm import tqdm
 
 from tto.data.episodes import open_dataset
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.exchange.plain_pickle import Inert
 from tto.files import StrPath
 from tto.model.trained import load
@@ -91,7 +91,7 @@ def _edges_in_file(path: Path) -> np.ndarray:
         found = np.load(path, allow_pickle=False)
         return _named(dict(found), path) if isinstance(found, NpzFile) else found
     except _FAILURES as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise TTOError(
             f"bins {path}: expected edges in .npy, .npz, .safetensors, .h5 or the cached "
             f"re-implementation's discretizer.pt, but reading failed ({reason}); save them by "

@@ -9,7 +9,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.files import StrPath
 
 _LARGEST = 2**20  # bytes; configs have a few hundred
@@ -63,7 +63,7 @@ def read_config_pickle(path: StrPath) -> dict[str, Any]:
 
 
 def _refused(path: Path, error: Exception) -> TTOError:
-    reason = " ".join(str(error).split())[:200]
+    reason = one_line(error)
     return TTOError(
         f"{path}: expected a config pickled by the official code, got something else ({reason}); "
         "remove it and give its settings as options"

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tto.data.environments import env_dimensions, robot_of
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.exchange.foreign_bins import read_bins
 from tto.exchange.layouts import CACHED, Layout, config_of, from_layout, layout_of
 from tto.exchange.plain_pickle import read_config_pickle
@@ -154,7 +154,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
         raise TTOError(
             f"{path}: expected weights that load without running code, but loading failed "
-            f"({' '.join(str(error).split())[:160]}); save the model's state_dict() anew"
+            f"({one_line(error)}); save the model's state_dict() anew"
         ) from error
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
         raise TTOError(
@@ -181,7 +181,7 @@ def _read_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise TTOError(
             f"{folder}: expected a whole config beside the weights, but reading it failed "
-            f"({' '.join(str(error).split())[:160]}); fetch it again"
+            f"({one_line(error)}); fetch it again"
         ) from error
     return {name: raw[key] for key, name in _OUR_NAMES.items() if raw.get(key) is not None}, ours
 

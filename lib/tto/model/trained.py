@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from safetensors import SafetensorError
 
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.files import StrPath
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.model.weights_file import CONFIG, WEIGHTS, read_config, read_weights, write_weights
@@ -126,7 +126,7 @@ def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise TTOError(
             f"model {folder}: expected whole files that fit together, but loading failed "
-            f"({' '.join(str(error).split())[:200]}); train it again"
+            f"({one_line(error)}); train it again"
         ) from error
     discretizer = Discretizer(tokens.discretizer, edges)  # type: ignore[arg-type]
     return TrainedModel(network.to(device).eval(), discretizer, tokens)

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 from jaxtyping import Bool, Integer
 
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5
 from tto.tokens.discretizer import Discretizer, token_dtype
@@ -178,7 +178,7 @@ def read_token_file(path: StrPath) -> TokenFile:
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise TTOError(
             f"token file {path}: expected a complete HDF5 token file, but reading failed "
-            f"({_one_line(error)}); delete it and make it again"
+            f"({one_line(error)}); delete it and make it again"
         ) from error
     tokens = hashlib.sha256(np.ascontiguousarray(arrays["tokens"]).data)
     found = _finish(tokens, arrays, attributes, source_digest)
@@ -240,7 +240,3 @@ def _plain(value: Any) -> Any:
     """HDF5 attributes as Python values; NaN stands for None."""
     value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and np.isnan(value) else value
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

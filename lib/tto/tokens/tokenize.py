@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from tto.data.episodes import Episode, EpisodeDataset
+from tto.data.episode import Episode
+from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import StrPath
 from tto.tokens.discretizer import Discretizer, fit

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import torch
 
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path
 from tto.training.distributed import Group
 
@@ -55,7 +55,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     except (OSError, RuntimeError) as error:  # torch's writer hides the system's error
         raise TTOError(
             f"training: the checkpoint of update {state['update']} cannot be written to {folder} "
-            f"({_one_line(error)}); the last one is whole: free some space, then run again"
+            f"({one_line(error)}); the last one is whole: free some space, then run again"
         ) from error
 
 
@@ -73,9 +73,5 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise TTOError(
             f"training: expected a whole checkpoint, but reading {path} failed "
-            f"({_one_line(error)}); remove it to train from the beginning"
+            f"({one_line(error)}); remove it to train from the beginning"
         ) from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

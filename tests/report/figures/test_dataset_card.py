@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from tto.data.episodes import Episode, open_dataset, write_dataset
+from tto.data.episode import Episode
+from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError
 from tto.report.figures.dataset_card import bin_occupancy, clipped_share, draw_dataset_card
 from tto.report.numbers.dataset_statistics import (

@@ -11,7 +11,7 @@ from tto.report.drawing.flat_rendering import FlatStage
 from tto.report.drawing.poses import load_robot
 from tto.report.drawing.rendering import open_stage
 from tto.report.drawing.scene import Camera, Path, Pose
-from tto.report.figures.films import Episode, write_film
+from tto.report.figures.films import Filmed, write_film
 
 GREY, RED = (0.4, 0.4, 0.4), (0.9, 0.1, 0.1)
 CAMERA = Camera((0.0, 0.0, 0.75), 8.0)
@@ -82,7 +82,7 @@ def hopping(steps, terminated):
 
 
 def test_a_film_lasts_as_long_as_its_longest_episode(tmp_path):
-    episodes = [Episode("TTO", hopping(50, True)), Episode("BC", hopping(125, False))]
+    episodes = [Filmed("TTO", hopping(50, True)), Filmed("BC", hopping(125, False))]
     write_film(tmp_path / "a.webp", episodes, env_id="Hopper-v5")
     with Image.open(tmp_path / "a.webp") as film:
         # 125 steps are a second, of which 20 pictures are shown; Pillow joins equal ones
@@ -96,7 +96,7 @@ def test_a_film_lasts_as_long_as_its_longest_episode(tmp_path):
 
 
 def test_long_episodes_are_cut(tmp_path):
-    write_film(tmp_path / "a.webp", [Episode("TTO", hopping(1000, False))], env_id="Hopper-v5")
+    write_film(tmp_path / "a.webp", [Filmed("TTO", hopping(1000, False))], env_id="Hopper-v5")
     with Image.open(tmp_path / "a.webp") as film:
         assert film.n_frames <= 6 * 20 + 6
     assert (tmp_path / "a.webp").stat().st_size < 400_000
@@ -106,5 +106,5 @@ def test_what_cannot_be_filmed(tmp_path):
     with pytest.raises(TTOError, match="at least one episode"):
         write_film(tmp_path / "a.webp", [], env_id="Hopper-v5")
     with pytest.raises(TTOError, match="poses of 'Pendulum-v1'"):
-        write_film(tmp_path / "a.webp", [Episode("x", hopping(3, True))], env_id="Pendulum-v1")
+        write_film(tmp_path / "a.webp", [Filmed("x", hopping(3, True))], env_id="Pendulum-v1")
     assert not list(tmp_path.iterdir())

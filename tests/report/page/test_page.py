@@ -19,7 +19,7 @@ from tto.report.claims.evidence import Evidence
 from tto.report.claims.table import write_claims
 from tto.report.drawing.animation import write_animation
 from tto.report.figures.figure4 import draw_figure4
-from tto.report.figures.films import Episode, write_film
+from tto.report.figures.films import Filmed, write_film
 from tto.report.figures.profiles import draw_profiles
 from tto.report.page.contents import SECTIONS
 from tto.report.page.page import write_page
@@ -67,7 +67,7 @@ def results(tmp_path_factory) -> Path:
         draw_profiles(rows, [folder / f"figures/datasets/{name}.png"], dpi=40)
     write_film(
         folder / "figures/films/four-rooms.webp",
-        [Episode("TTO", room_episode())],
+        [Filmed("TTO", room_episode())],
         env_id="tto/FourRooms-v0",
     )
     return folder

@@ -19,7 +19,7 @@ _HALO = withStroke(linewidth=1.4, foreground="white")  # shows black lines on da
 _GAP = 1.6  # between groups, in widths of a bar
 
 
-class Look(NamedTuple):
+class BarLook(NamedTuple):
     """A method's name and colour."""
 
     label: str
@@ -28,19 +28,19 @@ class Look(NamedTuple):
 
 # From light to dark within the published and within ours, so that print in grey keeps the order.
 PUBLISHED_LOOKS = {
-    "bc": Look("BC", "#E0E0E0"),
-    "mbop": Look("MBOP", "#9BD3F3"),
-    "mopo": Look("MOPO", "#E69F00"),
-    "cql": Look("CQL", "#009E73"),
-    "tto": Look("TTO (paper)", "#98350F"),
+    "bc": BarLook("BC", "#E0E0E0"),
+    "mbop": BarLook("MBOP", "#9BD3F3"),
+    "mopo": BarLook("MOPO", "#E69F00"),
+    "cql": BarLook("CQL", "#009E73"),
+    "tto": BarLook("TTO (paper)", "#98350F"),
 }
-OUR_LOOKS = {"bc": Look("BC (ours)", "#8C8C8C"), "tto": Look("TTO (ours)", "#0B3C6F")}
+OUR_LOOKS = {"bc": BarLook("BC (ours)", "#8C8C8C"), "tto": BarLook("TTO (ours)", "#0B3C6F")}
 
 
 class Bar(NamedTuple):
     """One bar: whose, and its normalised score."""
 
-    look: Look
+    look: BarLook
     score: Spread
     source: str = "d4rl"  # of the data trained on
 
@@ -50,7 +50,7 @@ class Bar(NamedTuple):
         return self.source != "d4rl"
 
 
-class Group(NamedTuple):
+class BarGroup(NamedTuple):
     """The bars over one label of the horizontal axis."""
 
     label: str
@@ -61,7 +61,7 @@ class Panel(NamedTuple):
     """One pair of axes."""
 
     title: str
-    groups: Sequence[Group]
+    groups: Sequence[BarGroup]
 
 
 def draw_figure4(results: pd.DataFrame, paths: Sequence[StrPath], *, dpi: int = 150) -> None:
@@ -100,20 +100,24 @@ def make_panels(summaries: Sequence[Summary]) -> list[Panel]:
         panels.append(Panel(robot, groups))
     others = dict.fromkeys(s.dataset for s in shown if paper_row(s.dataset) is None)
     if others:
-        panels.append(Panel("other data", [Group(name, _our_bars(shown, name)) for name in others]))
+        panels.append(
+            Panel("other data", [BarGroup(name, _our_bars(shown, name)) for name in others])
+        )
     return panels
 
 
 def _groups(
     row: PaperRow, published: Mapping[str, Spread], shown: Sequence[Summary]
-) -> list[Group]:
+) -> list[BarGroup]:
     """One group a row of the paper; more where the run has several datasets for it."""
     bars = [Bar(look, published[method]) for method, look in PUBLISHED_LOOKS.items()]
     names = list(dict.fromkeys(s.dataset for s in shown if paper_row(s.dataset) == row))
     if len(names) <= 1:
-        return [Group(row.label, bars + [bar for name in names for bar in _our_bars(shown, name)])]
+        return [
+            BarGroup(row.label, bars + [bar for name in names for bar in _our_bars(shown, name)])
+        ]
     versions = [(name.rsplit("-", 1)[-1], _our_bars(shown, name)) for name in names]
-    return [Group(row.label, bars), *(Group(*version) for version in versions)]
+    return [BarGroup(row.label, bars), *(BarGroup(*version) for version in versions)]
 
 
 def _our_bars(shown: Sequence[Summary], dataset: str) -> list[Bar]:

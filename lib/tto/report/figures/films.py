@@ -28,14 +28,14 @@ _BODY = (0.36, 0.42, 0.52)
 _FINER = 2  # times as many pixels each way are painted, and averaged
 
 
-class Episode(NamedTuple):
+class Filmed(NamedTuple):
     """A recorded episode and the name above it."""
 
     name: str
     rollout: Rollout
 
 
-def write_film(path: StrPath, episodes: Sequence[Episode], *, env_id: str) -> None:
+def write_film(path: StrPath, episodes: Sequence[Filmed], *, env_id: str) -> None:
     """Write the film of the first seconds of some episodes in one environment.
 
     Raises:
@@ -50,7 +50,7 @@ def write_film(path: StrPath, episodes: Sequence[Episode], *, env_id: str) -> No
     write_animation(path, frames, frame_ms=frame_ms)
 
 
-def _robot_frames(episodes: Sequence[Episode], env_id: str) -> Iterator[Picture]:
+def _robot_frames(episodes: Sequence[Filmed], env_id: str) -> Iterator[Picture]:
     """At the speed of the world; an episode that has ended keeps its last state."""
     robot = load_robot(env_id)
     steps = min(
@@ -81,7 +81,7 @@ def _camera(robot: Robot, positions: Sequence[np.ndarray]) -> Camera:
     return frame_camera(np.concatenate(parts), aspect=_WIDTH / _HEIGHT, margin=1.25)
 
 
-def _map_frames(episodes: Sequence[Episode]) -> Iterator[Picture]:
+def _map_frames(episodes: Sequence[Filmed]) -> Iterator[Picture]:
     """All episodes in one map of the four rooms, a picture a step."""
     routes = [(e.rollout.observations, e.rollout.goal) for e in episodes]
     for t in range(max(len(positions) for positions, _ in routes)):
