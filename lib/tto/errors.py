@@ -15,4 +15,4 @@ def one_line(error: BaseException, *, most: int | None = 200) -> str:
     Args:
         most: characters of it that are kept; None keeps all.
     """
-    return one_line(error)[:most] or type(error).__name__
+    return " ".join(str(error).split())[:most] or type(error).__name__
