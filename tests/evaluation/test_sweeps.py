@@ -86,7 +86,7 @@ def test_bad_files(tmp_path, rows):
         (["a,b", "1,2"], "got a, b"),
         ([*lines, lines[1]], "two rows of one"),
         ([*lines, "depth,1,d,d,9,9,1,1"], "got depth, to_go"),
-        ([*lines, "to_go,1,d,d,9,9,,1"], "a value in each"),
+        ([*lines, "to_go,1,d,d,9,9,,1"], "empty ones in return"),
     ]:
         path.write_text("\n".join(text) + "\n")
         with pytest.raises(TTOError, match=message):
