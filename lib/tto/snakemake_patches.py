@@ -1,9 +1,9 @@
 """Two changes of Snakemake's behaviour while it runs, for the versions that they were tried with.
 
-1. Snakemake records the new params of a job whose files it removes, or forgets the old ones. So after
-   a change of the config and a failed training, the next run would have nothing to do, and the table
-   of the old models would stay (github.com/snakemake/snakemake/pull/2966). With the change, records of
-   a file stay as they are where the job that makes it again fails.
+1. Snakemake records the new params of a job whose files it removes, or forgets the old ones. So
+   after a change of the config and a failed training, the next run would have nothing to do, and
+   the table of the old models would stay (github.com/snakemake/snakemake/pull/2966). With the
+   change, the records of a file stay as they are if the job that makes it again fails.
 2. Snakemake examines all ready jobs a second after each scheduling, and once more for each job that
    has ended. After some hundred jobs this takes half a core. Without a limit of jobs a second, it
    schedules when a job ends.

@@ -1,4 +1,4 @@
-"""What is changed of Snakemake: only in tried versions, only where needed, with one line otherwise."""
+"""Snakemake is changed in tried versions only; elsewhere one line says so."""
 
 import re
 import subprocess
