@@ -22,12 +22,8 @@ LAYERS = [
 ]
 REPORT = ["numbers", "drawing", "tables", "figures", "claims", "page"]  # rooms of one layer
 BASE = {"errors", "files", "row_files", "hdf5", "digest"}  # below all layers
-HOUSE = {
-    "config",
-    "job",
-    "settings",
-    "trials",
-}  # the workflow's own; they import from BASE and each other
+# Modules of the workflow itself; they import from BASE and each other.
+HOUSE = {"config", "job", "settings", "snakemake_patches", "trials"}
 TOP = {"cli"}  # imports from all, and nothing imports it
 
 
