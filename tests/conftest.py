@@ -1,31 +1,34 @@
-"""Shapes in the signatures of the numerical modules are checked while tests run."""
+"""Shapes in annotations are checked while tests run; one finished run serves all tests."""
 
+import re
+import shutil
+from pathlib import Path
+
+import pytest
 from jaxtyping import install_import_hook
+from running import ROOT, TINY, snakemake
 
-install_import_hook(
-    [
-        "tto.tokens.reward_to_go",
-        "tto.baselines.ensemble",
-        "tto.baselines.propagation",
-        "tto.model.transformer",
-        "tto.exchange.foreign_bins",
-        "tto.exchange.layouts",
-        "tto.training.loss",
-        "tto.training.windows",
-        "tto.model.trained",
-        "tto.analysis.heads",
-        "tto.analysis.likelihood",
-        "tto.analysis.sampling",
-        "tto.analysis.value_spread",
-        "tto.planning.cached",
-        "tto.planning.draw",
-        "tto.planning.engine",
-        "tto.planning.native",
-        "tto.planning.search",
-        "tto.planning.static",
-        "tto.planning.uncached",
-        "tto.report.drawing.poses",
-        "tto.report.drawing.rendering",
-    ],
-    "beartype.beartype",
-)
+# All modules whose annotations name shapes. The library is imported later than this.
+PACKAGE = ROOT / "lib"
+SHAPED = [
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in sorted((PACKAGE / "tto").rglob("*.py"))
+    if re.search(r"^from jaxtyping import", path.read_text(encoding="utf-8"), re.MULTILINE)
+]
+install_import_hook(SHAPED, "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the whole workflow ran in its smallest size."""
+    folder = tmp_path_factory.mktemp("tiny")
+    run = snakemake(folder, "--configfile", TINY)
+    assert run.returncode == 0, run.stdout
+    return folder
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished folder, which a test may spoil."""
+    shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    return tmp_path / "copy"

@@ -11,7 +11,7 @@ from typing import IO, Any
 import yaml
 from snakemake.utils import update_config
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 TINY = ROOT / "tests/workflow/tiny.yaml"
 SOURCES = ("config", "lib", "profiles", "resources", "workflow")
 HOPPER = "hopper-medium-replay-v2"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A real Slurm on this machine, for tests: two nodes, each of four processors and one GPU (a token: /dev/null).
 #
-#   tests/workflow/slurm_cluster.sh up      installs slurm-wlm and munge where they are missing, and starts it
-#   tests/workflow/slurm_cluster.sh down    stops it and removes its configuration and state; the packages stay
+#   tests/slurm/slurm_cluster.sh up      installs slurm-wlm and munge where they are missing, and starts it
+#   tests/slurm/slurm_cluster.sh down    stops it and removes its configuration and state; the packages stay
 #
 # Both can be repeated. Status 77 and one line where it cannot be: without root, without Debian's
 # packages, or beside a Slurm that is not this script's, which is left alone.
@@ -10,7 +10,7 @@ set -euo pipefail
 
 CONFIG=/etc/slurm
 STATE=/run/tto-slurm # its logs, too
-MARK="# Made by tests/workflow/slurm_cluster.sh, whose 'down' removes it."
+MARK="# Made by tests/slurm/slurm_cluster.sh, whose 'down' removes it."
 
 cannot() {
   echo "slurm_cluster.sh: $*" >&2
