@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakemake.jobs import Job
 
-from tto.job import one_line
+from tto.job import line_for_user
 
 
 def keep_records_of_failed_jobs():
@@ -39,7 +39,7 @@ onstart:
         Path(RESULTS).mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=RESULTS).close()
     except OSError as error:
-        sys.exit(one_line(error) or f"Error: {error}")
+        sys.exit(line_for_user(error) or f"Error: {error}")
     keep_records_of_failed_jobs()
     # Snakemake looks at all ready jobs again a second after each look, and once more a second for each job that
     # has ended: after some hundred jobs, half a core does nothing else. Without a limit of jobs a second it looks when

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tto.errors import TTOError
-from tto.job import one_line
+from tto.job import line_for_user
 
 app = typer.Typer(
     name="tto",
@@ -76,7 +76,7 @@ def main() -> None:
     try:
         app()
     except (TTOError, OSError) as error:
-        line = one_line(error)
+        line = line_for_user(error)
         if line is None:
             raise
         sys.exit(line)
