@@ -1,8 +1,8 @@
-"""Trials: the config's settings varied, to choose among them and to see what each is worth.
+"""Trials: variations of the config's settings, to tune them and to measure their effect.
 
 A trial is a set of settings, written as dotted keys of the config with other values, on one
-dataset. Its name says what differs from what the dataset has anyway, so trials of equal settings
-share their models and episodes.
+dataset. Its name lists the settings that differ from the dataset's own, so trials with equal
+settings share their models and episodes.
 """
 
 import copy
@@ -20,8 +20,7 @@ MODEL_SECTIONS = (*TOKEN_SECTIONS, "model", "training")  # what a trained model 
 SECTIONS = (*MODEL_SECTIONS, "planning")
 UNCHANGED = "unchanged"  # the name of no settings at all
 CLONING_SECTIONS = ("behavior_cloning",)  # what behaviour cloning's model depends on
-# What is tuned, by the name of the method: where the candidates are in `tuning`, and the section
-# of the config that they differ in.
+# For each tuned method, the key of its candidates in `tuning` and the section that they change.
 TUNED_METHODS = {"tto": ("planners", "planning"), "bc": ("cloning", "behavior_cloning")}
 
 
