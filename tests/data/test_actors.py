@@ -119,8 +119,8 @@ def test_chosen_rungs_are_all_up_to_medium_and_some_above(returns: list[float], 
 
 
 def test_medium_is_the_first_checkpoint_within_the_tolerance():
-    assert medium_of([10, 300, 410, 390, 400, 1000]) == 2
-    assert medium_of([10, 300, 460, 1000, 450]) == 4  # none within 25 of 420: the nearest
+    assert medium_of([10.0, 300.0, 410.0, 390.0, 400.0, 1000.0]) == 2
+    assert medium_of([10.0, 300.0, 460.0, 1000.0, 450.0]) == 4  # the nearest: none within 25 of 420
     assert medium_of([7.0]) == 0
 
 

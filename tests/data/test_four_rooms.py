@@ -87,7 +87,7 @@ def test_a_start_in_a_wall_is_refused():
 
 
 def test_the_agent_takes_the_shortest_path():
-    # From the lower left to the upper right room: a start on the right leads by the right.
+    # From the lower left to the upper right room: the start decides the way around.
     by_the_right = next_waypoint(np.array([0.45, 0.05]), np.array([0.95, 0.6]))
     by_the_top = next_waypoint(np.array([0.05, 0.45]), np.array([0.6, 0.95]))
     assert by_the_right[0] > 0.5 > by_the_right[1]
