@@ -199,9 +199,7 @@ def test_a_flipped_bit_in_the_content_is_an_error(dataset, tmp_path):
             with contextlib.suppress(TTOError):
                 assert equal(read_token_file(path), written)
         else:
-            with pytest.raises(
-                TTOError, match=r"expected content with the SHA-256 .*make it again"
-            ):
+            with pytest.raises(TTOError, match=r"expected content of SHA-256 .*make it again"):
                 read_token_file(path)
 
 

@@ -201,7 +201,7 @@ def read_token_file(path: StrPath) -> TokenFile:
     found = _finish(tokens, arrays, attributes, source_digest)
     if written not in (None, found):
         raise TTOError(
-            f"token file {path}: expected content with the SHA-256 {written:.12}... of its "
+            f"token file {path}: expected content of SHA-256 {written:.12}..., its "
             f"content_digest, got {found:.12}...; the file is damaged: delete it and make it again"
         )
     token_file = TokenFile(
