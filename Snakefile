@@ -21,15 +21,12 @@ include: "workflow/rules/planning.smk"
 include: "workflow/rules/trials.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/analysis.smk"
-include: "workflow/rules/cards.smk"
-include: "workflow/rules/training.smk"
 include: "workflow/rules/offline_rl.smk"
 include: "workflow/rules/imitation.smk"
 include: "workflow/rules/goal_reaching.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/publish.smk"
-include: "workflow/rules/rulegraph.smk"
 
 
 localrules:

@@ -120,13 +120,6 @@ def sorted_keys(value: Any) -> Any:
     return [sorted_keys(item) for item in value] if isinstance(value, list) else value
 
 
-def with_overrides(settings: Mapping[str, Any], dataset: str) -> dict[str, Any]:
-    """A section's settings for `dataset`: the general ones, updated by its `overrides`."""
-    general = dict(settings)
-    overrides = general.pop("overrides")
-    return sorted_keys(general | overrides.get(dataset, {}))
-
-
 def _urgency(error: ValidationError) -> tuple[bool, list[str]]:
     return error.validator != "additionalProperties", [str(part) for part in error.absolute_path]
 

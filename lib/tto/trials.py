@@ -1,8 +1,8 @@
-"""Trials: variations of the config's settings, to tune them and to measure their effect.
+"""Trials: changed settings, played on other episodes than the reported ones.
 
-A trial is a set of settings, written as dotted keys of the config with other values, on one
-dataset. Its name lists the settings that differ from the dataset's own, so trials with equal
-settings share their models and episodes.
+Trials choose among planners and show what each setting is worth. A trial is a set of changes
+(`tto.settings`) on one dataset. Its name holds only what differs from the dataset's own settings,
+so trials with equal settings share models and episodes.
 """
 
 import copy
@@ -10,94 +10,70 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tto.config import check_config, suggestion, with_overrides
+from tto.config import check_config, suggestion
 from tto.errors import TTOError
-
-Settings = Mapping[str, Any]  # dotted keys to values: {"planning.horizon": 5}
+from tto.settings import Changes, Config, name_of, settings_of, text_of
 
 TOKEN_SECTIONS = ("discretizer", "discount", "rewards")
 MODEL_SECTIONS = (*TOKEN_SECTIONS, "model", "training")  # what a trained model depends on
 SECTIONS = (*MODEL_SECTIONS, "planning")
-UNCHANGED = "unchanged"  # the name of no settings at all
-CLONING_SECTIONS = ("behavior_cloning",)  # what behaviour cloning's model depends on
-# For each tuned method, the key of its candidates in `tuning` and the section that they change.
+CLONING_SECTIONS = ("behavior_cloning",)  # what a model of behaviour cloning depends on
+# Tuned methods: the key of their candidates in `tuning`, and the section that candidates change.
 TUNED_METHODS = {"tto": ("planners", "planning"), "bc": ("cloning", "behavior_cloning")}
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of a sweep: what is varied, its value as text, and all settings that differ.
+    """One point of a sweep.
 
     Attributes:
         sweep: name of the sweep.
-        line: what the points that belong together have in common; drawn as one line.
-        value: the place on the line.
+        line: name of the points that a figure joins by a line.
+        value: value of the varied setting, as text.
+        dataset: id of the dataset.
+        settings: changes that differ from the dataset's own settings.
     """
 
     sweep: str
     line: str
     value: str
     dataset: str
-    settings: Settings
+    settings: Changes
 
     @property
     def name(self) -> str:
-        """What differs from the config, the same for equal settings."""
+        """Name of the changes, the same for equal settings."""
         return name_of(self.settings)
 
 
-def name_of(settings: Settings) -> str:
-    """Settings as a name for files: `planning.beam_width=4,planning.horizon=2`."""
-    return ",".join(f"{key}={text_of(settings[key])}" for key in sorted(settings)) or UNCHANGED
-
-
-def text_of(value: object) -> str:
-    """A value as the config writes it."""
-    if value is None:
-        return "null"
-    if isinstance(value, list):
-        return "-".join(map(text_of, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def part_of(settings: Settings, sections: Iterable[str]) -> dict[str, Any]:
-    """The settings of some sections."""
-    wanted = set(sections)
-    return {key: value for key, value in settings.items() if key.split(".")[0] in wanted}
-
-
-def varied(section: str, value: Any, settings: Settings) -> Any:
-    """A section of the config with a trial's settings on top."""
-    if section in settings:
-        return settings[section]
-    changes = part_of(settings, [section])
-    if not changes:
-        return value
-    return value | {key.split(".", 1)[1]: change for key, change in changes.items()}
-
-
-def candidates(config: Mapping[str, Any], method: str) -> Mapping[str, Mapping[str, Any]]:
-    """The settings that `tuning` names for a method (a key of `TUNED_METHODS`) to choose from."""
+def candidates(config: Config, method: str) -> Mapping[str, Mapping[str, Any]]:
+    """The candidates of `tuning` for a method of `TUNED_METHODS`, by name."""
     return config["tuning"][TUNED_METHODS[method][0]]
 
 
-def tuning_trials(config: Mapping[str, Any], method: str, datasets: Iterable[str]) -> list[Trial]:
+def changes_of_candidate(config: Config, method: str, name: str) -> dict[str, Any]:
+    """Changes that a candidate makes."""
+    section = TUNED_METHODS[method][1]
+    return {f"{section}.{key}": value for key, value in candidates(config, method)[name].items()}
+
+
+def tuning_trials(config: Config, method: str, datasets: Iterable[str]) -> list[Trial]:
     """Each candidate for a method on each dataset."""
-    name, section = TUNED_METHODS[method]
+    sweep = TUNED_METHODS[method][0]
     return [
         Trial(
+            sweep,
+            dataset,
             name,
             dataset,
-            candidate,
-            dataset,
-            _differing(config, dataset, {f"{section}.{key}": v for key, v in settings.items()}),
+            _differing(config, dataset, changes_of_candidate(config, method, name)),
         )
         for dataset in datasets
-        for candidate, settings in candidates(config, method).items()
+        for name in candidates(config, method)
     ]
 
 
-def ablation_trials(config: Mapping[str, Any]) -> list[Trial]:
+def ablation_trials(config: Config) -> list[Trial]:
     """Each value of each sweep of `ablations`, on each line, on each of its datasets."""
     trials = []
     for name, sweep in config["ablations"]["sweeps"].items():
@@ -107,16 +83,16 @@ def ablation_trials(config: Mapping[str, Any]) -> list[Trial]:
         for dataset in sweep.get("datasets", config["ablations"]["datasets"]):
             for line in lines["values"]:
                 for value in sweep["values"]:
-                    settings = {**sweep.get("with", {}), sweep["key"]: value}
+                    changes = {**sweep.get("with", {}), sweep["key"]: value}
                     if lines["key"]:
-                        settings[lines["key"]] = line
+                        changes[lines["key"]] = line
                     label = f"{dataset}, {text_of(line)}" if lines["key"] else dataset
-                    differing = _differing(config, dataset, settings)
+                    differing = _differing(config, dataset, changes)
                     trials.append(Trial(name, label, text_of(value), dataset, differing))
     return trials
 
 
-def check_trials(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+def check_trials(config: Config, schema: Mapping[str, Any]) -> None:
     """Raise a `TTOError` for the first trial whose settings the config could not have.
 
     Raises:
@@ -142,28 +118,24 @@ def check_trials(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
             raise TTOError(f"{error} (in {where})") from error
 
 
-def _differing(config: Mapping[str, Any], dataset: str, settings: Settings) -> Settings:
-    """The settings that the dataset does not have anyway."""
-    return {key: value for key, value in settings.items() if _value(config, dataset, key) != value}
+def _differing(config: Config, dataset: str, changes: Changes) -> Changes:
+    """The changes that differ from the dataset's own settings."""
+    return {key: value for key, value in changes.items() if _value(config, dataset, key) != value}
 
 
-def _value(config: Mapping[str, Any], dataset: str, key: str) -> object:
-    """What a dataset has for a dotted key; the key itself where there is no such setting."""
+def _value(config: Config, dataset: str, key: str) -> object:
+    """The dataset's own value of a dotted key; the key itself where there is no such setting."""
     section, _, name = key.partition(".")
-    settings = config.get(section, key)
+    settings = settings_of(config, section, dataset) if section in config else key
     if not name:
         return settings
-    if isinstance(settings, dict) and "overrides" in settings:
-        settings = with_overrides(settings, dataset)
-    return settings.get(name, key) if isinstance(settings, dict) else key
+    return settings.get(name, key) if isinstance(settings, Mapping) else key
 
 
-def _changed(
-    config: Mapping[str, Any], settings: Settings, sections: Sequence[str]
-) -> dict[str, Any]:
-    """The config with a trial's settings, which may be of some sections alone."""
+def _changed(config: Config, changes: Changes, sections: Sequence[str]) -> dict[str, Any]:
+    """The config with changes, which may be in the given sections only."""
     changed: Any = copy.deepcopy(dict(config))
-    for key, value in settings.items():
+    for key, value in changes.items():
         section, _, name = key.partition(".")
         if section not in sections or (name and not isinstance(changed[section], dict)):
             hint = suggestion(section, sections)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from tto.config import check_config, with_overrides
+from tto.config import check_config
 from tto.errors import TTOError
 from tto.evaluation.rollout import evaluation_seeds
 
@@ -243,14 +243,6 @@ def test_every_setting_is_required():
             del config[section][key]
             with pytest.raises(TTOError, match=f"config: {section} lacks the key '{key}'"):
                 check_config(config, SCHEMA)
-
-
-def test_planning_overrides_apply_to_their_dataset_only():
-    name = "hopper-medium-replay-v2"
-    config = with_overlay({"planning": {"horizon": 5, "overrides": {name: {"horizon": 7}}}})
-    assert with_overrides(config["planning"], name)["horizon"] == 7
-    assert with_overrides(config["planning"], "other")["horizon"] == 5
-    assert "overrides" not in with_overrides(config["planning"], name)
 
 
 def test_the_conda_environment_names_what_the_library_needs():

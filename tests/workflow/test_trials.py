@@ -8,16 +8,8 @@ from snakemake.utils import update_config
 
 from tto.config import check_config
 from tto.errors import TTOError
-from tto.trials import (
-    MODEL_SECTIONS,
-    UNCHANGED,
-    ablation_trials,
-    check_trials,
-    name_of,
-    part_of,
-    tuning_trials,
-    varied,
-)
+from tto.settings import UNCHANGED
+from tto.trials import ablation_trials, check_trials, tuning_trials
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -35,22 +27,6 @@ def with_sweeps(
     tuning = {"planners": planners or {}, "cloning": cloning or {}}
     update_config(config, {"ablations": {"sweeps": sweeps}, "tuning": tuning})
     return config
-
-
-def test_names_say_what_differs_whatever_its_order():
-    assert name_of({}) == UNCHANGED
-    one = name_of({"planning.horizon": 2, "model.goal": True})
-    assert one == name_of({"model.goal": True, "planning.horizon": 2})
-    assert one == "model.goal=true,planning.horizon=2"
-    assert name_of({"planning.horizon": 1}) == "planning.horizon=1"
-
-
-def test_settings_of_a_section():
-    settings = {"planning.horizon": 2, "model.width": 8, "discount": 0.5}
-    assert part_of(settings, MODEL_SECTIONS) == {"model.width": 8, "discount": 0.5}
-    assert varied("model", {"width": 4, "heads": 2}, settings) == {"width": 8, "heads": 2}
-    assert varied("discount", 0.99, settings) == 0.5
-    assert varied("discount", 0.99, {}) == 0.99
 
 
 def test_every_planner_on_every_dataset():

@@ -11,8 +11,8 @@ ANALYSED = {
     dataset: [*TRANSFORMERS]
     + [
         name
-        for name, variant in ANALYSIS_VARIANTS.items()
-        if dataset in variant.get("datasets", ANALYSIS)
+        for name in ANALYSIS_VARIANTS
+        if dataset in config["model_analysis"]["variants"][name].get("datasets", ANALYSIS)
     ]
     for dataset in ANALYSIS
 }
@@ -30,38 +30,26 @@ use rule collect as collect_held_out with:
     output:
         directory(f"{RESULTS}/analysis/held_out/{{dataset}}"),
     log:
-        f"{RESULTS}/logs/collect_held_out/{{dataset}}.log",
+        log_file("collect_held_out/{dataset}"),
     benchmark:
-        f"{RESULTS}/benchmarks/collect_held_out/{{dataset}}.tsv"
+        benchmark_file("collect_held_out/{dataset}")
     wildcard_constraints:
         dataset=one_of(ANALYSIS),
     params:
-        env=dataset_option("env"),
-        kind=dataset_option("kind"),
-        agent=dataset_option("agent"),
-        mask=dataset_option("mask"),
-        actors=config["collect"]["actors"],
         transitions=held_out_transitions,
         seed=config["collect"]["seed"] + 1,
-        noise=config["collect"]["noise"],
         one_start=ONE_START,
-        code=stage_code("collect.py"),
 
 
 use rule tokenize as tokenize_analysis_variant with:
     output:
         f"{RESULTS}/analysis/{{model}}/tokens/{{dataset}}.h5",
     log:
-        f"{RESULTS}/logs/tokenize_analysis_variant/{{model}}/{{dataset}}.log",
+        log_file("tokenize_analysis_variant/{model}/{dataset}"),
     benchmark:
-        f"{RESULTS}/benchmarks/tokenize_analysis_variant/{{model}}/{{dataset}}.tsv"
+        benchmark_file("tokenize_analysis_variant/{model}/{dataset}")
     wildcard_constraints:
         model=one_of(ANALYSIS_VARIANTS),
-    params:
-        discretizer=analysis_variant("discretizer"),
-        discount=config["discount"],
-        rewards=config["rewards"],
-        code=stage_code("tokenize_dataset.py"),
 
 
 use rule train as train_analysis_variant with:
@@ -73,17 +61,13 @@ use rule train as train_analysis_variant with:
         metrics=f"{RESULTS}/analysis/{{model}}/models/{{dataset}}/seed{{seed}}/metrics.csv",
         dimensions=f"{RESULTS}/analysis/{{model}}/models/{{dataset}}/seed{{seed}}/dimensions.csv",
     log:
-        f"{RESULTS}/logs/train_analysis_variant/{{model}}/{{dataset}}-seed{{seed}}.log",
+        log_file("train_analysis_variant/{model}/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/train_analysis_variant/{{model}}/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("train_analysis_variant/{model}/{dataset}-seed{seed}")
     wildcard_constraints:
         model=one_of(ANALYSIS_VARIANTS),
     params:
-        model=analysis_variant("model"),
-        training=analysis_variant("training"),
-        checkpoints="results/checkpoints/{dataset}/seed{seed}",
         events=f"{RESULTS}/tensorboard/analysis/{{model}}/{{dataset}}/seed{{seed}}",
-        code=stage_code("train.py"),
 
 
 rule log_likelihoods:
@@ -95,15 +79,14 @@ rule log_likelihoods:
     output:
         f"{RESULTS}/analysis/log_likelihoods/{{dataset}}/{{model}}-seed{{seed}}.csv",
     log:
-        f"{RESULTS}/logs/log_likelihoods/{{dataset}}/{{model}}-seed{{seed}}.log",
+        log_file("log_likelihoods/{dataset}/{model}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/log_likelihoods/{{dataset}}/{{model}}-seed{{seed}}.tsv"
+        benchmark_file("log_likelihoods/{dataset}/{model}-seed{seed}")
     wildcard_constraints:
         dataset=one_of(ANALYSIS),
         model=one_of([*TRANSFORMERS, *ANALYSIS_VARIANTS]),
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(6 * 60),
@@ -114,9 +97,9 @@ rule log_likelihoods:
         actions=lambda wildcards: TRANSFORMERS.get(
             wildcards.model, config["model_analysis"]["actions"][0]
         ),
-        code=stage_code("log_likelihoods.py"),
+        code=stage_code("analysis/log_likelihoods.py"),
     script:
-        "../scripts/log_likelihoods.py"
+        "../scripts/analysis/log_likelihoods.py"
 
 
 rule ensemble_log_likelihoods:
@@ -128,23 +111,22 @@ rule ensemble_log_likelihoods:
     output:
         f"{RESULTS}/analysis/log_likelihoods/{{dataset}}/ensemble-seed{{seed}}.csv",
     log:
-        f"{RESULTS}/logs/log_likelihoods/{{dataset}}/ensemble-seed{{seed}}.log",
+        log_file("log_likelihoods/{dataset}/ensemble-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/log_likelihoods/{{dataset}}/ensemble-seed{{seed}}.tsv"
+        benchmark_file("log_likelihoods/{dataset}/ensemble-seed{seed}")
     wildcard_constraints:
         dataset=one_of(ANALYSIS),
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
         held_out=HELD_OUT,
         trajectories=config["model_analysis"]["trajectories"],
-        code=stage_code("ensemble_log_likelihoods.py"),
+        code=stage_code("analysis/ensemble_log_likelihoods.py"),
     script:
-        "../scripts/ensemble_log_likelihoods.py"
+        "../scripts/analysis/ensemble_log_likelihoods.py"
 
 
 rule marginal_log_likelihoods:
@@ -155,23 +137,22 @@ rule marginal_log_likelihoods:
     output:
         f"{RESULTS}/analysis/log_likelihoods/{{dataset}}/marginal.csv",
     log:
-        f"{RESULTS}/logs/log_likelihoods/{{dataset}}/marginal.log",
+        log_file("log_likelihoods/{dataset}/marginal"),
     benchmark:
-        f"{RESULTS}/benchmarks/log_likelihoods/{{dataset}}/marginal.tsv"
+        benchmark_file("log_likelihoods/{dataset}/marginal")
     wildcard_constraints:
         dataset=one_of(ANALYSIS),
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
         held_out=HELD_OUT,
         trajectories=config["model_analysis"]["trajectories"],
-        code=stage_code("marginal_log_likelihoods.py"),
+        code=stage_code("analysis/marginal_log_likelihoods.py"),
     script:
-        "../scripts/marginal_log_likelihoods.py"
+        "../scripts/analysis/marginal_log_likelihoods.py"
 
 
 rule collect_log_likelihoods:
@@ -186,19 +167,15 @@ rule collect_log_likelihoods:
     output:
         f"{RESULTS}/log_likelihoods.csv",
     log:
-        f"{RESULTS}/logs/collect_log_likelihoods.log",
+        log_file("collect_log_likelihoods"),
     benchmark:
-        f"{RESULTS}/benchmarks/collect_log_likelihoods.tsv"
+        benchmark_file("collect_log_likelihoods")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        code=stage_code("collect_log_likelihoods.py"),
+        code=stage_code("analysis/collect_log_likelihoods.py"),
     script:
-        "../scripts/collect_log_likelihoods.py"
+        "../scripts/analysis/collect_log_likelihoods.py"
 
 
 rule indistinguishable:
@@ -211,14 +188,13 @@ rule indistinguishable:
     output:
         f"{RESULTS}/analysis/indistinguishable/{{dataset}}-seed{{seed}}.csv",
     log:
-        f"{RESULTS}/logs/indistinguishable/{{dataset}}-seed{{seed}}.log",
+        log_file("indistinguishable/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/indistinguishable/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("indistinguishable/{dataset}-seed{seed}")
     wildcard_constraints:
         dataset=one_of(ANALYSIS),
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
@@ -229,9 +205,9 @@ rule indistinguishable:
             "steps": PREDICTED["steps"],
             "one_start": ONE_START,
         },
-        code=stage_code("indistinguishable.py"),
+        code=stage_code("analysis/indistinguishable.py"),
     script:
-        "../scripts/indistinguishable.py"
+        "../scripts/analysis/indistinguishable.py"
 
 
 rule prediction_times:
@@ -244,22 +220,21 @@ rule prediction_times:
     output:
         f"{RESULTS}/analysis/prediction_times/{{dataset}}-seed{{seed}}.csv",
     log:
-        f"{RESULTS}/logs/prediction_times/{{dataset}}-seed{{seed}}.log",
+        log_file("prediction_times/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/prediction_times/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("prediction_times/{dataset}-seed{seed}")
     wildcard_constraints:
         dataset=one_of(ANALYSIS),
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
         timing=config["model_analysis"]["timing"],
-        code=stage_code("prediction_times.py"),
+        code=stage_code("analysis/prediction_times.py"),
     script:
-        "../scripts/prediction_times.py"
+        "../scripts/analysis/prediction_times.py"
 
 
 rule figure2:
@@ -290,21 +265,17 @@ rule figure2:
             labels={"result": "Likelihood and calibration", "format": "table"},
         ),
     log:
-        f"{RESULTS}/logs/figure2.log",
+        log_file("figure2"),
     benchmark:
-        f"{RESULTS}/benchmarks/figure2.tsv"
+        benchmark_file("figure2")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         report=config["report"],
         trajectories=config["model_analysis"]["trajectories"],
-        code=stage_code("figure2.py"),
+        code=stage_code("figures/figure2.py"),
     script:
-        "../scripts/figure2.py"
+        "../scripts/figures/figure2.py"
 
 
 rule predict:
@@ -317,23 +288,22 @@ rule predict:
     output:
         f"{RESULTS}/analysis/predictions/{{dataset}}-seed{{seed}}.h5",
     log:
-        f"{RESULTS}/logs/predict/{{dataset}}-seed{{seed}}.log",
+        log_file("predict/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/predict/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("predict/{dataset}-seed{seed}")
     wildcard_constraints:
         dataset=one_of(ANALYSIS),
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
         gpu=GPUS,
     params:
         prediction=config["model_analysis"]["prediction"],
-        code=stage_code("predict.py"),
+        code=stage_code("analysis/predict.py"),
     script:
-        "../scripts/predict.py"
+        "../scripts/analysis/predict.py"
 
 
 rule figure1:
@@ -355,20 +325,19 @@ rule figure1:
             labels={"result": "Figure 1", "format": "film"},
         ),
     log:
-        f"{RESULTS}/logs/figure1.log",
+        log_file("figure1"),
     benchmark:
-        f"{RESULTS}/benchmarks/figure1.tsv"
+        benchmark_file("figure1")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
         report=config["report"],
-        code=stage_code("figure1.py"),
+        code=stage_code("figures/figure1.py"),
     script:
-        "../scripts/figure1.py"
+        "../scripts/figures/figure1.py"
 
 
 rule attention:
@@ -380,23 +349,22 @@ rule attention:
         table=f"{RESULTS}/analysis/attention/{{dataset}}-seed{{seed}}.csv",
         maps=f"{RESULTS}/analysis/attention/{{dataset}}-seed{{seed}}.h5",
     log:
-        f"{RESULTS}/logs/attention/{{dataset}}-seed{{seed}}.log",
+        log_file("attention/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/attention/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("attention/{dataset}-seed{seed}")
     wildcard_constraints:
         dataset=one_of(ANALYSIS),
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
         gpu=GPUS,
     params:
         windows=config["model_analysis"]["attention"]["windows"],
-        code=stage_code("attention.py"),
+        code=stage_code("analysis/attention.py"),
     script:
-        "../scripts/attention.py"
+        "../scripts/analysis/attention.py"
 
 
 rule figure3:
@@ -412,20 +380,16 @@ rule figure3:
         ),
         pdf=f"{RESULTS}/figures/figure3.pdf",
     log:
-        f"{RESULTS}/logs/figure3.log",
+        log_file("figure3"),
     benchmark:
-        f"{RESULTS}/benchmarks/figure3.tsv"
+        benchmark_file("figure3")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         report=config["report"],
-        code=stage_code("figure3.py"),
+        code=stage_code("figures/figure3.py"),
     script:
-        "../scripts/figure3.py"
+        "../scripts/figures/figure3.py"
 
 
 rule model_analysis:

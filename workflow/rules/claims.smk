@@ -24,16 +24,12 @@ rule claims:
             labels={"result": "Claims of the paper", "format": "table"},
         ),
     log:
-        f"{RESULTS}/logs/claims.log",
+        log_file("claims"),
     benchmark:
-        f"{RESULTS}/benchmarks/claims.tsv"
+        benchmark_file("claims")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        code=stage_code("claims.py"),
+        code=stage_code("tables/claims.py"),
     script:
-        "../scripts/claims.py"
+        "../scripts/tables/claims.py"

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import yaml
 
-from tto.config import check_config, sorted_keys, with_overrides
+from tto.config import check_config, sorted_keys
 from tto.data.collect import uses_ladder
 from tto.data.d4rl import d4rl_file
 from tto.data.environments import robot_of
 from tto.data.four_rooms import ACTION_NOISE
 from tto.digest import code_digest
 from tto.errors import TTOError
+from tto.settings import changes_in, datasets_of, name_of, part_of, settings_of
 from tto.trials import (
     CLONING_SECTIONS,
     MODEL_SECTIONS,
@@ -22,10 +23,7 @@ from tto.trials import (
     ablation_trials,
     candidates,
     check_trials,
-    name_of,
-    part_of,
     tuning_trials,
-    varied,
 )
 
 BASE = Path(workflow.basedir)
@@ -50,41 +48,40 @@ config.update(ordered)
 RESULTS = f"results/{config['run']}"
 
 
-def present(datasets):
-    """The datasets that no overlay took out."""
-    return {name: spec for name, spec in datasets.items() if spec is not None}
-
-
-# Offline RL has the top level's datasets; other experiments have their own, and their own settings.
-OFFLINE = present(config["datasets"])
-IMITATION = present(config["imitation"]["datasets"])
-ROOMS = present(config["goal_reaching"]["datasets"])
-ANALYSIS = present(config["model_analysis"]["datasets"])
-ANALYSIS_VARIANTS = present(config["model_analysis"]["variants"])  # of the Transformer
-EXPERIMENTS = {"imitation": IMITATION, "goal_reaching": ROOMS, "model_analysis": ANALYSIS}
+OFFLINE = datasets_of(config)  # offline RL's
+IMITATION = datasets_of(config, "imitation")
+ROOMS = datasets_of(config, "goal_reaching")
+ANALYSIS = datasets_of(config, "model_analysis")
 DATASETS = OFFLINE | IMITATION | ROOMS | ANALYSIS
 DOWNLOADS = "results/downloads/d4rl"  # shared by all runs
 SEEDS = config["seeds"]
 ROLLOUTS = range(config["rollouts"])
 PAIRS = range(-(-config["goal_reaching"]["pairs"] // len(SEEDS)))  # of one model
-TUNED = {  # by method (tto, bc) and dataset: the trials that choose its settings
+# Trials: those that choose settings, by method (tto, bc) and dataset, and those of each ablation.
+TUNED = {
     method: {name: tuning_trials(config, method, [name]) for name in OFFLINE}
     for method in TUNED_METHODS
     if candidates(config, method)
 }
-SWEEPS = {}  # trials of each ablation
+SWEEPS = {}
 for trial in ablation_trials(config):
     SWEEPS.setdefault(trial.sweep, []).append(trial)
 CHOICES = [trials for datasets in TUNED.values() for trials in datasets.values()]
 TRIALS = {trial.name: trial for trials in [*CHOICES, *SWEEPS.values()] for trial in trials}
-VARIED = [
-    part_of(trial.settings, sections)
+# Changes that need models of their own, by name: those of trials, and the variants of model analysis.
+TRIAL_VARIANTS = {
+    name_of(part): part
     for trial in TRIALS.values()
     for sections in (MODEL_SECTIONS, CLONING_SECTIONS)
-]
-VARIANTS = {
-    name_of(settings): settings for settings in VARIED
-}  # of the models that trials act with
+    for part in [part_of(trial.settings, sections)]
+}
+ANALYSIS_VARIANTS = {
+    name: changes_in(
+        {section: value for section, value in variant.items() if section != "datasets"}
+    )
+    for name, variant in config["model_analysis"]["variants"].items()
+    if variant is not None
+}
 GPUS = int(config["device"] == "cuda")  # of a training or planning job
 
 
@@ -102,6 +99,16 @@ wildcard_constraints:
 def growing(amount):
     """A resource: `amount` at a job's first attempt, twice that at the second, and so on."""
     return lambda wildcards, attempt: amount * attempt
+
+
+def log_file(name):
+    """Path of a job's log."""
+    return f"{RESULTS}/logs/{name}.log"
+
+
+def benchmark_file(name):
+    """Path of a job's time and memory."""
+    return f"{RESULTS}/benchmarks/{name}.tsv"
 
 
 def stage_code(script):
@@ -125,35 +132,24 @@ def evaluation_of(wildcards):
     }
 
 
-def experiment_of(wildcards, section):
-    """What the experiment that a dataset belongs to sets differently in a section of the config."""
-    for name, datasets in EXPERIMENTS.items():
-        if wildcards.dataset in datasets:
-            return config[name].get(section, {})
-    return {}
+def changes_of(wildcards):
+    """What a trial, or the variant of a model, sets differently."""
+    if "trial" in wildcards.keys():
+        return TRIALS[wildcards.trial].settings
+    if "variant" in wildcards.keys():
+        return TRIAL_VARIANTS[wildcards.variant]
+    return ANALYSIS_VARIANTS.get(wildcards.get("model"), {})
 
 
-def rewards_of(wildcards):
-    """A param: how rewards become tokens."""
-    return config["rewards"] | experiment_of(wildcards, "rewards")
+def settings(section):
+    """A param: the settings of a dataset, with all that changes them (`tto.settings`)."""
+    return lambda wildcards: settings_of(config, section, wildcards.dataset, changes_of(wildcards))
 
 
-def model_of(wildcards):
-    """A param: the model's sizes and variants."""
-    return config["model"] | experiment_of(wildcards, "model")
-
-
-def training_of(wildcards):
-    """A param: how models of a dataset are trained; not by how many processes or threads."""
-    settings = with_overrides(config["training"], wildcards.dataset)
-    settings |= experiment_of(wildcards, "training")
-    return {key: value for key, value in settings.items() if key not in ("processes", "threads")}
-
-
-def planning_of(wildcards):
-    """A param: how models of a dataset plan."""
-    settings = with_overrides(config["planning"], wildcards.dataset)
-    return settings | experiment_of(wildcards, "planning")
+def training_settings(wildcards):
+    """A param: how a model is trained; the numbers of processes and threads change nothing."""
+    training = settings("training")(wildcards)
+    return {key: value for key, value in training.items() if key not in ("processes", "threads")}
 
 
 def dataset_option(key, default=None):
@@ -205,49 +201,23 @@ def cards_of(datasets):
     return expand(cards, dataset=datasets, format=["png", "pdf"])
 
 
-def settings_of(section):
-    """A param: a section's settings, whatever of them a dataset's experiment sets differently."""
-    named = {
-        "rewards": rewards_of,
-        "model": model_of,
-        "training": training_of,
-        "planning": planning_of,
-    }
-    return named.get(section, lambda wildcards: config[section])
-
-
-def varied_settings(section):
-    """A param: a section's settings as a trial, or a variant of the models, has them."""
-
-    def settings(wildcards):
-        trial = wildcards.get("trial")
-        changes = TRIALS[trial].settings if trial else VARIANTS[wildcards.variant]
-        return varied(section, settings_of(section)(wildcards), changes)
-
-    return settings
-
-
-def variant_tokens(wildcards):
-    """The tokens of a variant: those of the dataset where bins and rewards are the same."""
-    own = part_of(VARIANTS[wildcards.variant], TOKEN_SECTIONS)
-    folder = f"{RESULTS}/trials/{wildcards.variant}" if own else RESULTS
-    return f"{folder}/tokens/{wildcards.dataset}.h5"
-
-
-def variant_folder(settings, sections):
-    """Where a trial's model is: in its variant's folder, or in the run's where nothing differs."""
-    own = part_of(settings, sections)
+def variant_folder(changes, sections):
+    """Folder of what changes of some sections make: the run's own where they change nothing."""
+    own = part_of(changes, sections)
     return f"{RESULTS}/trials/{name_of(own)}" if own else RESULTS
 
 
+def variant_tokens(wildcards):
+    """Tokens of a trial's model."""
+    return f"{variant_folder(changes_of(wildcards), TOKEN_SECTIONS)}/tokens/{wildcards.dataset}.h5"
+
+
 def trial_model(name):
-    """A file of the model that a trial plans with: a variant's, or the dataset's own."""
-
-    def path(wildcards):
-        folder = variant_folder(TRIALS[wildcards.trial].settings, MODEL_SECTIONS)
-        return f"{folder}/models/{wildcards.dataset}/seed{wildcards.seed}/{name}"
-
-    return path
+    """A file of a trial's model."""
+    return lambda wildcards: (
+        f"{variant_folder(changes_of(wildcards), MODEL_SECTIONS)}/models/{wildcards.dataset}/"
+        f"seed{wildcards.seed}/{name}"
+    )
 
 
 def cloning_models(name):
@@ -322,19 +292,9 @@ def of_prediction(part):
     return paths if ANALYSIS else []
 
 
-def analysis_variant(section):
-    """A param: a section's settings as a variant of the Transformer has them."""
-
-    def settings(wildcards):
-        changes = ANALYSIS_VARIANTS[wildcards.model].get(section, {})
-        return settings_of(section)(wildcards) | changes
-
-    return settings
-
-
 def analysis_tokens(wildcards):
-    """The tokens that a variant is trained on: its own where it has other bins."""
-    own = "discretizer" in ANALYSIS_VARIANTS[wildcards.model]
+    """Tokens of a variant of model analysis: its own where it changes them."""
+    own = part_of(changes_of(wildcards), TOKEN_SECTIONS)
     folder = f"{RESULTS}/analysis/{wildcards.model}" if own else RESULTS
     return f"{folder}/tokens/{wildcards.dataset}.h5"
 

@@ -1,4 +1,4 @@
-# Where episodes come from: behaviour policies, and datasets of each source.
+# Behaviour policies, datasets of each source, their statistics and cards.
 
 
 rule train_actors:
@@ -12,16 +12,15 @@ rule train_actors:
         robot="[a-z0-9]+",
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(12 * 60),
     params:
         # Not an output: a killed training goes on from here.
         checkpoints="results/actors/checkpoints",
-        code=stage_code("train_actors.py"),
+        code=stage_code("data/train_actors.py"),
     script:
-        "../scripts/train_actors.py"
+        "../scripts/data/train_actors.py"
 
 
 rule collect:
@@ -30,14 +29,13 @@ rule collect:
     output:
         directory(f"{RESULTS}/datasets/{{dataset}}"),
     log:
-        f"{RESULTS}/logs/collect/{{dataset}}.log",
+        log_file("collect/{dataset}"),
     benchmark:
-        f"{RESULTS}/benchmarks/collect/{{dataset}}.tsv"
+        benchmark_file("collect/{dataset}")
     wildcard_constraints:
         dataset=datasets_from("collect"),
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(120),
@@ -51,9 +49,9 @@ rule collect:
         seed=config["collect"]["seed"],
         noise=config["collect"]["noise"],
         one_start=False,
-        code=stage_code("collect.py"),
+        code=stage_code("data/collect.py"),
     script:
-        "../scripts/collect.py"
+        "../scripts/data/collect.py"
 
 
 rule download_d4rl:
@@ -67,15 +65,14 @@ rule download_d4rl:
         file="[A-Za-z0-9_-]+",
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=240,
     params:
         d4rl=config["d4rl"],
-        code=stage_code("download_d4rl.py"),
+        code=stage_code("data/download_d4rl.py"),
     script:
-        "../scripts/download_d4rl.py"
+        "../scripts/data/download_d4rl.py"
 
 
 rule import_dataset:
@@ -84,14 +81,13 @@ rule import_dataset:
     output:
         directory(f"{RESULTS}/datasets/{{dataset}}"),
     log:
-        f"{RESULTS}/logs/import_dataset/{{dataset}}.log",
+        log_file("import_dataset/{dataset}"),
     benchmark:
-        f"{RESULTS}/benchmarks/import_dataset/{{dataset}}.tsv"
+        benchmark_file("import_dataset/{dataset}")
     wildcard_constraints:
         dataset=datasets_from("d4rl", "minari", "file"),
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(120),
@@ -99,6 +95,56 @@ rule import_dataset:
         env=dataset_option("env"),
         source=dataset_option("source"),
         location=dataset_location,
-        code=stage_code("import_dataset.py"),
+        code=stage_code("data/import_dataset.py"),
     script:
-        "../scripts/import_dataset.py"
+        "../scripts/data/import_dataset.py"
+
+
+rule dataset_statistics:
+    input:
+        f"{RESULTS}/datasets/{{dataset}}",
+    output:
+        f"{RESULTS}/statistics/{{dataset}}.csv",
+    log:
+        log_file("dataset_statistics/{dataset}"),
+    benchmark:
+        benchmark_file("dataset_statistics/{dataset}")
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        source=lambda wildcards: DATASETS[wildcards.dataset]["source"],
+        code=stage_code("data/dataset_statistics.py"),
+    script:
+        "../scripts/data/dataset_statistics.py"
+
+
+rule dataset_card:
+    input:
+        dataset=f"{RESULTS}/datasets/{{dataset}}",
+        tokens=f"{RESULTS}/tokens/{{dataset}}.h5",
+    output:
+        png=report(
+            f"{RESULTS}/figures/datasets/{{dataset}}.png",
+            caption="../report/dataset_card.rst",
+            category="Datasets",
+            labels={"dataset": "{dataset}"},
+        ),
+        pdf=f"{RESULTS}/figures/datasets/{{dataset}}.pdf",
+    log:
+        log_file("dataset_card/{dataset}"),
+    benchmark:
+        benchmark_file("dataset_card/{dataset}")
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        source=lambda wildcards: DATASETS[wildcards.dataset]["source"],
+        report=config["report"],
+        code=stage_code("figures/dataset_card.py"),
+    script:
+        "../scripts/figures/dataset_card.py"

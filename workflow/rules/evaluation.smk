@@ -16,21 +16,17 @@ rule collect_rollouts:
     output:
         f"{RESULTS}/rollouts/{{experiment}}.csv",
     log:
-        f"{RESULTS}/logs/collect_rollouts/{{experiment}}.log",
+        log_file("collect_rollouts/{experiment}"),
     benchmark:
-        f"{RESULTS}/benchmarks/collect_rollouts/{{experiment}}.tsv"
+        benchmark_file("collect_rollouts/{experiment}")
     wildcard_constraints:
         experiment=one_of(ROLLOUT_FILES),
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        code=stage_code("collect_rollouts.py"),
+        code=stage_code("evaluation/collect_rollouts.py"),
     script:
-        "../scripts/collect_rollouts.py"
+        "../scripts/evaluation/collect_rollouts.py"
 
 
 use rule collect_rollouts as collect_all_rollouts with:
@@ -39,9 +35,9 @@ use rule collect_rollouts as collect_all_rollouts with:
     output:
         f"{RESULTS}/rollouts.csv",
     log:
-        f"{RESULTS}/logs/collect_rollouts.log",
+        log_file("collect_rollouts"),
     benchmark:
-        f"{RESULTS}/benchmarks/collect_rollouts.tsv"
+        benchmark_file("collect_rollouts")
 
 
 rule goal_rows:
@@ -51,16 +47,12 @@ rule goal_rows:
         table=f"{RESULTS}/goal_reaching.csv",
         routes=f"{RESULTS}/routes.csv",
     log:
-        f"{RESULTS}/logs/goal_rows.log",
+        log_file("goal_rows"),
     benchmark:
-        f"{RESULTS}/benchmarks/goal_rows.tsv"
+        benchmark_file("goal_rows")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        code=stage_code("goal_rows.py"),
+        code=stage_code("evaluation/goal_rows.py"),
     script:
-        "../scripts/goal_rows.py"
+        "../scripts/evaluation/goal_rows.py"

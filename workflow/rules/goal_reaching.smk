@@ -14,19 +14,15 @@ rule goal_reaching_table:
             labels={"result": "Success and path length", "format": "table"},
         ),
     log:
-        f"{RESULTS}/logs/goal_reaching_table.log",
+        log_file("goal_reaching_table"),
     benchmark:
-        f"{RESULTS}/benchmarks/goal_reaching_table.tsv"
+        benchmark_file("goal_reaching_table")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        code=stage_code("goal_reaching.py"),
+        code=stage_code("tables/goal_reaching.py"),
     script:
-        "../scripts/goal_reaching.py"
+        "../scripts/tables/goal_reaching.py"
 
 
 rule figure5:
@@ -41,20 +37,16 @@ rule figure5:
         ),
         pdf=f"{RESULTS}/figures/figure5.pdf",
     log:
-        f"{RESULTS}/logs/figure5.log",
+        log_file("figure5"),
     benchmark:
-        f"{RESULTS}/benchmarks/figure5.tsv"
+        benchmark_file("figure5")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         report=config["report"],
-        code=stage_code("figure5.py"),
+        code=stage_code("figures/figure5.py"),
     script:
-        "../scripts/figure5.py"
+        "../scripts/figures/figure5.py"
 
 
 rule goal_reaching:

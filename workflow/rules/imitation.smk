@@ -22,20 +22,16 @@ rule imitation_table:
         ),
         pdf=f"{RESULTS}/figures/imitation.pdf",
     log:
-        f"{RESULTS}/logs/imitation_table.log",
+        log_file("imitation_table"),
     benchmark:
-        f"{RESULTS}/benchmarks/imitation_table.tsv"
+        benchmark_file("imitation_table")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         report=config["report"],
-        code=stage_code("imitation.py"),
+        code=stage_code("tables/imitation.py"),
     script:
-        "../scripts/imitation.py"
+        "../scripts/tables/imitation.py"
 
 
 rule imitation:

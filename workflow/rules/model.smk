@@ -1,4 +1,4 @@
-# Tokens to Transformers, and episodes to what they are compared with.
+# Tokens to Transformers and their training curves, and episodes to baselines.
 
 
 rule train:
@@ -10,9 +10,9 @@ rule train:
         metrics=f"{RESULTS}/models/{{dataset}}/seed{{seed}}/metrics.csv",
         dimensions=f"{RESULTS}/models/{{dataset}}/seed{{seed}}/dimensions.csv",
     log:
-        f"{RESULTS}/logs/train/{{dataset}}-seed{{seed}}.log",
+        log_file("train/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/train/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("train/{dataset}-seed{seed}")
     priority: 1  # the longest path
     conda:
         "../../environment.yml"
@@ -22,15 +22,15 @@ rule train:
         runtime=growing(24 * 60),
         gpu=GPUS * config["training"]["processes"],
     params:
-        model=model_of,
-        training=training_of,
+        model=settings("model"),
+        training=training_settings,
         # Not an output: Snakemake removes those of a job that dies, and a killed training goes on from here.
         # Keyed by all that determines the weights, so runs of other names share what is trained.
         checkpoints="results/checkpoints/{dataset}/seed{seed}",
         events=f"{RESULTS}/tensorboard/{{dataset}}/seed{{seed}}",
-        code=stage_code("train.py"),
+        code=stage_code("models/train.py"),
     script:
-        "../scripts/train.py"
+        "../scripts/models/train.py"
 
 
 rule train_behavior_cloning:
@@ -41,20 +41,19 @@ rule train_behavior_cloning:
         config=f"{RESULTS}/baselines/{{dataset}}/bc/seed{{seed}}/config.json",
         metrics=f"{RESULTS}/baselines/{{dataset}}/bc/seed{{seed}}/metrics.csv",
     log:
-        f"{RESULTS}/logs/train_behavior_cloning/{{dataset}}-seed{{seed}}.log",
+        log_file("train_behavior_cloning/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/train_behavior_cloning/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("train_behavior_cloning/{dataset}-seed{seed}")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(120),
     params:
-        behavior_cloning=config["behavior_cloning"],
-        code=stage_code("train_behavior_cloning.py"),
+        behavior_cloning=settings("behavior_cloning"),
+        code=stage_code("models/train_behavior_cloning.py"),
     script:
-        "../scripts/train_behavior_cloning.py"
+        "../scripts/models/train_behavior_cloning.py"
 
 
 rule train_ensemble:
@@ -65,18 +64,73 @@ rule train_ensemble:
         config=f"{RESULTS}/baselines/{{dataset}}/pets/seed{{seed}}/config.json",
         metrics=f"{RESULTS}/baselines/{{dataset}}/pets/seed{{seed}}/metrics.csv",
     log:
-        f"{RESULTS}/logs/train_ensemble/{{dataset}}-seed{{seed}}.log",
+        log_file("train_ensemble/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/train_ensemble/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("train_ensemble/{dataset}-seed{seed}")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(6 * 60),
         gpu=GPUS,
     params:
         ensemble=config["ensemble"],
-        code=stage_code("train_ensemble.py"),
+        code=stage_code("models/train_ensemble.py"),
     script:
-        "../scripts/train_ensemble.py"
+        "../scripts/models/train_ensemble.py"
+
+
+rule training_curves:
+    input:
+        expand(
+            f"{RESULTS}/models/{{dataset}}/seed{{seed}}/metrics.csv", dataset=DATASETS, seed=SEEDS
+        ),
+    output:
+        png=report(
+            f"{RESULTS}/figures/training_curves.png",
+            caption="../report/training_curves.rst",
+            category="Training",
+            labels={"result": "Training curves", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/training_curves.pdf",
+    log:
+        log_file("training_curves"),
+    benchmark:
+        benchmark_file("training_curves")
+    conda:
+        "../../environment.yml"
+    params:
+        report=config["report"],
+        runs=[[dataset, seed] for dataset in DATASETS for seed in SEEDS],
+        code=stage_code("figures/training_curves.py"),
+    script:
+        "../scripts/figures/training_curves.py"
+
+
+rule dimension_losses:
+    input:
+        expand(
+            f"{RESULTS}/models/{{dataset}}/seed{{seed}}/dimensions.csv",
+            dataset=DATASETS,
+            seed=SEEDS,
+        ),
+    output:
+        png=report(
+            f"{RESULTS}/figures/dimension_losses.png",
+            caption="../report/dimension_losses.rst",
+            category="Training",
+            labels={"result": "Loss of each dimension", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/dimension_losses.pdf",
+    log:
+        log_file("dimension_losses"),
+    benchmark:
+        benchmark_file("dimension_losses")
+    conda:
+        "../../environment.yml"
+    params:
+        report=config["report"],
+        runs=[[dataset, seed] for dataset in DATASETS for seed in SEEDS],
+        code=stage_code("figures/dimension_losses.py"),
+    script:
+        "../scripts/figures/dimension_losses.py"

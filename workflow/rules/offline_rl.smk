@@ -16,19 +16,15 @@ rule table1:
         ),
         latex=f"{RESULTS}/tables/table1.tex",
     log:
-        f"{RESULTS}/logs/table1.log",
+        log_file("table1"),
     benchmark:
-        f"{RESULTS}/benchmarks/table1.tsv"
+        benchmark_file("table1")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        code=stage_code("table1.py"),
+        code=stage_code("tables/table1.py"),
     script:
-        "../scripts/table1.py"
+        "../scripts/tables/table1.py"
 
 
 rule figure4:
@@ -43,20 +39,16 @@ rule figure4:
         ),
         pdf=f"{RESULTS}/figures/figure4.pdf",
     log:
-        f"{RESULTS}/logs/figure4.log",
+        log_file("figure4"),
     benchmark:
-        f"{RESULTS}/benchmarks/figure4.tsv"
+        benchmark_file("figure4")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         report=config["report"],
-        code=stage_code("figure4.py"),
+        code=stage_code("figures/figure4.py"),
     script:
-        "../scripts/figure4.py"
+        "../scripts/figures/figure4.py"
 
 
 rule extended:
@@ -72,19 +64,15 @@ rule extended:
             labels={"result": "Results published since", "format": "table"},
         ),
     log:
-        f"{RESULTS}/logs/extended.log",
+        log_file("extended"),
     benchmark:
-        f"{RESULTS}/benchmarks/extended.tsv"
+        benchmark_file("extended")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        code=stage_code("extended.py"),
+        code=stage_code("tables/extended.py"),
     script:
-        "../scripts/extended.py"
+        "../scripts/tables/extended.py"
 
 
 rule profiles:
@@ -99,20 +87,16 @@ rule profiles:
         ),
         pdf=f"{RESULTS}/figures/profiles.pdf",
     log:
-        f"{RESULTS}/logs/profiles.log",
+        log_file("profiles"),
     benchmark:
-        f"{RESULTS}/benchmarks/profiles.tsv"
+        benchmark_file("profiles")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         report=config["report"],
-        code=stage_code("profiles.py"),
+        code=stage_code("figures/profiles.py"),
     script:
-        "../scripts/profiles.py"
+        "../scripts/figures/profiles.py"
 
 
 rule offline_rl:

@@ -9,25 +9,24 @@ rule plan:
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/tto/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
     log:
-        f"{RESULTS}/logs/plan/{{dataset}}-seed{{seed}}.log",
+        log_file("plan/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/plan/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("plan/{dataset}-seed{seed}")
     priority: 1  # the longest path
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(8000),
         runtime=growing(24 * 60),
         gpu=GPUS,
     params:
         method="tto",
-        planning=planning_of,
+        planning=settings("planning"),
         candidates=candidates_of("tto"),
         evaluation=evaluation_of,
-        code=stage_code("plan.py"),
+        code=stage_code("evaluation/plan.py"),
     script:
-        "../scripts/plan.py"
+        "../scripts/evaluation/plan.py"
 
 
 use rule plan as imitate with:
@@ -37,56 +36,51 @@ use rule plan as imitate with:
             for j in ROLLOUTS
         ],
     log:
-        f"{RESULTS}/logs/imitate/{{dataset}}-h{{horizon}}-seed{{seed}}.log",
+        log_file("imitate/{dataset}-h{horizon}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/imitate/{{dataset}}-h{{horizon}}-seed{{seed}}.tsv"
+        benchmark_file("imitate/{dataset}-h{horizon}-seed{seed}")
     wildcard_constraints:
         dataset=one_of(IMITATION),
         horizon="[0-9]+",
     params:
         method=lambda wildcards: f"imitation_h{wildcards.horizon}",
-        planning=lambda wildcards: planning_of(wildcards) | {"horizon": int(wildcards.horizon)},
-        evaluation=evaluation_of,
-        code=stage_code("plan.py"),
+        planning=lambda wildcards: settings("planning")(wildcards)
+        | {"horizon": int(wildcards.horizon)},
 
 
 use rule plan as reach_goals with:
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/goal/seed{{seed}}-rollout{j}.h5" for j in PAIRS],
     log:
-        f"{RESULTS}/logs/reach_goals/{{dataset}}-seed{{seed}}.log",
+        log_file("reach_goals/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/reach_goals/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("reach_goals/{dataset}-seed{seed}")
     wildcard_constraints:
         dataset=one_of(ROOMS),
     params:
         method="goal",
-        planning=planning_of,
-        evaluation=evaluation_of,
-        code=stage_code("plan.py"),
 
 
 rule script_goals:
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/collector/seed{{seed}}-rollout{j}.h5" for j in PAIRS],
     log:
-        f"{RESULTS}/logs/script_goals/{{dataset}}-seed{{seed}}.log",
+        log_file("script_goals/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/script_goals/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("script_goals/{dataset}-seed{seed}")
     wildcard_constraints:
         dataset=one_of(ROOMS),
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
     params:
         noise=ACTION_NOISE,
         evaluation=evaluation_of,
-        code=stage_code("script_goals.py"),
+        code=stage_code("evaluation/script_goals.py"),
     script:
-        "../scripts/script_goals.py"
+        "../scripts/evaluation/script_goals.py"
 
 
 rule act_behavior_cloning:
@@ -97,18 +91,17 @@ rule act_behavior_cloning:
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/bc/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
     log:
-        f"{RESULTS}/logs/act_behavior_cloning/{{dataset}}-seed{{seed}}.log",
+        log_file("act_behavior_cloning/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/act_behavior_cloning/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("act_behavior_cloning/{dataset}-seed{seed}")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=120,
     params:
         candidates=candidates_of("bc"),
         evaluation=evaluation_of,
-        code=stage_code("act_behavior_cloning.py"),
+        code=stage_code("evaluation/act_behavior_cloning.py"),
     script:
-        "../scripts/act_behavior_cloning.py"
+        "../scripts/evaluation/act_behavior_cloning.py"

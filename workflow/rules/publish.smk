@@ -1,4 +1,4 @@
-# A finished run's results to docs/results/<run>/, small enough to be committed; not part of `all`.
+# Files under docs/ that the workflow makes; not part of `all`: a published run, and the graph of rules.
 
 
 # What makes this run's results; an overlay from elsewhere by its name alone, as no one else has its folder.
@@ -18,12 +18,11 @@ rule publish:
         page=f"docs/results/{config['run']}/README.md",
         provenance=f"docs/results/{config['run']}/provenance.json",
     log:
-        f"{RESULTS}/logs/publish.log",
+        log_file("publish"),
     benchmark:
-        f"{RESULTS}/benchmarks/publish.tsv"
+        benchmark_file("publish")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=10,
@@ -31,6 +30,25 @@ rule publish:
         command=COMMAND,
         repository=str(BASE),
         results=lambda wildcards, input: os.path.dirname(input.config),
-        code=stage_code("publish.py"),
+        code=stage_code("page/publish.py"),
     script:
-        "../scripts/publish.py"
+        "../scripts/page/publish.py"
+
+
+rule rulegraph:
+    input:
+        "config/paper.yaml",
+    output:
+        "docs/rulegraph.mmd",
+    log:
+        log_file("rulegraph"),
+    benchmark:
+        benchmark_file("rulegraph")
+    conda:
+        "../../environment.yml"
+    params:
+        snakefile=str(BASE / "Snakefile"),
+        rules=code_digest(*(BASE / "workflow/rules").glob("*.smk")),
+        code=stage_code("page/rulegraph.py"),
+    script:
+        "../scripts/page/rulegraph.py"

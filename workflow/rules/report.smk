@@ -14,41 +14,39 @@ rule film:
     output:
         f"{RESULTS}/figures/films/{{dataset}}.webp",
     log:
-        f"{RESULTS}/logs/film/{{dataset}}.log",
+        log_file("film/{dataset}"),
     benchmark:
-        f"{RESULTS}/benchmarks/film/{{dataset}}.tsv"
+        benchmark_file("film/{dataset}")
     wildcard_constraints:
         dataset=one_of(FILMED),
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
         names=lambda wildcards: [name for name, _ in filmed_episodes(wildcards.dataset)],
-        code=stage_code("film.py"),
+        code=stage_code("figures/film.py"),
     script:
-        "../scripts/film.py"
+        "../scripts/figures/film.py"
 
 
 rule config:
     output:
         f"{RESULTS}/config.yaml",
     log:
-        f"{RESULTS}/logs/config.log",
+        log_file("config"),
     benchmark:
-        f"{RESULTS}/benchmarks/config.tsv"
+        benchmark_file("config")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=5,
     params:
         config=config,
     script:
-        "../scripts/write_config.py"
+        "../scripts/page/write_config.py"
 
 
 rule report:
@@ -66,17 +64,16 @@ rule report:
     output:
         f"{RESULTS}/report.html",
     log:
-        f"{RESULTS}/logs/report.log",
+        log_file("report"),
     benchmark:
-        f"{RESULTS}/benchmarks/report.tsv"
+        benchmark_file("report")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
         captions=code_digest(*(BASE / "workflow/report").glob("*.rst")),
-        code=stage_code("write_report.py"),
+        code=stage_code("page/write_report.py"),
     script:
-        "../scripts/write_report.py"
+        "../scripts/page/write_report.py"

@@ -7,20 +7,19 @@ rule tokenize:
     output:
         f"{RESULTS}/tokens/{{dataset}}.h5",
     log:
-        f"{RESULTS}/logs/tokenize/{{dataset}}.log",
+        log_file("tokenize/{dataset}"),
     benchmark:
-        f"{RESULTS}/benchmarks/tokenize/{{dataset}}.tsv"
+        benchmark_file("tokenize/{dataset}")
     priority: 1  # the longest path
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        discretizer=config["discretizer"],
-        discount=config["discount"],
-        rewards=rewards_of,
-        code=stage_code("tokenize_dataset.py"),
+        discretizer=settings("discretizer"),
+        discount=settings("discount"),
+        rewards=settings("rewards"),
+        code=stage_code("data/tokenize_dataset.py"),
     script:
-        "../scripts/tokenize_dataset.py"
+        "../scripts/data/tokenize_dataset.py"

@@ -5,14 +5,9 @@ use rule tokenize as tokenize_variant with:
     output:
         f"{RESULTS}/trials/{{variant}}/tokens/{{dataset}}.h5",
     log:
-        f"{RESULTS}/logs/tokenize_variant/{{variant}}/{{dataset}}.log",
+        log_file("tokenize_variant/{variant}/{dataset}"),
     benchmark:
-        f"{RESULTS}/benchmarks/tokenize_variant/{{variant}}/{{dataset}}.tsv"
-    params:
-        discretizer=varied_settings("discretizer"),
-        discount=varied_settings("discount"),
-        rewards=varied_settings("rewards"),
-        code=stage_code("tokenize_dataset.py"),
+        benchmark_file("tokenize_variant/{variant}/{dataset}")
 
 
 use rule train as train_variant with:
@@ -24,15 +19,11 @@ use rule train as train_variant with:
         metrics=f"{RESULTS}/trials/{{variant}}/models/{{dataset}}/seed{{seed}}/metrics.csv",
         dimensions=f"{RESULTS}/trials/{{variant}}/models/{{dataset}}/seed{{seed}}/dimensions.csv",
     log:
-        f"{RESULTS}/logs/train_variant/{{variant}}/{{dataset}}-seed{{seed}}.log",
+        log_file("train_variant/{variant}/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/train_variant/{{variant}}/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("train_variant/{variant}/{dataset}-seed{seed}")
     params:
-        model=varied_settings("model"),
-        training=varied_settings("training"),
-        checkpoints="results/checkpoints/{dataset}/seed{seed}",
         events=f"{RESULTS}/tensorboard/{{variant}}/{{dataset}}/seed{{seed}}",
-        code=stage_code("train.py"),
 
 
 use rule plan as plan_trial with:
@@ -45,15 +36,12 @@ use rule plan as plan_trial with:
             for j in range(config["trials"]["rollouts"])
         ],
     log:
-        f"{RESULTS}/logs/plan_trial/{{trial}}/{{dataset}}-seed{{seed}}.log",
+        log_file("plan_trial/{trial}/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/plan_trial/{{trial}}/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("plan_trial/{trial}/{dataset}-seed{seed}")
     params:
-        method="tto",
-        planning=varied_settings("planning"),
         candidates={},
         evaluation=trial_evaluation,
-        code=stage_code("plan.py"),
 
 
 use rule train_behavior_cloning as train_cloning_variant with:
@@ -62,12 +50,9 @@ use rule train_behavior_cloning as train_cloning_variant with:
         config=f"{RESULTS}/trials/{{variant}}/baselines/{{dataset}}/bc/seed{{seed}}/config.json",
         metrics=f"{RESULTS}/trials/{{variant}}/baselines/{{dataset}}/bc/seed{{seed}}/metrics.csv",
     log:
-        f"{RESULTS}/logs/train_cloning_variant/{{variant}}/{{dataset}}-seed{{seed}}.log",
+        log_file("train_cloning_variant/{variant}/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/train_cloning_variant/{{variant}}/{{dataset}}-seed{{seed}}.tsv"
-    params:
-        behavior_cloning=varied_settings("behavior_cloning"),
-        code=stage_code("train_behavior_cloning.py"),
+        benchmark_file("train_cloning_variant/{variant}/{dataset}-seed{seed}")
 
 
 use rule act_behavior_cloning as act_cloning_trial with:
@@ -80,13 +65,12 @@ use rule act_behavior_cloning as act_cloning_trial with:
             for j in range(config["trials"]["rollouts"])
         ],
     log:
-        f"{RESULTS}/logs/act_cloning_trial/{{trial}}/{{dataset}}-seed{{seed}}.log",
+        log_file("act_cloning_trial/{trial}/{dataset}-seed{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/act_cloning_trial/{{trial}}/{{dataset}}-seed{{seed}}.tsv"
+        benchmark_file("act_cloning_trial/{trial}/{dataset}-seed{seed}")
     params:
         candidates={},
         evaluation=trial_evaluation,
-        code=stage_code("act_behavior_cloning.py"),
 
 
 rule sweep_rows:
@@ -95,23 +79,19 @@ rule sweep_rows:
     output:
         f"{RESULTS}/sweeps/{{sweep}}.csv",
     log:
-        f"{RESULTS}/logs/sweep_rows/{{sweep}}.log",
+        log_file("sweep_rows/{sweep}"),
     benchmark:
-        f"{RESULTS}/benchmarks/sweep_rows/{{sweep}}.tsv"
+        benchmark_file("sweep_rows/{sweep}")
     wildcard_constraints:
         sweep=one_of(SWEEPS),
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         sweep=lambda wildcards: wildcards.sweep,
         points=lambda wildcards: [[t.line, t.value] for t in SWEEPS[wildcards.sweep]],
-        code=stage_code("sweep_rows.py"),
+        code=stage_code("evaluation/sweep_rows.py"),
     script:
-        "../scripts/sweep_rows.py"
+        "../scripts/evaluation/sweep_rows.py"
 
 
 use rule sweep_rows as tuning_rows with:
@@ -122,9 +102,9 @@ use rule sweep_rows as tuning_rows with:
     output:
         f"{RESULTS}/tuning/{{method}}/{{dataset}}.csv",
     log:
-        f"{RESULTS}/logs/tuning_rows/{{method}}/{{dataset}}.log",
+        log_file("tuning_rows/{method}/{dataset}"),
     benchmark:
-        f"{RESULTS}/benchmarks/tuning_rows/{{method}}/{{dataset}}.tsv"
+        benchmark_file("tuning_rows/{method}/{dataset}")
     wildcard_constraints:
         method=one_of(TUNED),
         dataset=one_of(OFFLINE),
@@ -133,7 +113,7 @@ use rule sweep_rows as tuning_rows with:
         points=lambda wildcards: [
             [t.line, t.value] for t in TUNED[wildcards.method][wildcards.dataset]
         ],
-        code=stage_code("sweep_rows.py"),
+        code=stage_code("evaluation/sweep_rows.py"),
 
 
 rule choose_settings:
@@ -142,22 +122,18 @@ rule choose_settings:
     output:
         f"{RESULTS}/tuning/{{method}}/{{dataset}}.txt",
     log:
-        f"{RESULTS}/logs/choose_settings/{{method}}/{{dataset}}.log",
+        log_file("choose_settings/{method}/{dataset}"),
     benchmark:
-        f"{RESULTS}/benchmarks/choose_settings/{{method}}/{{dataset}}.tsv"
+        benchmark_file("choose_settings/{method}/{dataset}")
     wildcard_constraints:
         method=one_of(TUNED),
         dataset=one_of(OFFLINE),
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        code=stage_code("choose_settings.py"),
+        code=stage_code("evaluation/choose_settings.py"),
     script:
-        "../scripts/choose_settings.py"
+        "../scripts/evaluation/choose_settings.py"
 
 
 rule tuning_table:
@@ -173,20 +149,16 @@ rule tuning_table:
             labels={"result": "Choice of settings", "format": "table"},
         ),
     log:
-        f"{RESULTS}/logs/tuning_table.log",
+        log_file("tuning_table"),
     benchmark:
-        f"{RESULTS}/benchmarks/tuning_table.tsv"
+        benchmark_file("tuning_table")
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         candidates={method: candidates(config, method) for method in TUNED},
-        code=stage_code("tuning.py"),
+        code=stage_code("tables/tuning.py"),
     script:
-        "../scripts/tuning.py"
+        "../scripts/tables/tuning.py"
 
 
 rule ablation:
@@ -205,26 +177,22 @@ rule ablation:
         ),
         pdf=f"{RESULTS}/figures/ablations/{{sweep}}.pdf",
     log:
-        f"{RESULTS}/logs/ablation/{{sweep}}.log",
+        log_file("ablation/{sweep}"),
     benchmark:
-        f"{RESULTS}/benchmarks/ablation/{{sweep}}.tsv"
+        benchmark_file("ablation/{sweep}")
     wildcard_constraints:
         sweep=one_of(SWEEPS),
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         label=lambda wildcards: config["ablations"]["sweeps"][wildcards.sweep].get("label"),
         line_key=lambda wildcards: config["ablations"]["sweeps"][wildcards.sweep]
         .get("lines", {})
         .get("key", ""),
         report=config["report"],
-        code=stage_code("ablation.py"),
+        code=stage_code("figures/ablation.py"),
     script:
-        "../scripts/ablation.py"
+        "../scripts/figures/ablation.py"
 
 
 rule ablations:

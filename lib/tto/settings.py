@@ -1,0 +1,83 @@
+"""Settings of one dataset: a section of the config and everything that changes it.
+
+From the most general to the most special: the section itself, its `overrides` for the dataset, the
+same section of the experiment that the dataset belongs to, and changes. Changes are dotted keys of
+the config with their values, as in `{"planning.horizon": 5}`. Trials, tuned choices and variants of
+a model are changes.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tto.config import sorted_keys
+
+Config = Mapping[str, Any]
+Changes = Mapping[str, Any]
+
+# Experiments with datasets and settings of their own; offline RL has the top level's.
+EXPERIMENTS = ("imitation", "goal_reaching", "model_analysis")
+UNCHANGED = "unchanged"  # the name of no changes
+
+
+def settings_of(config: Config, section: str, dataset: str, changes: Changes | None = None) -> Any:
+    """The settings of a section for a dataset; a section that is a single value gives that value.
+
+    Args:
+        config: a whole config, with the keys of `config/config.yaml`.
+        section: name of the section: model, training, planning, discount, ...
+        dataset: id of the dataset.
+        changes: settings that count before all others.
+    """
+    changes = changes or {}
+    if section in changes:
+        return changes[section]
+    settings = config[section]
+    if not isinstance(settings, Mapping):
+        return settings
+    settings = dict(settings)
+    settings |= settings.pop("overrides", {}).get(dataset, {})
+    experiment = experiment_of(config, dataset)
+    if experiment is not None:
+        settings |= config[experiment].get(section, {})
+    settings |= {key.split(".", 1)[1]: v for key, v in part_of(changes, [section]).items()}
+    return sorted_keys(settings)
+
+
+def experiment_of(config: Config, dataset: str) -> str | None:
+    """The experiment of `EXPERIMENTS` that a dataset belongs to; None for offline RL's."""
+    return next((name for name in EXPERIMENTS if dataset in datasets_of(config, name)), None)
+
+
+def datasets_of(config: Config, experiment: str | None = None) -> dict[str, Any]:
+    """Entries of an experiment's datasets, or of offline RL's, without those that are null."""
+    owner = config if experiment is None else config.get(experiment, {})
+    return {name: entry for name, entry in owner.get("datasets", {}).items() if entry is not None}
+
+
+def changes_in(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes that are written as sections: `{"model": {"width": 8}}` to `{"model.width": 8}`."""
+    return {
+        f"{section}.{key}": value
+        for section, settings in sections.items()
+        for key, value in settings.items()
+    }
+
+
+def part_of(changes: Changes, sections: Iterable[str]) -> dict[str, Any]:
+    """The changes of some sections."""
+    wanted = set(sections)
+    return {key: value for key, value in changes.items() if key.split(".")[0] in wanted}
+
+
+def name_of(changes: Changes) -> str:
+    """Changes as a name for files: `planning.beam_width=4,planning.horizon=2`."""
+    return ",".join(f"{key}={text_of(changes[key])}" for key in sorted(changes)) or UNCHANGED
+
+
+def text_of(value: object) -> str:
+    """A value as the config writes it."""
+    if value is None:
+        return "null"
+    if isinstance(value, list):
+        return "-".join(map(text_of, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
