@@ -1,4 +1,4 @@
-"""A headless Chromium that looks at one file, over its DevTools protocol."""
+"""A headless Chromium that opens one file, driven by its DevTools protocol."""
 
 import base64
 import contextlib
@@ -19,8 +19,9 @@ from websockets.sync.client import ClientConnection, connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-# What a report is asked for: its pictures' pixels, how many of them are not shown or have no words,
-# how wide it is, how many scripts and dead links of the navigation it has, and its headings.
+# JavaScript expressions to evaluate in a report: the widths of its pictures in pixels, the number
+# of pictures that are hidden or lack an alternative text, the width of the page, the numbers of
+# scripts and of dead links in the navigation, and the headings.
 LOOK = {
     "pictures": "Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))",
     "hidden": "[...document.images].filter(i => !i.getClientRects().length || !i.alt).length",
@@ -48,13 +49,13 @@ _TIMEOUT = 120  # seconds; the machine may be busy
 
 @dataclass
 class Visit:
-    """What a browser saw of a page at one width.
+    """A browser's record of one page at one width.
 
     Attributes:
-        errors: messages of its console that are errors or warnings, and uncaught exceptions.
-        requests: addresses that it asked for, other than the page itself and data.
-        found: the value of each expression, by name.
-        screenshot: of the whole page, as PNG.
+        errors: errors and warnings of the console, and uncaught exceptions.
+        requests: requested addresses, without the page itself and data URLs.
+        found: value of each expression, by name.
+        screenshot: picture of the whole page, as PNG.
     """
 
     errors: list[str] = field(default_factory=list)
@@ -75,7 +76,7 @@ class Browser:
     def visit(
         self, page: Path, *, width: int, dark: bool = False, expressions: dict[str, str]
     ) -> Visit:
-        """Open a file in a window of `width` pixels and evaluate expressions in it."""
+        """Open a file in a window of `width` pixels and evaluate JavaScript expressions in it."""
         self._events.clear()
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         self._call("Emulation.setDeviceMetricsOverride", **size)
@@ -124,7 +125,7 @@ class Browser:
 
 @contextlib.contextmanager
 def open_browser() -> Iterator[Browser]:
-    """Chromium with an empty profile, gone afterwards."""
+    """Start Chromium with an empty profile, and end it after the block."""
     assert CHROMIUM is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [CHROMIUM, *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
@@ -140,7 +141,7 @@ def open_browser() -> Iterator[Browser]:
 
 
 def _address(profile: Path) -> str:
-    """Of the first tab, which Chromium's own port tells."""
+    """Address of the first tab, which Chromium serves at the port in its profile."""
     port, end = profile / "DevToolsActivePort", time.monotonic() + _TIMEOUT
     while not port.exists() or len(port.read_text().split()) < 2:
         assert time.monotonic() < end, "Chromium did not start"

@@ -1,6 +1,7 @@
-"""Checkpoints as other implementations write them, from the state of the port in `transformers`.
+"""Write checkpoints in the layouts of other implementations.
 
-`state` has the port's names (`tto.exchange.port.to_port`), `config` the sizes.
+All functions take `state`, the weights by the names of the port in `transformers`
+(`tto.exchange.port.to_port`), and `config`, the sizes of the model.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ _MODULES = ("", ".utils", ".utils.config", ".utils.discretization", ".models", "
 
 @contextlib.contextmanager
 def foreign_classes() -> Iterator[Callable[[str, str], type]]:
-    """Define classes in modules that others' code has, while they are pickled."""
+    """Yield a function that defines classes in modules of foreign code, for pickling."""
     modules = {f"trajectory{name}": types.ModuleType(f"trajectory{name}") for name in _MODULES}
 
     def define(module: str, name: str) -> type:
@@ -40,7 +41,7 @@ def foreign_classes() -> Iterator[Callable[[str, str], type]]:
 
 
 def write_port(folder: Path, state: State, config: ModelConfig, *, safe: bool = True) -> None:
-    """As `save_pretrained` does, with safetensors or torch's own format."""
+    """Write a checkpoint like `save_pretrained`, with safetensors or in torch's own format."""
     folder.mkdir(parents=True)
     stored = {"model_type": "trajectory_transformer", **port_sizes(config)}
     (folder / "config.json").write_text(json.dumps(stored))
@@ -51,7 +52,7 @@ def write_port(folder: Path, state: State, config: ModelConfig, *, safe: bool = 
 
 
 def write_official(folder: Path, state: State, config: ModelConfig) -> None:
-    """As its scripts/train.py: pickled configs, and states by epoch, of which the last counts."""
+    """Write a checkpoint like the official code: pickled configs, and states by epoch."""
     folder.mkdir(parents=True)
     state = {
         name.replace("l1.", "mlp.0.").replace("l2.", "mlp.2."): tensor
@@ -75,7 +76,7 @@ def write_official(folder: Path, state: State, config: ModelConfig) -> None:
 
 
 def write_cached(folder: Path, state: State, config: ModelConfig, edges: np.ndarray) -> None:
-    """As its trainer: config.yaml, model_last.pt, and the discretiser object in discretizer.pt."""
+    """Write a checkpoint like the cached code: config.yaml, model_last.pt and discretizer.pt."""
     folder.mkdir(parents=True)
     V, T, D = config.vocabulary, config.block_transitions, config.transition_dim
     cached = {}

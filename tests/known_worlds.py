@@ -1,4 +1,4 @@
-"""Small worlds whose values are known, and models that learn them in seconds."""
+"""Small worlds with known values, and models that learn them in seconds."""
 
 from collections.abc import Callable
 
@@ -17,14 +17,14 @@ from tto.training.optimizers import OptimizerConfig
 from tto.training.smooth_bins import fold
 from tto.training.state import Run
 
-PLACES = 21  # of the worlds, 0 to 20; also V, the bins of each dimension
+PLACES = 21  # number of places, 0 to 20; also V, the number of bins per dimension
 DISCOUNT = 0.9
 
 Episode = list[tuple[int, int, float]]  # place, action (a token), reward
 
 
 def walk(rng: np.random.Generator) -> Episode:
-    """Twelve steps of a random walk: an action moves by up to 4, high places pay."""
+    """Twelve steps of a random walk: an action moves by up to 4, the reward grows with place."""
     place, episode = int(rng.integers(PLACES)), []
     for _ in range(12):
         action = int(rng.integers(PLACES))
@@ -35,10 +35,10 @@ def walk(rng: np.random.Generator) -> Episode:
 
 
 def crossroads(rng: np.random.Generator) -> Episode:
-    """Three steps. Left pays 0.3 at once; right, and right again, pays 1 a step later.
+    """Three steps: left first gives 0.3 at once; right twice gives 1 in the third step.
 
-    The behaviour policy seldom goes right twice, so the value of right is 0.08: only a plan of two
-    transitions sees the reward.
+    The behaviour policy seldom goes right twice, so the value of right is 0.08. Only a plan of two
+    transitions finds the larger reward.
     """
     if rng.random() < 0.5:
         return [(10, left(rng), 0.3), (5, left(rng), 0.0), (5, left(rng), 0.0)]
@@ -58,7 +58,7 @@ def right(rng: np.random.Generator) -> int:
 
 
 def token_file(world: Callable[[np.random.Generator], Episode], *, episodes: int) -> TokenFile:
-    """Tokens of episodes of a world; the bins of rewards and rewards-to-go have equal widths."""
+    """Tokens of random episodes of a world, with uniform bins of rewards and rewards-to-go."""
     rng = np.random.default_rng(0)
     rows, lengths = [], []
     for _ in range(episodes):
@@ -98,7 +98,7 @@ def token_file(world: Callable[[np.random.Generator], Episode], *, episodes: int
 def learned(
     file: TokenFile, *, attend_values: bool, transitions: int, updates: int
 ) -> TrainedModel:
-    """A model of the file's tokens after a short training."""
+    """A model after a short training on the tokens of `file`."""
     config = ModelConfig(
         observation_dim=1,
         action_dim=1,
@@ -137,7 +137,7 @@ def learned(
 
 
 def true_spread(file: TokenFile) -> float:
-    """Deviation over actions of the mean reward-to-go of each place and action, by counting."""
+    """Standard deviation of the mean reward-to-go over actions, averaged over places."""
     places, actions = file.tokens[:, 0], file.tokens[:, 1]
     values = file.discretizer.decode(file.tokens)[:, -1]
     means = [

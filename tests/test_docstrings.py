@@ -1,4 +1,4 @@
-"""What the reference is made of: each public name says what it does, and which errors it raises."""
+"""Docstrings, from which the reference is built: every public name has one, with its errors."""
 
 import ast
 import os
@@ -11,7 +11,7 @@ import pytest
 
 from tto.digest import PACKAGE
 
-# Methods that are what their interface says: of torch's modules, of Gymnasium's, of our engines.
+# Methods that torch's modules, Gymnasium's environments or our engines' interface document.
 INTERFACES = {"forward", "reset", "step", "start", "select", "append", "draw"}
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +34,7 @@ def faults(path: Path) -> list[str]:
         if not text and node.name not in INTERFACES:
             found.append(f"{path.name}:{node.lineno}: {node.name} has no docstring")
         if isinstance(node, ast.FunctionDef) and raises(node) and "TTOError" not in text:
-            found.append(f"{path.name}:{node.lineno}: {node.name} does not say that it raises")
+            found.append(f"{path.name}:{node.lineno}: {node.name} does not document its TTOError")
     return found
 
 
@@ -60,7 +60,7 @@ def test_top_modules_have_docstrings():
     assert [fault for path in sorted(PACKAGE.glob("*.py")) for fault in faults(path)] == []
 
 
-def test_what_is_missing_is_found(tmp_path: Path):
+def test_missing_docstrings_are_found(tmp_path: Path):
     path = tmp_path / "planted.py"
     path.write_text(
         "def f():\n    raise TTOError('x')\n\n"
@@ -72,7 +72,7 @@ def test_what_is_missing_is_found(tmp_path: Path):
     assert faults(path) == [
         "planted.py: the module has no docstring",
         "planted.py:1: f has no docstring",
-        "planted.py:1: f does not say that it raises",
+        "planted.py:1: f does not document its TTOError",
         "planted.py:6: g has no docstring",
     ]
 

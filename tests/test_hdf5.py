@@ -1,4 +1,4 @@
-"""HDF5 files on a disk that is full: the system's error, and no other."""
+"""HDF5 files on a full disk, and files that cannot be read: one error each."""
 
 import errno
 import resource
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 
-from tto.hdf5 import new_hdf5
+from tto.errors import TTOError
+from tto.hdf5 import new_hdf5, read_hdf5
 
 FILL = """
 import resource, signal, sys
@@ -30,7 +32,7 @@ except OSError as error:
 """
 
 
-def test_what_is_written_is_read(tmp_path: Path):
+def test_reading_gives_back_what_was_written(tmp_path: Path):
     values = np.random.default_rng(0).normal(size=(1000, 7))
     with new_hdf5(tmp_path / "a.h5") as file:
         file["values"] = values
@@ -46,7 +48,7 @@ def test_what_is_written_is_read(tmp_path: Path):
 
 
 def test_a_file_that_cannot_grow_is_one_error(tmp_path: Path):
-    """In a process of its own: h5py alone ends in a segmentation fault there."""
+    """A separate process writes: h5py alone would end it by a segmentation fault."""
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
     run = subprocess.run(
         [sys.executable, "-c", FILL, str(tmp_path / "a.h5")],
@@ -56,3 +58,33 @@ def test_a_file_that_cannot_grow_is_one_error(tmp_path: Path):
     )
     assert run.stdout == f"{errno.EFBIG} {tmp_path / 'a.h5'}\n"
     assert run.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (None, "no readable file"),
+        (b"<html>moved</html>", "18 bytes that begin with b'<html>moved</htm', truncated"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file that is truncated or foreign"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes | None, kind: str):
+    path = tmp_path / "a.h5"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(TTOError) as error, read_hdf5(path, expected="a toy", remedy="make it"):
+        pass
+    assert str(error.value).startswith(f"{path}: expected a toy, got {kind}")
+    assert str(error.value).endswith("; make it")
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_array_is_the_files_fault(tmp_path: Path):
+    with new_hdf5(tmp_path / "a.h5") as file:
+        file["values"] = [1.0]
+    message = "expected a toy, got an HDF5 file that is truncated or foreign .*others"
+    with (
+        pytest.raises(TTOError, match=message),
+        read_hdf5(tmp_path / "a.h5", expected="a toy", remedy="make it") as file,
+    ):
+        file["others"]

@@ -1,4 +1,4 @@
-"""Data flows one way: a layer of the library imports from itself and from those before it."""
+"""Imports go one way: a layer of the library imports from itself and from earlier layers."""
 
 import shutil
 from pathlib import Path
@@ -20,15 +20,15 @@ LAYERS = [
     "evaluation",
     "report",
 ]
-REPORT = ["numbers", "drawing", "tables", "figures", "claims", "page"]  # rooms of one layer
-BASE = {"errors", "files", "row_files", "hdf5", "digest"}  # below all layers
+REPORT = ["numbers", "drawing", "tables", "figures", "claims", "page"]  # layers of the report
+BASE = {"errors", "files", "row_files", "hdf5", "digest"}  # any module may import these
 # Modules of the workflow itself; they import from BASE and each other.
 HOUSE = {"config", "job", "settings", "snakemake_patches", "trials"}
-TOP = {"cli"}  # imports from all, and nothing imports it
+TOP = {"cli"}  # may import all modules; no other module may import it
 
 
 def upward_edges(package: Path) -> list[str]:
-    """Imports that walk the layers backwards, as `file: module`."""
+    """Imports from a later layer, as `file: module`."""
     edges = []
     for path in sorted(package.rglob("*.py")):
         importer = path.relative_to(package).with_suffix("").parts
@@ -57,7 +57,7 @@ def test_every_module_belongs_to_a_layer():
     assert rooms - {"__pycache__"} == set(REPORT)
 
 
-def test_no_folder_is_crowded():
+def test_no_folder_has_more_than_15_files():
     folders = [PACKAGE, *(path for path in PACKAGE.rglob("*") if path.is_dir())]
     crowded = {
         str(folder.relative_to(PACKAGE)): len(files)
@@ -68,7 +68,7 @@ def test_no_folder_is_crowded():
     assert crowded == {}
 
 
-def test_no_import_walks_the_layers_backwards():
+def test_no_module_imports_a_later_layer():
     assert upward_edges(PACKAGE) == []
 
 

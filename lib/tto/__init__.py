@@ -19,7 +19,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for and no more: the workflow reads `tto` without PyTorch."""
+    """Import a public name on first use, so that the workflow can import `tto` without PyTorch."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)

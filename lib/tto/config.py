@@ -1,4 +1,4 @@
-"""The workflow's config: checked against its schema, with one readable line for what is wrong."""
+"""Check the workflow's config against its schema; the first fault becomes one readable line."""
 
 import difflib
 import itertools
@@ -14,9 +14,13 @@ from tto.errors import TTOError
 
 
 def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
-    """Raise a `TTOError` for the first thing in `config` that `schema` does not allow.
+    """Check a config.
 
-    Unknown keys come before wrong values, since a misspelt key also looks like a missing one.
+    Unknown keys are reported before missing ones: a misspelt key causes both faults.
+
+    Raises:
+        TTOError: the first fault in `config`: a key or value that `schema` does not allow, an
+            unknown dataset, or settings that contradict each other.
     """
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=_urgency)
     if errors:
@@ -24,8 +28,8 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     _check_owners(config)
     if config["rewards"]["ignored"] and config["planning"]["objective"] == "return":
         raise TTOError(
-            "config: planning.objective must be likelihood where rewards.ignored is true, which "
-            "leaves no return to plan for, not 'return'"
+            "config: planning.objective must not be 'return' where rewards.ignored is true, since "
+            "the tokens then hold no rewards; set it to likelihood"
         )
     for section in ("planning", "training"):
         _check_datasets(f"{section}.overrides", config[section]["overrides"], config["datasets"])
@@ -44,7 +48,7 @@ def _check_datasets(where: str, names: Iterable[str], known: Iterable[str]) -> N
 
 
 def _check_owners(config: Mapping[str, Any]) -> None:
-    """A dataset belongs to one experiment, whose settings its models have."""
+    """Check that each dataset belongs to one experiment: its models have that one's settings."""
     owners: dict[str, str] = {}
     experiments = ("imitation", "goal_reaching", "model_analysis")
     for section in ("datasets", *(f"{name}.datasets" for name in experiments)):
@@ -54,17 +58,17 @@ def _check_owners(config: Mapping[str, Any]) -> None:
         for name in (name for name, spec in datasets.items() if spec is not None):
             if name in owners:
                 raise TTOError(
-                    f"config: dataset {name!r} stands in {owners[name]} and in {section}; give it "
-                    "another name in one of them"
+                    f"config: dataset {name!r} is defined both in {owners[name]} and in {section}; "
+                    "rename one of them"
                 )
             owners[name] = section
 
 
 def _check_episodes(config: Mapping[str, Any]) -> None:
-    """Nothing is chosen on reported episodes: those of trials begin from other seeds.
+    """Check that no trial plays a reported episode, so that no setting is chosen on those.
 
-    Episode j of model k begins from the seed `seed + 1000 k + j`
-    (`tto.evaluation.rollout.evaluation_seeds`); so do the pairs of goal reaching.
+    Episode j of the model with seed k starts from the episode seed `seed + 1000 k + j`
+    (`tto.evaluation.rollout.evaluation_seeds`); the pairs of goal reaching use the same seeds.
     """
     seeds = config["seeds"]
     goals = config["goal_reaching"]
@@ -72,25 +76,27 @@ def _check_episodes(config: Mapping[str, Any]) -> None:
     reported = max(config["rollouts"], pairs)
     shift = config["evaluation"]["seed"] - config["trials"]["seed"]
     for one, other in itertools.product(seeds, seeds):
-        distance = shift + 1000 * (one - other)  # first reported seed less first seed of trials
+        distance = shift + 1000 * (
+            one - other
+        )  # from the first seed of trials to the first reported one
         if -reported < distance < config["trials"]["rollouts"]:
             first = config["trials"]["seed"] + 1000 * other + max(distance, 0)
             free = config["evaluation"]["seed"] + 1000 * (max(seeds) + 1) + reported
             raise TTOError(
-                f"config: trials.seed must keep trials off reported episodes, but both have the "
-                f"episode seed {first}; {free} is free"
+                "config: trials.seed must keep trials apart from reported episodes, but both use "
+                f"the episode seed {first}; set it to {free}"
             )
 
 
 def describe(error: ValidationError) -> str:
-    """One line: which key, what was expected, what came, what to do."""
+    """A schema error as one line: the key, what was expected, what came and what to do."""
     error = _innermost(error)
     where = ".".join(str(part) for part in error.absolute_path) or "the top level"
     if error.validator == "additionalProperties":
         known, unknown = _known_and_unknown(error)
         return f"config: unknown key {unknown!r} in {where}{suggestion(unknown, known)}"
     if error.validator == "not":
-        return f"config: {where} cannot be set there"
+        return f"config: {where} cannot be set for one dataset; remove it"
     if error.validator == "required":
         required: Any = error.validator_value
         missing = next(key for key in required if key not in error.instance)
@@ -99,7 +105,7 @@ def describe(error: ValidationError) -> str:
 
 
 def suggestion(unknown: str, known: Iterable[str]) -> str:
-    """What to add to an error about an unknown name: the nearest known one, or all of them."""
+    """The end of an error line about an unknown name: the nearest known name, or all of them."""
     names = sorted(known)
     nearest = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
     if nearest:
@@ -108,7 +114,7 @@ def suggestion(unknown: str, known: Iterable[str]) -> str:
 
 
 def sorted_keys(value: Any) -> Any:
-    """`value` with the keys of all mappings in it in alphabetical order."""
+    """A copy of `value` in which the keys of every mapping are sorted."""
     if isinstance(value, Mapping):
         return {key: sorted_keys(value[key]) for key in sorted(value)}
     return [sorted_keys(item) for item in value] if isinstance(value, list) else value
@@ -119,7 +125,7 @@ def _urgency(error: ValidationError) -> tuple[bool, list[str]]:
 
 
 def _innermost(error: ValidationError) -> ValidationError:
-    """The error inside the alternative that was meant, where there are several."""
+    """The error of the alternative that was probably meant, where the schema allows several."""
     while error.context:
         meant = [inner for inner in error.context if inner.validator != "type"]
         error = min(meant or error.context, key=_urgency)
@@ -161,7 +167,7 @@ def _expectation(error: ValidationError) -> str:
 
 
 def _hint(error: ValidationError) -> str:
-    """How to write a number that was read as text, as YAML 1.1 does with `1e-3`."""
+    """The decimal form of a number that YAML 1.1 reads as text, such as `1e-3`."""
     if isinstance(error.instance, str) and error.validator == "type":
         try:
             return f"; write {Decimal(error.instance):f}"

@@ -1,10 +1,10 @@
-"""What a stage's code is: a digest of its script and of every library module that it imports.
+"""A digest of a stage's code: of its script and of every library module that it imports.
 
-Snakemake's own code trigger looks at the modification time of a script alone. A rule that holds
-`code_digest("scripts/train.py")` among its params reruns when the script or any `tto` module that
-it imports, however far down, changes in meaning. Comments, docstrings and formatting do not count;
-a file of another kind that shares a module's name (`published.csv` beside `published.py`, all of
-`native/` beside `native.py`) does.
+Snakemake's own code trigger compares only the modification time of the script. A rule with
+`code_digest("scripts/train.py")` among its params reruns when the meaning of the script, or of a
+`tto` module that it imports directly or indirectly, changes. Comments, docstrings and formatting do
+not count. Data files that share a module's name do: `published.csv` beside `published.py`, and all
+files in `native/` beside `native.py`.
 """
 
 import ast
@@ -20,10 +20,11 @@ PACKAGE = Path(__file__).parent
 
 
 def code_digest(*sources: StrPath) -> str:
-    """SHA-256 over `sources` and the library modules that they import, directly or not.
+    """SHA-256 over `sources` and the library modules that they import, directly or indirectly.
 
-    A source is the path of a file (a script; a file that is not Python counts by its bytes) or the
-    dotted name of a library module (`"tto.planning.search"`).
+    Args:
+        sources: paths of files, or dotted names of library modules (`"tto.planning.search"`). A
+            file that is not Python counts by its bytes.
     """
     waiting = [_source_path(source) for source in sources]
     found: set[Path] = set()
@@ -41,10 +42,10 @@ def code_digest(*sources: StrPath) -> str:
 
 
 def imported_modules(path: Path) -> set[str]:
-    """Dotted names of the library's modules that the Python file at `path` names in its imports.
+    """Dotted names of the library modules that the Python file at `path` imports.
 
-    Imports inside functions count. A package that is only passed through on the way to a module
-    (`tto.model` in `import tto.training.train`) does not.
+    Imports inside functions count. Parent packages do not: `import tto.training.train` does not
+    count as an import of `tto.training`.
     """
     return {name for name in _imported_names(path) if _is_module(name)}
 
@@ -93,7 +94,7 @@ def _source_path(source: StrPath) -> Path:
 
 
 def _data_beside(path: Path) -> list[Path]:
-    """Files that belong to a library module: beside it or in a folder there, by its name."""
+    """Data files that share a library module's name: beside it, or in a folder of that name."""
     if not path.is_relative_to(PACKAGE):
         return []
     beside = [*path.parent.glob(f"{path.stem}.*"), *path.parent.glob(f"{path.stem}/*.*")]
@@ -101,13 +102,17 @@ def _data_beside(path: Path) -> list[Path]:
 
 
 def _label(path: Path) -> str:
-    """A name that is the same on every machine: inside the package its path, else the file name."""
+    """A name that is the same on every machine: the path in the package, else the file's name."""
     return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
 
 
 @dataclass(frozen=True)
 class _Parsed:
-    """A file's digest, of its syntax tree without docstrings or of its bytes, and its imports."""
+    """A file's digest and its import statements.
+
+    `meaning` is the digest of a Python file's syntax tree without docstrings, or of another file's
+    bytes.
+    """
 
     meaning: str
     imports: tuple[ast.Import | ast.ImportFrom, ...] = ()
@@ -115,7 +120,7 @@ class _Parsed:
 
 @functools.cache
 def _parsed(path: Path, _modified: int) -> _Parsed:
-    """One file, parsed once however many stages it is behind: this is most of a dry run's time."""
+    """Parse a file once per modification time: parsing takes most of a dry run's time."""
     content = path.read_bytes()
     if path.suffix != ".py":
         return _Parsed(hashlib.sha256(content).hexdigest())

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and digests of their content."""
+"""Files and folders that appear whole or not at all, and digests of files."""
 
 import contextlib
 import hashlib
@@ -14,8 +14,8 @@ StrPath = str | os.PathLike[str]
 def atomic_path(path: StrPath) -> Iterator[Path]:
     """Yield a temporary sibling of `path` (for a file or a folder) and move it there on success.
 
-    An exception removes what was written and leaves an earlier `path` untouched. The temporary name
-    holds the process id, so that two writers never share it.
+    After an exception the temporary is removed and an earlier `path` is untouched. The temporary
+    name contains the process id, so two processes never share it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def atomic_path(path: StrPath) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Remove a file or a folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,4 +1,4 @@
-"""The frame around one workflow job: where its messages go and how it ends."""
+"""The wrapper of every workflow job: its log file, and its exit after an error."""
 
 import contextlib
 import errno
@@ -14,14 +14,15 @@ from tto.files import StrPath
 
 @contextlib.contextmanager
 def job(log_path: StrPath) -> Iterator[None]:
-    """Run a script's body: messages go to the file at `log_path`, bad input ends it in one line.
+    """Run a script's body with its log in the file at `log_path`.
 
-    The library's log records of level INFO and above, all warnings and tracebacks are written to
-    the file. On a terminal, standard error stays there, for progress bars; elsewhere it goes to the
-    file too.
+    The file receives the library's log records of level INFO and above, all warnings and all
+    tracebacks. Standard error goes to the file, too, unless it is a terminal, which shows the
+    progress bars.
 
-    A `TTOError`, or an error of the file system that a user can mend (no space, no permission), is
-    one line in the file and exit status 1. Everything else is a bug: the file gets the traceback.
+    An exception ends the process with status 1. A `TTOError`, or an error of the file system that a
+    user can mend (no space, no permission), leaves one line in the file. Every other exception is a
+    bug and leaves its traceback.
     """
     Path(log_path).parent.mkdir(parents=True, exist_ok=True)
     with open(log_path, "a", buffering=1, encoding="utf-8") as log:
@@ -50,7 +51,7 @@ def job(log_path: StrPath) -> Iterator[None]:
 
 
 def _is_ours_or_a_warning(record: logging.LogRecord) -> bool:
-    """Other libraries tell at length how they subset a font."""
+    """Reject other libraries' INFO records, such as those on subsetting fonts: there are many."""
     return record.levelno >= logging.WARNING or record.name.split(".")[0] in ("tto", "root")
 
 
@@ -63,7 +64,7 @@ MENDABLE = {
 
 
 def line_for_user(error: Exception) -> str | None:
-    """The line for the user, or None where `error` is a bug whose traceback should be seen."""
+    """The line to show the user, or None where `error` is a bug whose traceback is needed."""
     if isinstance(error, TTOError):
         return f"Error: {one_line(error, most=None)}"
     if isinstance(error, OSError) and error.errno in MENDABLE:

@@ -1,4 +1,4 @@
-"""Tidy CSV files: rows with the same columns, and a value in each cell that needs one."""
+"""Tidy CSV files: rows with named columns, in which only optional cells may be empty."""
 
 import os
 from collections.abc import Callable, Collection, Sequence
@@ -10,7 +10,7 @@ from tto.files import StrPath, atomic_path
 
 
 def write_rows(path: StrPath, rows: pd.DataFrame) -> None:
-    """Write rows; numbers keep all their digits, a missing value is an empty cell."""
+    """Write rows; numbers keep all their digits, and a missing value becomes an empty cell."""
     with atomic_path(path) as temporary:
         rows.to_csv(temporary, index=False)
 
@@ -26,23 +26,24 @@ def read_rows(
     valid: Callable[[pd.DataFrame], bool] | None = None,
     condition: str = "",
 ) -> pd.DataFrame:
-    """Read the rows of a file and check columns and cells.
+    """Read the rows of a file and check its columns and cells.
 
     Args:
+        path: the CSV file.
         columns: names of the columns, in order.
-        what: name of the content, for errors: "rollouts".
-        remedy: what the user can do, for errors: "evaluate again".
-        text: columns that stay text, also where they look like numbers or like missing values.
+        what: name of the content, for error messages, such as "rollouts".
+        remedy: advice to the user, for error messages, such as "evaluate again".
+        text: columns to read as text even if their cells look like numbers or missing values.
         optional: columns whose cells may be empty (NaN).
-        valid: test of the rows; None tests nothing.
-        condition: what `valid` tests, for errors: "times above 0".
+        valid: a check of all rows; None accepts every row.
+        condition: requirement that `valid` checks, for error messages, such as "times above 0".
 
     Raises:
         TTOError: the file is missing or no CSV file, has other columns, no row, an empty cell
             outside `optional`, or rows that are not valid.
     """
     name = os.fspath(path)
-    missing = {column: [""] for column in columns}  # "null" is a value of a setting
+    missing = {column: [""] for column in columns}  # not "null", which is a value of some settings
     try:
         rows = pd.read_csv(
             path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=missing

@@ -1,4 +1,4 @@
-"""The commands, run in this process as the shell runs them."""
+"""The commands, run in this process with the arguments of a shell."""
 
 import json
 import re
@@ -26,7 +26,7 @@ from tto.tokens.tokenize import tokenize_dataset
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Run `tto ARGUMENTS`; returns the exit status or the error's line, and what was printed."""
+    """Run `tto ARGUMENTS`; return the exit status or the error's line, and the output."""
 
     def run(*arguments: object) -> tuple[object, str]:
         monkeypatch.setattr(sys, "argv", ["tto", *map(str, arguments)])
@@ -59,7 +59,7 @@ def four_rooms_dataset(folder: Path) -> None:
     )
 
 
-def test_plan_acts_as_a_controller_does(tmp_path, run):
+def test_plan_acts_like_a_controller(tmp_path, run):
     folder = save_model(tmp_path / "model", goal=True)
     arguments = ["--beam-width", 2, "--horizon", 2, "--context", 1, "--max-steps", 6, "--seed", 5]
     status, printed = run("plan", folder, *arguments, "--set", "action_decode=mean")
@@ -189,9 +189,9 @@ def test_inspect_a_model_and_a_rollout(tmp_path, run):
     )
     status, printed = run("inspect", path)
     assert status == 0
-    assert value_of("length", printed) == "3 transitions, cut off by a time limit"
-    assert value_of("a plan", printed) == "12.3 ms for one episode alone (median)"
-    assert value_of("a batch's plan", printed).endswith("ms for 1 in step (median)")
+    assert value_of("length", printed) == "3 transitions, truncated by a time limit"
+    assert value_of("time of a plan", printed) == "12.3 ms for a single episode (median)"
+    assert value_of("in a batch", printed).endswith("ms for 1 in parallel (median)")
 
 
 def test_export_import_and_plan(tmp_path, run):
@@ -236,7 +236,7 @@ def test_bad_input_is_one_line(tmp_path, run):
     assert {path.name for path in tmp_path.iterdir()} == {"model", "other", "hub"}
 
 
-def test_help_and_completion_come_without_the_library(tmp_path):
+def test_help_and_completion_do_not_import_the_library(tmp_path):
     for arguments in (["--help"], ["--show-completion", "bash"]):
         code = "import sys; from tto.cli.app import main\ntry: main()\n" + (
             "except SystemExit as ended: assert not ended.code\n"

@@ -1,4 +1,4 @@
-"""The shell learns the options of `tto`: its script is installed, and completes."""
+"""Shell completion of `tto`: its script is installed and completes words."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ CODE = "from tto.cli.app import main; main()"
 
 
 def tto(home: Path, *arguments: str, **variables: str) -> str:
-    """What `tto ARGUMENTS` prints; the shell is named, since tests are not run from one."""
+    """The output of `tto ARGUMENTS`; shell detection is off, since tests do not run in a shell."""
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.argv[0] = 'tto'; {CODE}", *arguments],
         env=os.environ

@@ -1,3 +1,5 @@
+"""The example that draws a beam."""
+
 import runpy
 from pathlib import Path
 

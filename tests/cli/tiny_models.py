@@ -15,7 +15,7 @@ FOUR_ROOMS = "tto/FourRooms-v0"
 
 
 def save_model(folder: Path, env: str = FOUR_ROOMS, *, dataset: str = "tiny", **changes) -> Path:
-    """A random model of `env` with 8 uniform bins in [-1, 1] and 4 transitions a block."""
+    """Save a random model of `env` with 8 uniform bins in [-1, 1] and 4 transitions per block."""
     O, A = env_dimensions(env)
     D = O + A + 2
     sizes = {"vocabulary": 8, "layers": 1, "heads": 2, "width": 8, "block_tokens": 4 * D}

@@ -1,4 +1,4 @@
-"""Worlds and episodes small enough to collect in milliseconds."""
+"""Small datasets and ladders for the tests of data."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tto.data.episode import Episode
 from tto.data.episodes import write_dataset
 from tto.data.ladder import Rung, write_ladder
 
-settings.register_profile("data", deadline=None)  # a busy machine is no failure
+settings.register_profile("data", deadline=None)  # a slow machine must not fail a test
 settings.load_profile("data")
 
 
@@ -32,7 +32,7 @@ def dataset(tmp_path: Path, episodes: list[Episode]) -> Path:
 
 @pytest.fixture
 def actors(tmp_path: Path) -> Path:
-    """A folder with a hopper ladder: four rungs that fall over, of made-up returns."""
+    """A folder with a hopper ladder: four random actors with made-up returns."""
     generator = np.random.default_rng(0)
     ones = np.ones(HOPPER[1], dtype=np.float32)
     returns = [50.0, 300.0, 420.0, 1000.0]

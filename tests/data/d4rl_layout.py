@@ -1,4 +1,4 @@
-"""Episodes written as D4RL's files are."""
+"""Write files in D4RL's layout."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tto.data.episode import Episode
 def write_d4rl(
     path: Path, episodes: list[Episode], *, dtype: type = np.float32, tail: int = 0
 ) -> None:
-    """Episodes in D4RL's exact layout, then `tail` rows of an episode that never ends."""
+    """Write episodes in D4RL's layout, followed by `tail` rows of an unfinished episode."""
 
     def rows(name: str) -> np.ndarray:
         parts = {

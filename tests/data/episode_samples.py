@@ -1,4 +1,4 @@
-"""Made-up episodes."""
+"""Random episodes."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A web server on this machine that serves files, and misbehaves on demand."""
+"""A web server on this machine that serves files and can misbehave."""
 
 import contextlib
 import dataclasses
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 @dataclasses.dataclass
 class Server:
-    """What is served, and what went on.
+    """Settings of the server and a record of its requests.
 
     Attributes:
-        files: content by path.
-        address: base address, ends in a slash.
-        cut_after: bytes after which the next connections are cut, one entry each.
-        page: answer everything with an HTML page.
-        ranges: whether Range headers are understood.
+        files: content of the files, by path.
+        address: base address, which ends in a slash.
+        cut_after: number of bytes after which to cut each of the next connections.
+        page: whether to answer every request with an HTML page.
+        ranges: whether to obey Range headers.
         requests: Range header of each request, or None.
     """
 

@@ -1,4 +1,4 @@
-"""Actors as arrays, and the ladders they stand on."""
+"""Actors as arrays, and their ladders."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_saved_actor_acts_the_same(tmp_path: Path):
     np.testing.assert_array_equal(one, two)
 
 
-def test_formula_of_a_stochastic_actor():
+def test_a_stochastic_actor_is_a_squashed_gaussian():
     actor = sac_like(scale=0.4)
     observation = np.array([0.1, -0.2, 0.3, 0.0], dtype=np.float32)
     (w0, b0), (w1, b1) = actor.hidden
@@ -94,7 +94,7 @@ def test_layers_must_fit(tmp_path: Path):
         load_actor(tmp_path / "c.npz")
 
 
-def test_ladder_is_sorted_and_names_its_medium(actors: Path):
+def test_ladder_is_sorted_and_knows_its_medium_rung(actors: Path):
     ladder = read_ladder(actors / "hopper")
     assert [rung.return_mean for rung in ladder.rungs] == [50, 300, 420, 1000]
     assert ladder.medium.return_mean == 420
@@ -110,7 +110,7 @@ def test_damaged_ladder(actors: Path, content: str):
 
 
 @given(st.lists(st.floats(0, 1e4), min_size=1, max_size=60), st.integers(0, 12))
-def test_chosen_rungs_are_all_up_to_medium_and_some_to_the_best(returns: list[float], later: int):
+def test_chosen_rungs_are_all_up_to_medium_and_some_above(returns: list[float], later: int):
     chosen, medium = choose_rungs(returns, later=later), medium_of(returns)
     assert chosen == sorted(set(chosen))
     assert set(range(medium + 1)) <= set(chosen)
@@ -118,9 +118,9 @@ def test_chosen_rungs_are_all_up_to_medium_and_some_to_the_best(returns: list[fl
     assert len(chosen) <= medium + 1 + later + 1
 
 
-def test_medium_is_the_first_of_those_near_enough():
-    assert medium_of([10, 300, 410, 390, 400, 1000]) == 2
-    assert medium_of([10, 300, 460, 1000, 450]) == 4  # none within 25 of 420: the nearest
+def test_medium_is_the_first_checkpoint_within_the_tolerance():
+    assert medium_of([10.0, 300.0, 410.0, 390.0, 400.0, 1000.0]) == 2
+    assert medium_of([10.0, 300.0, 460.0, 1000.0, 450.0]) == 4  # the nearest: none within 25 of 420
     assert medium_of([7.0]) == 0
 
 

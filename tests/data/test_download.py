@@ -1,4 +1,4 @@
-"""Downloads from a real server on this machine: resumed, checked, and refused with one line."""
+"""Downloads from a server on this machine: resumed, checked, and refused with one line."""
 
 import hashlib
 import json
@@ -23,11 +23,11 @@ def server():
 
 def fetch(server: Server, tmp_path: Path, name: str = "a.hdf5") -> Path:
     path = tmp_path / "downloads" / name
-    download(server.address + name, path, lock=tmp_path / "lock.json", timeout=5, pause=0)
+    download(server.address + name, path, lock=tmp_path / "lock.json", timeout=5.0, pause=0.0)
     return path
 
 
-def left_over(tmp_path: Path) -> list[str]:
+def files_in_downloads(tmp_path: Path) -> list[str]:
     return sorted(file.name for file in (tmp_path / "downloads").iterdir())
 
 
@@ -35,7 +35,7 @@ def test_first_download_fills_the_lock_file(server: Server, tmp_path: Path):
     assert fetch(server, tmp_path).read_bytes() == CONTENT
     entry = {"size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest()}
     assert json.loads((tmp_path / "lock.json").read_text()) == {"a.hdf5": entry}
-    assert left_over(tmp_path) == ["a.hdf5"]
+    assert files_in_downloads(tmp_path) == ["a.hdf5"]
 
 
 def test_cut_connection_is_resumed(server: Server, tmp_path: Path):
@@ -44,17 +44,17 @@ def test_cut_connection_is_resumed(server: Server, tmp_path: Path):
     assert server.requests == [None, "bytes=300000-", "bytes=500000-"]
 
 
-def test_a_later_call_goes_on(server: Server, tmp_path: Path):
+def test_a_later_call_resumes(server: Server, tmp_path: Path):
     server.cut_after = [300_000, 0, 0, 0, 0]
     with pytest.raises(TTOError, match="connection was cut"):
         fetch(server, tmp_path)
-    assert left_over(tmp_path) == ["a.hdf5.part", "a.hdf5.part.etag"]
+    assert files_in_downloads(tmp_path) == ["a.hdf5.part", "a.hdf5.part.etag"]
     server.requests.clear()
     assert fetch(server, tmp_path).read_bytes() == CONTENT
     assert server.requests == ["bytes=300000-"]
 
 
-def test_another_file_on_the_server_starts_anew(server: Server, tmp_path: Path):
+def test_a_changed_file_on_the_server_is_fetched_from_its_start(server: Server, tmp_path: Path):
     server.cut_after = [300_000, 0, 0, 0, 0]
     with pytest.raises(TTOError):
         fetch(server, tmp_path)
@@ -62,7 +62,7 @@ def test_another_file_on_the_server_starts_anew(server: Server, tmp_path: Path):
     assert fetch(server, tmp_path).read_bytes() == CONTENT[::-1]
 
 
-def test_a_shorter_file_on_the_server_starts_anew(server: Server, tmp_path: Path):
+def test_a_shorter_file_on_the_server_is_fetched_from_its_start(server: Server, tmp_path: Path):
     part = tmp_path / "downloads" / "a.hdf5.part"
     part.parent.mkdir()
     part.write_bytes(CONTENT + b"more")
@@ -91,7 +91,7 @@ def test_wrong_content_is_discarded(server: Server, tmp_path: Path, key: str):
     assert (tmp_path / "lock.json").read_text() == lock
 
 
-def test_other_entries_stay(server: Server, tmp_path: Path):
+def test_other_entries_of_the_lock_file_stay(server: Server, tmp_path: Path):
     (tmp_path / "lock.json").write_text('{"b.hdf5": {"size": 1, "sha256": "x"}}')
     fetch(server, tmp_path)
     assert sorted(json.loads((tmp_path / "lock.json").read_text())) == ["a.hdf5", "b.hdf5"]
@@ -101,7 +101,7 @@ def test_page_instead_of_data(server: Server, tmp_path: Path):
     server.page = True
     with pytest.raises(TTOError, match="got a page"):
         fetch(server, tmp_path)
-    assert left_over(tmp_path) == []
+    assert files_in_downloads(tmp_path) == []
     assert not (tmp_path / "lock.json").exists()
 
 
@@ -132,7 +132,7 @@ def test_silent_server_times_out(tmp_path: Path):
                 lock=tmp_path / "lock.json",
                 timeout=0.1,
                 attempts=2,
-                pause=0,
+                pause=0.0,
             )
 
 

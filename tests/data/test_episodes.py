@@ -1,4 +1,4 @@
-"""Datasets on disk: what is read is what was written, and bad files stop with one line."""
+"""Datasets on disk: reading gives back what was written; damaged files are one-line errors."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ def expect_one_line(error: pytest.ExceptionInfo[TTOError]) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_read_is_what_was_written(dataset: Path, episodes: list[Episode]):
+def test_reading_gives_back_what_was_written(dataset: Path, episodes: list[Episode]):
     opened = open_dataset(dataset, states=True)
     assert opened.env_id == "Hopper-v5"
     assert (opened.observation_dim, opened.action_dim) == (11, 3)
@@ -78,7 +78,9 @@ def test_nan_is_not_written(tmp_path: Path, field: str, value: float):
     episode = make_episode(4)
     values = getattr(episode, field).copy()
     values[2] = value
-    with pytest.raises(TTOError, match=f"mine, episode 1: {field} is .* at row 2") as error:
+    with pytest.raises(
+        TTOError, match=f"mine, episode 1: expected finite .*{field} is .* at row 2"
+    ) as error:
         write(tmp_path / "mine", [episode, dataclasses.replace(episode, **{field: values})])
     expect_one_line(error)
     assert list(tmp_path.iterdir()) == []
@@ -99,14 +101,14 @@ def test_nan_reward_in_a_file_names_its_place(dataset: Path):
     with h5py.File(open_dataset(dataset).data_file, "r+") as file:
         file["episode_1/rewards"][7] = np.nan  # type: ignore[index]
     with pytest.raises(
-        TTOError, match="hopper-test-v0, episode 1: rewards is nan at row 7"
+        TTOError, match=r"hopper-test-v0, episode 1: expected finite .*rewards is nan at row 7"
     ) as error:
         list(open_dataset(dataset))
     expect_one_line(error)
 
 
 def test_shape_must_match_the_environment(tmp_path: Path, dataset: Path):
-    with pytest.raises(TTOError, match=r"observations has shape .*11.*expected .*17"):
+    with pytest.raises(TTOError, match=r"expected observations of shape .*17.*got .*11"):
         write(tmp_path / "wrong", [make_episode(4)], env_id="HalfCheetah-v5")
     metadata = dataset / "data" / "metadata.json"
     changed = json.loads(metadata.read_text())
@@ -130,14 +132,16 @@ def test_truncated_file_stops(dataset: Path, share: float):
 def test_missing_episode_stops(dataset: Path):
     with h5py.File(open_dataset(dataset).data_file, "r+") as file:
         del file["episode_2"]
-    with pytest.raises(TTOError, match="2 episodes in the file, 3 in its metadata"):
+    with pytest.raises(TTOError, match=r"expected 3 episodes by its metadata\.json, got 2"):
         open_dataset(dataset)
 
 
 def test_missing_array_stops(dataset: Path):
     with h5py.File(open_dataset(dataset).data_file, "r+") as file:
         del file["episode_1/actions"]
-    with pytest.raises(TTOError, match="episode 1: cannot be read") as error:
+    with pytest.raises(
+        TTOError, match=r"episode 1: expected an episode in .*cannot be read"
+    ) as error:
         list(open_dataset(dataset))
     expect_one_line(error)
 
@@ -145,7 +149,7 @@ def test_missing_array_stops(dataset: Path):
 def test_wrong_total_stops(dataset: Path):
     metadata = dataset / "data" / "metadata.json"
     metadata.write_text(metadata.read_text().replace('"total_steps": 36', '"total_steps": 37'))
-    with pytest.raises(TTOError, match="36 transitions in the file, 37"):
+    with pytest.raises(TTOError, match=r"expected 37 transitions by its metadata\.json, got 36"):
         list(open_dataset(dataset))
 
 
@@ -154,6 +158,6 @@ def test_no_dataset_there(tmp_path: Path):
         open_dataset(tmp_path)
 
 
-def test_no_episode_is_no_dataset(tmp_path: Path):
-    with pytest.raises(TTOError, match="no complete episode"):
+def test_a_dataset_needs_an_episode(tmp_path: Path):
+    with pytest.raises(TTOError, match="at least one complete episode, got none"):
         write(tmp_path / "empty", [])

@@ -1,4 +1,4 @@
-"""The four-rooms world: a valid environment with tight walls, and an agent that reaches goals."""
+"""The four-rooms world: a valid environment with closed walls; its agent reaches goals."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def room(xy: np.ndarray) -> tuple[bool, bool]:
     return bool(xy[0] > 0.5), bool(xy[1] > 0.5)
 
 
-def test_gymnasiums_checker_is_content():
+def test_gymnasiums_checker_accepts_it():
     check_env(gymnasium.make(FOUR_ROOMS, render_mode="rgb_array").unwrapped)
 
 
@@ -82,12 +82,12 @@ def test_starts_and_goals_fill_the_free_space():
 
 
 def test_a_start_in_a_wall_is_refused():
-    with pytest.raises(ValueError, match="no free position"):
+    with pytest.raises(ValueError, match="expected a free position"):
         FourRooms().reset(options={"start": (0.5, 0.5)})
 
 
-def test_the_shorter_way_round():
-    # From the lower left to the upper right: by the lower door if the start lies to the right.
+def test_the_agent_takes_the_shortest_path():
+    # From the lower left to the upper right room: the start decides the way around.
     by_the_right = next_waypoint(np.array([0.45, 0.05]), np.array([0.95, 0.6]))
     by_the_top = next_waypoint(np.array([0.05, 0.45]), np.array([0.6, 0.95]))
     assert by_the_right[0] > 0.5 > by_the_right[1]

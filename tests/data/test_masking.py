@@ -1,4 +1,4 @@
-"""Partial observation: marked, half of it, the same for the same seed, stored and read back."""
+"""Partial observation: masks hide the given share, depend on the seed, and are stored."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tto.data.masking import MaskedObservation, mask_episodes
 from tto.errors import TTOError
 
 
-def test_half_is_marked_and_nothing_overwritten():
+def test_half_is_marked_and_no_value_is_changed():
     episodes = [make_episode(400, seed=seed) for seed in range(3)]
     masked = list(mask_episodes(episodes, probability=0.5, seed=0))
     again = list(mask_episodes(episodes, probability=0.5, seed=0))

@@ -1,4 +1,4 @@
-"""Each dataset of config/paper.yaml by each of its sources, with nothing but `source` changed."""
+"""Each dataset of config/paper.yaml gives the same tokens from every source."""
 
 import itertools
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Soft actor-critic by SBX, where it is installed: exported actors act as the agent does."""
+"""Soft actor-critic by SBX, if it is installed: exported actors act like the agent."""
 
 import sys
 from pathlib import Path
@@ -20,14 +20,14 @@ def train(folder: Path, steps: int) -> list[Path]:
     return train_sac("Hopper-v5", folder, config=CONFIG, seed=0, steps=steps, checkpoint_steps=128)
 
 
-def test_without_sbx_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_without_sbx_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "sbx", None)
     with pytest.raises(TTOError, match="extra `actors`"):
         train(tmp_path, 128)
 
 
 @pytest.mark.slow
-def test_training_goes_on_from_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_training_resumes_from_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("sbx")
     monkeypatch.setattr(sac, "STATE_STEPS", 128)
     first = train(tmp_path, 256)
@@ -43,7 +43,7 @@ def test_training_goes_on_from_its_state(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
-def test_exported_actor_acts_as_the_agent(tmp_path: Path):
+def test_an_exported_actor_acts_like_the_agent(tmp_path: Path):
     pytest.importorskip("sbx")
     with make_env("Hopper-v5") as env:
         agent = sac._agent(env, config=CONFIG, seed=1, buffer_size=256)

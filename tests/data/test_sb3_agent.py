@@ -1,4 +1,4 @@
-"""A user's Stable-Baselines3 agent, by a stand-in for the library."""
+"""A user's Stable-Baselines3 agent, with a stand-in for the library."""
 
 import sys
 import types
@@ -14,7 +14,7 @@ from tto.files import content_digest
 
 
 class Still:
-    """An agent of hopper's shape that does nothing."""
+    """An agent with hopper's shapes whose actions are 0."""
 
     observation_space = gymnasium.spaces.Box(-1, 1, (11,))
     action_space = gymnasium.spaces.Box(-1, 1, (3,))
@@ -74,17 +74,17 @@ def test_it_collects_with_noise(zip_path: Path):
 def test_errors(zip_path: Path):
     with pytest.raises(TTOError, match="no such file"):
         run(zip_path.with_name("b.zip"))
-    with pytest.raises(TTOError, match="has the algorithm 'Nothing'"):
+    with pytest.raises(TTOError, match="a library with the algorithm 'Nothing', found none"):
         run(zip_path, algorithm="Nothing")
-    with pytest.raises(TTOError, match="name the agent's own environment"):
+    with pytest.raises(TTOError, match=r"got \(11,\) to \(3,\); name the environment that"):
         run(zip_path, env_id="HalfCheetah-v5")
     zip_path.write_bytes(b"else")
-    with pytest.raises(TTOError, match="cannot load it") as error:
+    with pytest.raises(TTOError, match="got a file that it cannot load") as error:
         run(zip_path)
     assert "\n" not in str(error.value)
 
 
-def test_a_file_that_nobody_trusts_is_not_loaded(zip_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_with_another_digest_is_not_loaded(zip_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Still, "load", lambda path: pytest.fail("loaded"))
-    with pytest.raises(TTOError, match=f"its own is {digest(zip_path)}: write that there if you"):
+    with pytest.raises(TTOError, match=f"got {digest(zip_path)}; .* only if you trust it"):
         run(zip_path, sha256="0" * 64)

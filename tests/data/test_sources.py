@@ -77,7 +77,7 @@ def test_observations_must_be_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         action_space=box,
         author="nobody",
     )
-    with pytest.raises(TTOError, match="must be flat arrays"):
+    with pytest.raises(TTOError, match="expected flat arrays"):
         list(read_file(tmp_path / "mine-v0", env_id="Hopper-v5"))
 
 
@@ -88,14 +88,14 @@ def test_damaged_minari_folder(dataset: Path):
     assert "\n" not in str(error.value)
 
 
-def test_nothing_there(tmp_path: Path):
+def test_a_missing_dataset(tmp_path: Path):
     with pytest.raises(TTOError, match="no such file or folder"):
         read_file(tmp_path / "a.hdf5", env_id="Hopper-v5")
     with pytest.raises(TTOError, match="expected a Minari dataset"):
         read_file(tmp_path, env_id="Hopper-v5")
 
 
-def test_no_network_is_said_within_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_no_network_is_an_error_within_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -14,7 +14,7 @@ VALUES = arrays(np.float64, st.integers(2, 60), elements=st.floats(-100, 100, wi
 
 
 @given(values=VALUES, bins=st.integers(2, 60), widest=st.none() | st.floats(1.01, 20))
-def test_edges_cover_the_range_and_keep_the_limit(values, bins, widest):
+def test_edges_cover_the_range_within_the_limit(values, bins, widest):
     low, high = values.min(), values.max() + 1.0
     edges = quantile_edges(values, low, high, bins, widest=widest)
     assert len(edges) == bins + 1
@@ -30,8 +30,8 @@ def test_without_a_limit_counts_are_equal():
     assert np.histogram(values, edges)[0].tolist() == [100] * 10
 
 
-def test_the_limit_takes_bins_from_where_values_are_to_where_they_are_not():
-    """A thousand values in [0, 1] and one at 10: half the bins cover the way to that one."""
+def test_the_limit_moves_bins_to_the_range_of_an_outlier():
+    """A thousand values in [0, 1] and one at 10: about half of the bins cover the gap."""
     values = np.append(np.linspace(0, 1, 1000), 10.0)
     free = quantile_edges(values, 0.0, 10.001, 20)
     assert np.diff(free)[-1] > 8
@@ -44,6 +44,6 @@ def test_the_limit_takes_bins_from_where_values_are_to_where_they_are_not():
 
 
 @pytest.mark.parametrize("widest", [1.0, 0.5, float("nan")])
-def test_a_limit_that_leaves_too_few_bins_is_refused(widest):
+def test_a_limit_of_at_most_1_is_refused(widest):
     with pytest.raises(TTOError, match="widest: expected more than 1"):
         fit([np.random.default_rng(0).normal(size=(9, 2))], kind="quantile", bins=5, widest=widest)

@@ -1,4 +1,4 @@
-"""The filter of `rewards_to_go` against the double sum of section 3.2."""
+"""`rewards_to_go` against the double sum of section 3.2."""
 
 import numpy as np
 import pytest

@@ -1,14 +1,16 @@
-"""Token files: their layout, streamed tokens equal to whole ones, damaged files refused."""
+"""Token files: their layout, streaming, and the rejection of damaged files."""
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
 from tto.data.episode import Episode
+from tto.data.episodes import EpisodeDataset
 from tto.data.masking import mask_episodes
 from tto.errors import TTOError
 from tto.tokens.token_file import TokenFile, read_token_file
@@ -17,18 +19,13 @@ from tto.tokens.tokenize import tokenize_dataset, transition_matrix
 O, A = 3, 2
 
 
-@dataclass
-class InMemory:
-    """The part of an EpisodeDataset that tokens are made from."""
+class InMemory(EpisodeDataset):
+    """A dataset without a folder."""
 
-    episodes: list[Episode]
-    env_id: str = "Hopper-v5"
-    observation_dim: int = O
-    action_dim: int = A
-
-    @property
-    def total_episodes(self) -> int:
-        return len(self.episodes)
+    def __init__(self, episodes: list[Episode]) -> None:
+        sizes = len(episodes), sum(map(len, episodes))
+        super().__init__(Path(), "Hopper-v5", O, A, *sizes)
+        object.__setattr__(self, "episodes", episodes)
 
     def __iter__(self) -> Iterator[Episode]:
         return iter(self.episodes)
@@ -57,7 +54,7 @@ def tokenized(dataset, path, **changes):
 
 
 @pytest.mark.parametrize("kind", ["uniform", "quantile"])
-def test_streamed_tokens_equal_those_of_the_whole(dataset, tmp_path, monkeypatch, kind):
+def test_streamed_tokens_equal_those_of_one_block(dataset, tmp_path, monkeypatch, kind):
     whole = tokenized(dataset, tmp_path / "whole.h5", discretizer=kind)
     monkeypatch.setattr("tto.tokens.spool._BLOCK_ROWS", 4)
     monkeypatch.setattr("tto.tokens.token_file._CHUNK_ROWS", 5)
@@ -72,7 +69,7 @@ def test_streamed_tokens_equal_those_of_the_whole(dataset, tmp_path, monkeypatch
         np.testing.assert_array_equal(file.goals, file.discretizer.encode(finals))
 
 
-def test_layout_is_the_contract(dataset, tmp_path):
+def test_arrays_and_attributes_of_the_file(dataset, tmp_path):
     tokenized(dataset, tmp_path / "t.h5", bins=300)
     with h5py.File(tmp_path / "t.h5") as file:
         assert file["tokens"].shape == (40, O + A + 2)
@@ -96,7 +93,7 @@ def test_columns_are_observation_action_reward_to_go(dataset, tmp_path):
     assert (np.abs(decoded - expected) <= half + 1e-6).all()
 
 
-def test_hidden_dimensions_have_a_token_of_their_own(dataset, tmp_path):
+def test_hidden_dimensions_become_the_mask_token(dataset, tmp_path):
     plain = tokenized(dataset, tmp_path / "plain.h5", bins=256)
     hidden = list(mask_episodes(dataset, probability=0.5, seed=0))
     masked = tokenized(InMemory(hidden), tmp_path / "masked.h5", bins=256)
@@ -113,17 +110,17 @@ def test_hidden_dimensions_have_a_token_of_their_own(dataset, tmp_path):
         tokenized(InMemory([hidden[0], dataset.episodes[1]]), tmp_path / "both.h5")
 
 
-def test_terminal_penalty_stands_at_true_terminals_only():
+def test_terminal_penalty_applies_to_terminated_episodes_only():
     fallen, cut = episode(4, 0), episode(4, 0, terminated=False)
-    assert transition_matrix(fallen, discount=0.9, terminal_penalty=-100)[-1, -2] == -100
+    assert transition_matrix(fallen, discount=0.9, terminal_penalty=-100.0)[-1, -2] == -100
     np.testing.assert_array_equal(
-        transition_matrix(cut, discount=0.9, terminal_penalty=-100),
+        transition_matrix(cut, discount=0.9, terminal_penalty=-100.0),
         transition_matrix(cut, discount=0.9),
     )
 
 
 @pytest.mark.parametrize("kind", ["uniform", "quantile"])
-def test_ignored_rewards_leave_no_trace(dataset, tmp_path, kind):
+def test_ignored_rewards_do_not_change_the_tokens(dataset, tmp_path, kind):
     settings = {"discretizer": kind, "terminal_penalty": -100.0, "rewards_ignored": True}
     plain = tokenized(dataset, tmp_path / "a.h5", **settings)
     others = [replace(e, rewards=-7 * e.rewards - 1) for e in dataset.episodes]
@@ -133,14 +130,14 @@ def test_ignored_rewards_leave_no_trace(dataset, tmp_path, kind):
     assert len(np.unique(plain.tokens[:, -2:], axis=0)) == 1
     decoded = plain.discretizer.decode(plain.tokens)
     np.testing.assert_allclose(decoded[:, -2:], 0, atol=1e-6)
-    # what is no reward is as ever, and with rewards the two datasets differ
+    # without `rewards_ignored` the two datasets differ, but only in rewards and rewards-to-go
     counted = [tokenized(InMemory(e), tmp_path / "c.h5") for e in (dataset.episodes, others)]
     assert not np.array_equal(counted[0].tokens, counted[1].tokens)
     if kind == "uniform":
         np.testing.assert_array_equal(counted[0].tokens[:, :-2], plain.tokens[:, :-2])
     with h5py.File(tmp_path / "a.h5") as ignored, h5py.File(tmp_path / "c.h5") as usual:
         assert ignored.attrs["rewards_ignored"]
-        assert "rewards_ignored" not in usual.attrs  # as in files from before there was the choice
+        assert "rewards_ignored" not in usual.attrs  # as in older files
 
 
 def test_digest_follows_the_content(dataset, tmp_path):
@@ -172,7 +169,7 @@ def test_damaged_files_are_refused(dataset, tmp_path):
     path.write_bytes(whole)
     with h5py.File(path, "r+") as file:
         file["episode_starts"][-1] = 39
-        del file.attrs["content_digest"]  # as if it had been written so
+        del file.attrs["content_digest"]  # so that the check of the starts is reached
     with pytest.raises(TTOError, match="episode_starts"):
         read_token_file(path)
     with pytest.raises(TTOError, match="found none"):
@@ -186,7 +183,7 @@ def equal(one: TokenFile, two: TokenFile) -> bool:
     return one.attributes == two.attributes and all(map(np.array_equal, *zip(*arrays, strict=True)))
 
 
-def test_a_flipped_bit_is_noticed_wherever_it_counts(dataset, tmp_path):
+def test_a_flipped_bit_in_the_content_is_an_error(dataset, tmp_path):
     path = tmp_path / "t.h5"
     written = tokenized(dataset, path)
     whole = path.read_bytes()

@@ -99,12 +99,13 @@ def test_shipped_configs_are_valid(path: Path):
         ),
         (
             {"training": {"overrides": {"hopper-medium-replay-v2": {"threads": 2}}}},
-            "config: training.overrides.hopper-medium-replay-v2.threads cannot be set there",
+            "config: training.overrides.hopper-medium-replay-v2.threads cannot be set for one "
+            "dataset; remove it",
         ),
         (
             {"datasets": {"four-rooms": {"env": "Hopper-v5", "source": "collect"}}},
-            "config: dataset 'four-rooms' stands in datasets and in goal_reaching.datasets; "
-            "give it another name in one of them",
+            "config: dataset 'four-rooms' is defined both in datasets and in "
+            "goal_reaching.datasets; rename one of them",
         ),
         (
             {"behavior_cloning": {"updates": 5000}},
@@ -121,8 +122,8 @@ def test_shipped_configs_are_valid(path: Path):
         ),
         (
             {"rewards": {"ignored": True}},
-            "config: planning.objective must be likelihood where rewards.ignored is true, which "
-            "leaves no return to plan for, not 'return'",
+            "config: planning.objective must not be 'return' where rewards.ignored is true, since "
+            "the tokens then hold no rewards; set it to likelihood",
         ),
         (
             {"goal_reaching": {"rewards": {"ignore": True}}},
@@ -194,10 +195,10 @@ def test_trials_and_reported_episodes_share_none(overlay: dict[str, Any], shared
         check_config(config, SCHEMA)
     line = str(caught.value)
     assert line.startswith(
-        "config: trials.seed must keep trials off reported episodes, but both have the episode "
-        f"seed {shared}; "
+        "config: trials.seed must keep trials apart from reported episodes, but both use the "
+        f"episode seed {shared}; set it to "
     )
-    config["trials"]["seed"] = int(line.split()[-3])
+    config["trials"]["seed"] = int(line.split()[-1])
     check_config(config, SCHEMA)
 
 

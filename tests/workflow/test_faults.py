@@ -57,7 +57,7 @@ def the_error(output: str) -> str:
 @pytest.mark.parametrize(
     ("damage", "damaged", "target", "said"),
     [
-        (truncate, TOKENS, WEIGHTS, "expected a complete HDF5 token file"),
+        (truncate, TOKENS, WEIGHTS, "expected a token file, got an HDF5 file that is truncated"),
         (flip_a_bit, TOKENS, WEIGHTS, "expected content of SHA-256"),
         (flip_a_bit, WEIGHTS, f"{ROLLOUTS}/seed0-rollout0.h5", "expected content of SHA-256"),
     ],

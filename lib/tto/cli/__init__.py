@@ -1,1 +1,1 @@
-"""The command `tto`: single things outside the workflow."""
+"""The command `tto`: single tasks outside the workflow."""

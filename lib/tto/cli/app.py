@@ -1,4 +1,4 @@
-"""The commands of `tto`; what they do is in the library, which is imported when it is needed."""
+"""The commands of `tto`. Each imports the library only when it runs, so that help is quick."""
 
 import sys
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tto.errors import TTOError
-from tto.job import one_line
+from tto.job import line_for_user
 
 app = typer.Typer(
     name="tto",
-    help="Trajectory Transformers: single things outside the workflow.",
+    help="Trajectory Transformers: single tasks outside the workflow.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -25,58 +25,61 @@ Anything = Annotated[
 Checkpoint = Annotated[
     Path, typer.Argument(help="Folder of a checkpoint, or the file with its weights.")
 ]
-Env = Annotated[
-    str | None, typer.Option(help="Environment to act in; by default the one it was trained for.")
-]
+Env = Annotated[str | None, typer.Option(help="Environment to act in; by default the model's own.")]
 Video = Annotated[Path | None, typer.Option(help="Film the first episode: FILE.mp4 or FILE.gif.")]
-Episodes = Annotated[int, typer.Option(min=1, help="Episodes, played in step.")]
-Seed = Annotated[int, typer.Option(help="Of the first episode; the next ones count on.")]
-MaxSteps = Annotated[
-    int | None, typer.Option(min=1, help="Cut episodes short after so many steps.")
-]
+Episodes = Annotated[int, typer.Option(min=1, help="Number of episodes, played in parallel.")]
+Seed = Annotated[int, typer.Option(help="Seed of the first episode; each next one adds 1.")]
+MaxSteps = Annotated[int | None, typer.Option(min=1, help="Stop episodes after this many steps.")]
 Config = Annotated[
     Path | None,
-    typer.Option(help="Plan as this config of the workflow says; by default the run's own."),
+    typer.Option(help="Workflow config with the planning settings; by default the run's own."),
 ]
-BeamWidth = Annotated[int | None, typer.Option(min=1, help="Sequences kept.")]
-Horizon = Annotated[int | None, typer.Option(min=1, help="Transitions planned.")]
-Context = Annotated[int | None, typer.Option(min=0, help="Past transitions that the model sees.")]
+BeamWidth = Annotated[int | None, typer.Option(min=1, help="Number of sequences kept.")]
+Horizon = Annotated[int | None, typer.Option(min=1, help="Number of transitions planned.")]
+Context = Annotated[
+    int | None, typer.Option(min=0, help="Number of past transitions that the model sees.")
+]
 Budget = Annotated[
-    float | None, typer.Option(min=0, help="Time for a step, in place of beam width and horizon.")
+    float | None,
+    typer.Option(min=0, help="Time per step in ms, in place of beam width and horizon."),
 ]
 Objective = Annotated[
     Literal["return", "likelihood", "goal"] | None,
-    typer.Option(help="What to plan for; by default what it was trained for."),
+    typer.Option(help="Objective of planning; by default the model's own."),
 ]
 Others = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Another setting of planning, NAME=VALUE; repeatable."),
+    typer.Option("--set", help="Another planning setting, NAME=VALUE; repeatable."),
 ]
 Data = Annotated[
     Path | None,
-    typer.Option(help="Tokens of a model's dataset: shows how its values depend on actions."),
+    typer.Option(help="Token file of a model's dataset; shows how values depend on actions."),
 ]
-Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the model computes.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Device of the model.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Number of processor threads.")]
 Bins = Annotated[
     Path | None,
-    typer.Option(help="Its bins' edges (.npy, .npz, .h5, ...), or the dataset that they fit."),
+    typer.Option(help="Edges of its bins (.npy, .npz, .h5, ...), or a dataset to fit them to."),
 ]
-Dataset = Annotated[str | None, typer.Option(help="What it was trained on.")]
-Heads = Annotated[int | None, typer.Option(min=1, help="Attention heads, where no config says it.")]
-Discount = Annotated[float | None, typer.Option(min=0, max=1, help="Of its reward-to-go.")]
+Dataset = Annotated[str | None, typer.Option(help="Name of the dataset that it was trained on.")]
+Heads = Annotated[
+    int | None, typer.Option(min=1, help="Number of attention heads, if no config states it.")
+]
+Discount = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Discount of its rewards-to-go.")
+]
 Layout = Annotated[
     Literal["transformers", "tto"],
-    typer.Option(help="Who is to load it: its port there, or tto.load."),
+    typer.Option(help="Format to write: for transformers, or for tto.load."),
 ]
 
 
 def main() -> None:
-    """Run a command; bad input ends it with one line and status 1."""
+    """Run a command; after bad input, print one line and exit with status 1."""
     try:
         app()
     except (TTOError, OSError) as error:
-        line = one_line(error)
+        line = line_for_user(error)
         if line is None:
             raise
         sys.exit(line)
@@ -100,7 +103,7 @@ def plan(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Let a model act in its environment by planning; print returns, and film it."""
+    """Let a model act in its environment by planning; print the returns and make a film."""
     if video is not None:
         from tto.evaluation.headless import choose_renderer
 
@@ -112,7 +115,7 @@ def plan(
     given |= dict(map(_assignment, others or ()))
     settings, source = planning_settings(model, config, given)
     if source is not None:
-        typer.echo(f"planning as in {source}")
+        typer.echo(f"planning settings from {source}")
     env_id, rollouts = play(
         model,
         planning=settings,
@@ -131,7 +134,7 @@ def plan(
 
 @app.command("inspect")
 def inspect_path(path: Anything, data: Data = None) -> None:
-    """Say what a file or folder holds, on one screen; of a model with its data: can it plan?"""
+    """Describe a file or folder on one screen; with a model's data, also whether it can plan."""
     from tto.cli.inspection import inspect, values_of_actions
 
     lines = inspect(path)
@@ -152,7 +155,7 @@ def import_checkpoint(
     heads: Heads = None,
     discount: Discount = None,
 ) -> None:
-    """Take in a model of the official code, its port in transformers, or the cached one."""
+    """Import a model of the official code, of its port in transformers, or of the cached code."""
     _must_be_new(model)
     from tto.exchange.pretrained import Settings, import_model
     from tto.model.trained import save
@@ -170,16 +173,16 @@ def export_folder(model: Model, folder: New, layout: Layout = "transformers") ->
     from tto.model.trained import load
 
     export_model(load(model), folder, layout=layout)
-    typer.echo(f"wrote {folder}; its README.md is the card, complete it")
+    typer.echo(f"wrote {folder}; next: complete the model card, its README.md")
 
 
 def _assignment(text: str) -> tuple[str, Any]:
-    """`NAME=VALUE`, with the value as YAML reads it."""
+    """Split `NAME=VALUE` and read the value as YAML."""
     import yaml
 
     name, equals, value = text.partition("=")
     if not equals:
-        raise TTOError(f"--set: expected NAME=VALUE, got {text!r}; such as --set expansion=4")
+        raise TTOError(f"--set: expected NAME=VALUE, got {text!r}; write, say, --set expansion=4")
     return name.replace("-", "_"), yaml.safe_load(value)
 
 

@@ -1,4 +1,4 @@
-"""`tto inspect`: what a dataset, token file, model, checkpoint or rollout holds, on one screen."""
+"""`tto inspect`: describe a dataset, token file, model, checkpoint or rollout on one screen."""
 
 import json
 import math
@@ -13,24 +13,25 @@ from tto.analysis.value_spread import VANISHED, value_spread
 from tto.data.d4rl import REQUIRED
 from tto.data.environments import normalized_score
 from tto.data.episodes import open_dataset
-from tto.errors import TTOError, one_line
+from tto.errors import TTOError
 from tto.evaluation.rollout import Rollout
 from tto.evaluation.rollout_file import read_rollout
 from tto.exchange.pretrained import read_source
 from tto.files import StrPath
+from tto.hdf5 import read_hdf5
 from tto.model.trained import load
 from tto.report.numbers.dataset_statistics import returns_and_lengths
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, read_token_file
 
-Lines = list[tuple[str, str]]  # what, and how much or which
+Lines = list[tuple[str, str]]  # pairs of a label and a value
 
 
 def inspect(path: StrPath) -> Lines:
-    """What lies at `path`, as pairs of a label and a value.
+    """Describe the file or folder at `path`, as pairs of a label and a value.
 
     Raises:
-        TTOError: nothing is there, it is damaged, or none of the kinds known.
+        TTOError: the path does not exist, or is damaged or of an unknown kind.
     """
     path = Path(path)
     if not path.exists():
@@ -76,14 +77,8 @@ def _dataset(path: Path) -> Lines:
 
 
 def _hdf5(path: Path) -> Lines:
-    try:
-        with h5py.File(path, "r") as file:
-            names = sorted(file)
-    except OSError as error:
-        raise TTOError(
-            f"{path}: expected a whole HDF5 file, got {one_line(error)}; it is "
-            "truncated or foreign, make it again"
-        ) from error
+    with read_hdf5(path, expected="a whole HDF5 file", remedy="make it again") as file:
+        names = sorted(file)
     if "tokens" in names:
         return _tokens(path)
     if "plan_seconds" in names:
@@ -92,12 +87,12 @@ def _hdf5(path: Path) -> Lines:
         return _d4rl(path)
     raise TTOError(
         f"{path}: expected a token file, a rollout or D4RL's arrays {', '.join(REQUIRED)}, got an "
-        f"HDF5 file with {names[:8]}; of a dataset in Minari's format, name its folder"
+        f"HDF5 file with {names[:8]}; for a dataset in Minari's format, name its folder"
     )
 
 
 def _d4rl(path: Path) -> Lines:
-    with h5py.File(path, "r") as file:
+    with read_hdf5(path, expected="a file in D4RL's layout", remedy="make it again") as file:
         rewards, terminals, timeouts = (
             np.asarray(file[name]).ravel() for name in ("rewards", "terminals", "timeouts")
         )
@@ -113,7 +108,10 @@ def _d4rl(path: Path) -> Lines:
     if len(ends):
         lengths = np.diff(ends, prepend=0)
         lines += [
-            ("left over", f"{len(rewards) - ends[-1]:,} after the last end, which do not count"),
+            (
+                "left over",
+                f"{len(rewards) - ends[-1]:,} transitions after the last end, which are ignored",
+            ),
             ("length", _spread(lengths)),
             ("return", _spread(np.add.reduceat(rewards[: ends[-1]], ends - lengths))),
         ]
@@ -131,7 +129,7 @@ def _tokens(path: Path) -> Lines:
         ("transitions", f"{len(file.tokens):,}"),
         ("tokens", f"{file.tokens.size:,}"),
         ("length", _spread(lengths)),
-        ("bins used", f"{min(used)} to {max(used)} of {file.attributes.token_count} a dimension"),
+        ("bins used", f"{min(used)} to {max(used)} of {file.attributes.token_count} per dimension"),
         *_ranges(file.discretizer, file.attributes),
         ("source", file.source_digest[:16]),
         ("size", _bytes(path)),
@@ -140,25 +138,25 @@ def _tokens(path: Path) -> Lines:
 
 def _rollout(path: Path) -> Lines:
     rollout, attributes = read_rollout(path)
-    end = "terminated" if rollout.terminated else "cut off by a time limit"
+    end = "terminated" if rollout.terminated else "truncated by a time limit"
     return [
         ("rollout", path.name),
         ("dataset", f"{attributes['dataset']} ({attributes['source']})"),
         ("method", f"{attributes['method']}, seed {attributes['seed']}"),
-        ("environment", f"{attributes['env_id']}, reset by {attributes['evaluation_seed']}"),
+        ("environment", f"{attributes['env_id']}, reset with seed {attributes['evaluation_seed']}"),
         ("length", f"{len(rollout.rewards)} transitions, {end}"),
         ("return", f"{rollout.total_reward:.1f}"),
         *_score(attributes["env_id"], rollout.total_reward),
-        ("a plan", f"{attributes['plan_ms_alone']:.1f} ms for one episode alone (median)"),
-        ("a batch's plan", _batch_plan(rollout)),
+        ("time of a plan", f"{attributes['plan_ms_alone']:.1f} ms for a single episode (median)"),
+        ("in a batch", _batch_plan(rollout)),
     ]
 
 
 def _batch_plan(rollout: Rollout) -> str:
-    """Time of the calls that planned for all episodes of the run that still went on."""
+    """Median time to plan for all running episodes of the run, and the number of those."""
     least, most = rollout.batch.min(), rollout.batch.max()
     episodes = f"{most}" if least == most else f"{least} to {most}"
-    return f"{1000 * np.median(rollout.plan_seconds):.1f} ms for {episodes} in step (median)"
+    return f"{1000 * np.median(rollout.plan_seconds):.1f} ms for {episodes} in parallel (median)"
 
 
 def _model(path: Path) -> Lines:
@@ -166,7 +164,7 @@ def _model(path: Path) -> Lines:
     config = model.config
     stored = json.loads((path / "config.json").read_text())
     heads = (
-        "one shared" if config.output == "shared" else f"{config.transition_dim}, one a dimension"
+        "one shared" if config.output == "shared" else f"{config.transition_dim}, one per dimension"
     )
     return [
         ("model", path.name),
@@ -178,7 +176,7 @@ def _model(path: Path) -> Lines:
         ("block", f"{config.block_transitions} transitions, {config.block_size} tokens"),
         ("rewards-to-go", "attended to" if config.attend_values else "hidden from attention"),
         ("stop token", "yes" if config.stop_token else "no"),
-        ("goal", "each sequence begins with it" if config.goal else "no"),
+        ("goal", "at the start of each sequence" if config.goal else "no"),
         *_ranges(model.discretizer, model.tokens),
         *_training(path, stored),
         ("size", _bytes(path / "model.safetensors")),
@@ -186,10 +184,10 @@ def _model(path: Path) -> Lines:
 
 
 def values_of_actions(path: StrPath, data: StrPath) -> Lines:
-    """How much a model's predicted values depend on the action, a line for each context.
+    """Measure how much a model's predicted values depend on the action, one line per context.
 
     Raises:
-        TTOError: no model, or no tokens of its sizes.
+        TTOError: the paths are no model and token file, or their sizes differ.
     """
     model, file = load(path), read_token_file(data)
     contexts = sorted({0, min(3, model.config.block_transitions - 1)})
@@ -208,17 +206,17 @@ def values_of_actions(path: StrPath, data: StrPath) -> Lines:
 
 
 def _sight(least: float, largest: float) -> str:
-    """What the spreads say of a search."""
+    """Whether a search can plan with values of these spreads."""
     if least >= VANISHED * largest:
         return "yes: the value depends on the action at each depth"
     return (
-        "only in part: where the value hardly depends on the action, a search chooses by noise; "
+        "only in part: where the value hardly depends on the action, the search follows noise; "
         "see docs/planning.md"
     )
 
 
 def _counted(number: int) -> str:
-    """1, 2 and so on, as a list in words."""
+    """The numbers from 1 to `number` as a list in words."""
     *most, last = map(str, range(1, number + 1))
     return f"{', '.join(most)} and {last}" if most else last
 
@@ -243,7 +241,7 @@ def _checkpoint(path: Path) -> Lines:
     return [
         ("checkpoint", str(source.path)),
         ("layout", source.layout.name),
-        ("numbers", f"{numbers:,}"),
+        ("parameters", f"{numbers:,}"),
         ("output layer", " x ".join(map(str, head.shape))),
         ("positions", str(position.shape[-2])),
         ("config", "; ".join(known) or "none found"),
@@ -261,7 +259,7 @@ def _meaning(tokens: TokenAttributes) -> Lines:
     return [
         ("dataset", tokens.dataset),
         ("environment", f"{tokens.env} ({_sizes(tokens)})"),
-        ("a transition", f"{tokens.transition_dim} tokens of {tokens.vocabulary} bins"),
+        ("a transition", f"{tokens.transition_dim} tokens, each with {tokens.vocabulary} bins"),
         ("bins", tokens.discretizer + (", and a mask token" if tokens.mask_token else "")),
         ("reward-to-go", to_go),
     ]
@@ -273,7 +271,7 @@ def _ranges(discretizer: Discretizer, tokens: TokenAttributes) -> Lines:
         "observations": edges[:O],
         "actions": edges[O : O + A],
         "rewards": edges[-2:-1],
-        "to go": edges[-1:],
+        "rewards-to-go": edges[-1:],
     }
     return [
         (f"range of {name}", f"{rows[:, 0].min():.4g} to {rows[:, -1].max():.4g}")
@@ -281,8 +279,8 @@ def _ranges(discretizer: Discretizer, tokens: TokenAttributes) -> Lines:
     ]
 
 
-def _sizes(of: Any) -> str:
-    return f"{of.observation_dim} observation, {of.action_dim} action dimensions"
+def _sizes(data: Any) -> str:
+    return f"{data.observation_dim} observation and {data.action_dim} action dimensions"
 
 
 def _score(env_id: str, episode_return: float) -> Lines:

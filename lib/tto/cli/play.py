@@ -1,4 +1,4 @@
-"""`tto plan`: a trained model plays episodes by planning, and may be filmed."""
+"""`tto plan`: let a trained model play episodes by planning, and film the first one."""
 
 import contextlib
 from collections.abc import Mapping
@@ -32,19 +32,24 @@ def play(
     threads: int | None = None,
     video: StrPath | None = None,
 ) -> tuple[str, list[Rollout]]:
-    """Play `episodes` episodes in step; the first one is filmed where `video` is given.
+    """Play episodes in parallel.
 
     Args:
-        folder: a trained or imported model.
+        folder: folder of a trained or imported model.
         planning: settings of `tto.Controller`, and `precision`.
-        env: another environment than the model's own, with the same sizes.
-        seed: episode i starts from seed + i.
+        env: environment of the same sizes as the model's own; None takes the model's own.
+        episodes: number of episodes.
+        seed: seed of the controller; episode i starts from seed + i.
+        max_steps: steps after which episodes are stopped; None has no limit of its own.
+        device: device of the model.
+        threads: number of processor threads; None leaves PyTorch's default.
+        video: film of the first episode, a name in .mp4 or .gif; None makes no film.
 
     Returns:
         The environment's id and the episodes.
 
     Raises:
-        TTOError: anything of the above that does not fit.
+        TTOError: the folder is no model, or an argument does not fit the model.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -58,7 +63,7 @@ def play(
         film = stack.enter_context(open_film(video)) if video is not None else None
         waiting = [film] if film is not None else []
 
-        def make(env_id: str) -> Any:  # the first that is made belongs to the first episode
+        def make(env_id: str) -> Any:  # the first environment belongs to the first episode
             return FilmedEnv(env_id, waiting.pop()) if waiting else make_env(env_id)
 
         rollouts = evaluate(
@@ -77,15 +82,19 @@ def planning_settings(
     config: StrPath | None,
     given: Mapping[str, Any],
 ) -> tuple[dict[str, Any], Path | None]:
-    """How a model plans: what is given, on top of a run's config; and that config's path.
+    """Planning settings of a model: those of its run's config, updated by `given`.
 
     Args:
-        config: a workflow's config; None looks for that of the run which the model belongs to
-            (`results/<run>/config.yaml`), and without one all is as `tto.Controller` has it.
-        given: settings that count first; None in it is not given.
+        folder: folder of the model.
+        config: a workflow's config; None takes `results/<run>/config.yaml` of the model's run if it
+            exists, else the defaults of `tto.Controller`.
+        given: settings that replace those of the config; values of None are ignored.
+
+    Returns:
+        The settings, and the path of the config or None.
 
     Raises:
-        TTOError: a config that cannot be read.
+        TTOError: the config cannot be read.
     """
     folder = Path(folder).resolve()
     path = Path(config) if config is not None else _config_of_run(folder)
@@ -93,16 +102,16 @@ def planning_settings(
     if path is None:
         return given, None
     settings = _planning_in(path, folder.parent.name)
-    if "budget_ms" in given:  # it stands in place of these
+    if "budget_ms" in given:  # the budget replaces these
         settings = {k: v for k, v in settings.items() if k not in ("beam_width", "horizon")}
     return settings | given, path
 
 
 def table(rollouts: list[Rollout], env_id: str, *, seed: int) -> str:
-    """One line an episode: return, score, length, how it ended, and the time of a plan.
+    """A table with one line per episode: return, score, length, end and time of a plan.
 
-    That is the median time in milliseconds of planning for all episodes that still went on, of
-    which there were as many as the last column says at first.
+    The time is the median in milliseconds of planning for all running episodes. The last column is
+    the number of these at the start.
     """
     lines = ["seed   return  score  steps  end         ms a plan  of episodes"]
     for i, rollout in enumerate(rollouts):
@@ -117,7 +126,7 @@ def table(rollouts: list[Rollout], env_id: str, *, seed: int) -> str:
 
 
 def _config_of_run(folder: Path) -> Path | None:
-    """`results/<run>/config.yaml` of `results/<run>/models/<dataset>/seed<k>`, if it is there."""
+    """`results/<run>/config.yaml` of `results/<run>/models/<dataset>/seed<k>`, if it exists."""
     if folder.parent.parent.name != "models":
         return None
     path = folder.parents[2] / "config.yaml"
@@ -135,7 +144,7 @@ def _planning_in(path: Path, dataset: str) -> dict[str, Any]:
                 settings |= section.get("planning", {})
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise TTOError(
-            f"config {path}: expected a workflow's config with a section planning, but reading it "
-            f"failed ({one_line(error)}); name another by --config"
+            f"config {path}: expected a workflow's config with a section planning, got a file that "
+            f"cannot be read ({one_line(error)}); name another by --config"
         ) from error
     return settings

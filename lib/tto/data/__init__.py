@@ -1,1 +1,1 @@
-"""Episodes: where they come from, how they are stored, and how they are read one at a time."""
+"""Episodes: their sources, their storage, and their reading one at a time."""

@@ -1,14 +1,15 @@
-"""Small behaviour policies, as plain arrays: a ReLU network with a Gaussian at its end (SAC).
+"""Small behaviour policies as plain arrays: a ReLU network that outputs a Gaussian, as in SAC.
 
-An actor file is an `.npz` without pickled objects. Arrays, float16 (bounds float32), weights as
-(inputs, outputs): `hidden<i>_weight`, `hidden<i>_bias` for each hidden layer, `mean_weight`,
-`mean_bias`, for a stochastic policy also `log_std_weight`, `log_std_bias`, and `action_low`,
-`action_high`, the bounds that the policy's [-1, 1] is stretched to.
+An actor file is an `.npz` without pickled objects. It holds float16 weights of shape (inputs,
+outputs) and float16 biases: `hidden<i>_weight` and `hidden<i>_bias` of each hidden layer,
+`mean_weight` and `mean_bias`, and for a stochastic policy `log_std_weight` and `log_std_bias`. Its
+float32 arrays `action_low` and `action_high` are the bounds to which the policy's range [-1, 1] is
+scaled.
 """
 
 import dataclasses
 import zipfile
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -18,15 +19,16 @@ from tto.files import StrPath, atomic_path
 
 LOG_STD_RANGE = (-20.0, 2.0)  # as in SAC's implementations
 
-Layer = tuple[np.ndarray, np.ndarray]
+Layer = tuple[np.ndarray, np.ndarray]  # weights (inputs, outputs) and biases (outputs,)
 
 
+@runtime_checkable
 class BehaviorPolicy(Protocol):
-    """What the collector asks of a policy."""
+    """A policy that the collector can run."""
 
     @property
     def stochastic(self) -> bool:
-        """Whether the policy draws its actions by itself."""
+        """Whether the policy samples its actions; if not, the collector adds noise."""
         ...
 
     def act(
@@ -38,9 +40,16 @@ class BehaviorPolicy(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Actor:
-    """A policy: ReLU layers, then the mean (and log standard deviation) of a Gaussian.
+    """A policy network: ReLU layers, then the mean (and log standard deviation) of a Gaussian.
 
-    A stochastic actor squashes its sample by tanh (SAC); a deterministic one is clipped.
+    A stochastic actor squashes its sample by tanh, as SAC does; a deterministic actor clips its
+    mean to [-1, 1].
+
+    Attributes:
+        hidden: hidden layers, first to last.
+        mean: layer of the mean.
+        log_std: layer of the log standard deviation; None makes the actor deterministic.
+        action_low, action_high: bounds of the actions.
     """
 
     hidden: tuple[Layer, ...]
@@ -51,12 +60,12 @@ class Actor:
 
     @property
     def stochastic(self) -> bool:
-        """Whether the actor has a standard deviation of its own."""
+        """Whether the actor has a standard deviation."""
         return self.log_std is not None
 
     @property
     def observation_dim(self) -> int:
-        """Inputs of the first layer."""
+        """O, the number of inputs."""
         return (self.hidden[0] if self.hidden else self.mean)[0].shape[0]
 
     def act(
@@ -64,7 +73,7 @@ class Actor:
         observation: Float[np.ndarray, "O"],
         generator: np.random.Generator | None = None,
     ) -> Float[np.ndarray, "A"]:
-        """The action for one observation: the mean action without a generator, else a sample."""
+        """The float32 action for one observation: a sample, or the mean without a generator."""
         features = np.asarray(observation, dtype=np.float32)
         for weight, bias in self.hidden:
             features = np.maximum(features @ weight + bias, 0)
@@ -82,7 +91,7 @@ class Actor:
 
 
 def perturbed(actor: Actor, share: float, generator: np.random.Generator) -> Actor:
-    """A poorer actor: each weight moves by `share` of its layer's standard deviation."""
+    """A worse actor: hidden and mean weights get noise of `share` times their deviation."""
 
     def move(layer: Layer) -> Layer:
         weight, bias = layer
@@ -93,7 +102,7 @@ def perturbed(actor: Actor, share: float, generator: np.random.Generator) -> Act
 
 
 def save_actor(path: StrPath, actor: Actor) -> None:
-    """Write an actor's arrays as `.npz`, the weights rounded to float16."""
+    """Write an actor file; weights and biases are rounded to float16."""
     bounds = {"action_low": actor.action_low, "action_high": actor.action_high}
     arrays: dict[str, np.ndarray] = {}
     layers = {f"hidden{i}": layer for i, layer in enumerate(actor.hidden)}
@@ -112,11 +121,12 @@ def load_actor(path: StrPath, *, action_scale: float = 1.0) -> Actor:
     """Read an actor.
 
     Args:
-        path: an `.npz` file as described above.
-        action_scale: the action bounds are +- this, where the file does not state them.
+        path: an actor file, as described above.
+        action_scale: bound of the absolute action where the file states no bounds.
 
     Raises:
-        TTOError: the file is missing, is no such archive, or its layers do not fit each other.
+        TTOError: the file is missing or no such archive, lacks an array, holds NaN or infinite
+            weights, or its layers do not fit each other.
     """
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -132,7 +142,9 @@ def load_actor(path: StrPath, *, action_scale: float = 1.0) -> Actor:
         mean = _layer(arrays, "mean")
         log_std = _layer(arrays, "log_std") if "log_std_weight" in arrays else None
     except KeyError as error:
-        raise TTOError(f"{path}: an actor needs the array {error}, which is missing") from error
+        raise TTOError(
+            f"{path}: expected an actor with the array {error}, got none; restore or retrain it"
+        ) from error
     full = np.full(mean[1].shape, action_scale, dtype=np.float32)
     actor = Actor(
         hidden=tuple(hidden),
@@ -155,8 +167,8 @@ def _check_layers(path: StrPath, actor: Actor) -> None:
     for index, (weight, bias) in enumerate([*actor.hidden, *heads]):
         if weight.ndim != 2 or weight.shape != (width, *bias.shape):
             raise TTOError(
-                f"{path}: layer {index} has weights {weight.shape} and biases {bias.shape} "
-                f"after {width} inputs; the shapes must fit each other"
+                f"{path}: layer {index} has {width} inputs, weights of shape {weight.shape} and "
+                f"biases of shape {bias.shape}, which must fit each other; restore or retrain it"
             )
         if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
             raise TTOError(

@@ -1,9 +1,9 @@
-"""Datasets collected in a simulator by a ladder of actors, of the kinds that D4RL defines.
+"""Datasets of the kinds that D4RL defines, collected in a simulator by a ladder of actors.
 
-- `expert`: the best actor; `medium`: the one nearest to 0.4 of its return;
+- `expert`: the best actor; `medium`: an actor with about 0.42 of the best one's return;
 - `medium-replay`: equal numbers of transitions from each actor up to medium, in training order;
 - `medium-expert`: half medium, half expert; `random`: uniform actions;
-- `goal`: in the four-rooms world, a scripted agent that reaches goals (section 4.2).
+- `goal`: a scripted agent that reaches goals in the four-rooms world (section 4.2).
 """
 
 import re
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gymnasium
 import numpy as np
+from jaxtyping import Float
 
 from tto.data.actors import Actor, BehaviorPolicy
 from tto.data.environments import action_bounds, make_env, robot_of
@@ -27,24 +28,26 @@ KINDS = (*LADDER_KINDS, "random", "goal")
 
 
 class UniformPolicy:
-    """Actions drawn uniformly within the bounds."""
+    """A policy that draws its actions uniformly within the bounds."""
 
     stochastic = True
 
     def __init__(self, env: gymnasium.Env) -> None:
-        """Take the bounds of `env`."""
+        """Take the action bounds of `env`."""
         self.low, self.high = action_bounds(env)
 
-    def act(self, observation: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """Draw an action; the observation does not matter."""
+    def act(
+        self, observation: Float[np.ndarray, "O"], generator: np.random.Generator
+    ) -> Float[np.ndarray, "A"]:
+        """Draw an action; the observation is ignored."""
         return generator.uniform(self.low, self.high).astype(np.float32)
 
 
 def dataset_kind(dataset: str, kind: str | None = None) -> str:
-    """The kind of a dataset: stated, or read off an id such as `hopper-medium-replay-v2`.
+    """The kind of a dataset: `kind` if given, else the one in its id, `hopper-medium-replay-v2`.
 
     Raises:
-        TTOError: it is none of `KINDS`.
+        TTOError: the kind is none of `KINDS`.
     """
     found = kind
     if found is None:
@@ -52,14 +55,14 @@ def dataset_kind(dataset: str, kind: str | None = None) -> str:
         found = match.group(1) if match else None
     if found not in KINDS:
         raise TTOError(
-            f"dataset {dataset!r}: kind {found!r} is unknown; expected one of {', '.join(KINDS)}, "
-            "in the id (<robot>-<kind>-v<k>) or under the key kind"
+            f"dataset {dataset!r}: expected one of the kinds {', '.join(KINDS)}, got {found!r}; "
+            "state it in the id (<robot>-<kind>-v<k>) or by the key kind"
         )
     return found
 
 
 def uses_ladder(dataset: str, kind: str | None = None) -> bool:
-    """Whether a dataset is collected by a ladder of actors; not for unknown kinds, either."""
+    """Whether a ladder of actors collects a dataset; False for an unknown kind, too."""
     try:
         return dataset_kind(dataset, kind) in LADDER_KINDS
     except TTOError:
@@ -82,20 +85,20 @@ def collect(
     Args:
         env_id: environment.
         kind: one of `KINDS`.
-        transitions: the last episode is finished, not cut.
-        seed: every episode draws from a generator of its own, keyed by this, the actor's place and
-            the episode's number: the same seed gives the same arrays.
-        noise: standard deviation of Gaussian noise on the actions of deterministic actors, as a
-            share of half the action range; stochastic actors draw their own.
+        transitions: least number of transitions; the last episode is finished, not cut.
+        seed: seed of all draws. Each episode has its own generator, keyed by this seed, the actor's
+            place and the episode's number, so the same seed gives the same arrays.
+        noise: standard deviation of the Gaussian noise on the actions of deterministic actors, as a
+            share of half the action range. Stochastic actors get no noise.
         actors: folder with a ladder for each robot.
-        agent: `path`, `algorithm` and `sha256` of a Stable-Baselines3 agent that acts in place of
-            the ladder.
-        one_start: all episodes begin in the same state of the simulator, which `seed` decides; they
-            differ by what the policies draw (section 4.1 fixes the first state).
+        agent: `path`, `algorithm` and `sha256` of a Stable-Baselines3 agent that replaces the
+            ladder; None uses the ladder.
+        one_start: whether all episodes begin in the same simulator state, drawn by `seed`, and
+            differ only by the policies' noise (section 4.1 fixes the first state).
 
     Raises:
-        TTOError: there is no ladder for the robot, an actor does not fit the environment, or
-            episodes from one start would all be the same.
+        TTOError: the robot has no ladder, an actor does not fit the environment, or all episodes
+            from one start would be equal.
     """
     env = make_env(env_id)
     reset_seed = int(np.random.default_rng([seed]).integers(2**31)) if one_start else None
@@ -106,8 +109,8 @@ def collect(
             policies = _policies(env, kind, Path(actors) / robot_of(env_id))
         if one_start and not noise and not all(policy.stochastic for policy in policies):
             raise TTOError(
-                "collect: expected noise above 0 for several episodes from one start of a policy "
-                "that draws nothing itself, got 0; raise collect.noise"
+                "collect: expected noise above 0 for a deterministic policy with one start, whose "
+                "episodes would all be equal, got 0; raise collect.noise"
             )
         total = 0
         for place, policy in enumerate(policies):
@@ -133,16 +136,22 @@ def run_episode(
     noise: float,
     reset_seed: int | None = None,
 ) -> Episode:
-    """Run one episode to its end; what is stored is what was executed.
+    """Run one episode to its end and record it, with the actions as executed.
 
     Args:
-        reset_seed: decides the first state; None: the generator draws one.
+        env: environment with a time limit.
+        policy: policy that acts.
+        generator: source of the policy's draws and of the noise.
+        noise: standard deviation of the noise on a deterministic policy's actions, as in `collect`.
+        reset_seed: seed of the first state; None draws one from `generator`.
 
     Raises:
         TTOError: the environment has no time limit.
     """
     if env.spec is None or env.spec.max_episode_steps is None:
-        raise TTOError(f"env {env} has no time limit; register it with max_episode_steps")
+        raise TTOError(
+            f"env {env}: expected a time limit, got none; register it with max_episode_steps"
+        )
     low, high = action_bounds(env)
     scale = 0.0 if policy.stochastic else noise * 0.5 * (high - low)
     if reset_seed is None:
@@ -173,8 +182,10 @@ def run_episode(
     )
 
 
-def simulator_state(env: gymnasium.Env) -> tuple[np.ndarray, np.ndarray] | None:
-    """Copies of MuJoCo's qpos and qvel; None in an environment without them."""
+def simulator_state(
+    env: gymnasium.Env,
+) -> tuple[Float[np.ndarray, "nq"], Float[np.ndarray, "nv"]] | None:
+    """Copies of MuJoCo's qpos and qvel; None where the environment has none."""
     data = getattr(env.unwrapped, "data", None)
     if data is None or not hasattr(data, "qpos"):
         return None
@@ -184,7 +195,7 @@ def simulator_state(env: gymnasium.Env) -> tuple[np.ndarray, np.ndarray] | None:
 def measure(
     env_id: str, policy: BehaviorPolicy, *, episodes: int, seed: int, noise: float
 ) -> tuple[float, float, float]:
-    """Mean and standard deviation of the return, and mean length, over some episodes."""
+    """Mean return, standard deviation of the return and mean length over `episodes` episodes."""
     env = make_env(env_id)
     runs = [
         run_episode(env, policy, generator=np.random.default_rng([seed, number]), noise=noise)
@@ -201,7 +212,9 @@ def _policies(env: gymnasium.Env, kind: str, folder: Path) -> Sequence[BehaviorP
         return [UniformPolicy(env)]
     if kind == "goal":
         if not isinstance(env.unwrapped, FourRooms):
-            raise TTOError(f"kind goal is for the env {FOUR_ROOMS} alone, not {env.unwrapped}")
+            raise TTOError(
+                f"kind goal: expected the env {FOUR_ROOMS}, got {env.unwrapped}; name another kind"
+            )
         return [GoalReacher(env)]
     ladder = read_ladder(folder)
     return [_fitting_actor(env, ladder, rung) for rung in _rungs(ladder, kind)]
@@ -209,13 +222,7 @@ def _policies(env: gymnasium.Env, kind: str, folder: Path) -> Sequence[BehaviorP
 
 def _fitting_agent(env: gymnasium.Env, agent: Mapping[str, str]) -> SB3Agent:
     loaded = load_sb3_agent(**agent)
-    expected = env.observation_space.shape, env.action_space.shape
-    got = tuple(space.shape for space in loaded.spaces)
-    if expected != got:
-        raise TTOError(
-            f"{agent['path']}: the agent maps {got[0]} to {got[1]}, the environment needs "
-            f"{expected[0]} to {expected[1]}; name the agent's own environment"
-        )
+    _check_shapes(env, agent["path"], *(space.shape for space in loaded.spaces))
     return loaded
 
 
@@ -230,11 +237,19 @@ def _rungs(ladder: Ladder, kind: str) -> Sequence[Rung]:
 
 def _fitting_actor(env: gymnasium.Env, ladder: Ladder, rung: Rung) -> Actor:
     actor = ladder.actor(rung)
-    expected = env.observation_space.shape, env.action_space.shape
-    got = (actor.observation_dim,), actor.action_low.shape
-    if expected != got:
-        raise TTOError(
-            f"{ladder.folder / rung.file}: the actor maps {got[0]} to {got[1]}, the environment "
-            f"needs {expected[0]} to {expected[1]}; name the actors' own environment"
-        )
+    path = ladder.folder / rung.file
+    _check_shapes(env, path, (actor.observation_dim,), actor.action_low.shape)
     return actor
+
+
+def _check_shapes(
+    env: gymnasium.Env, path: StrPath, observation: tuple[int, ...], action: tuple[int, ...]
+) -> None:
+    """Check that a policy's shapes of an observation and an action are those of `env`."""
+    expected = env.observation_space.shape, env.action_space.shape
+    if expected != (observation, action):
+        raise TTOError(
+            f"{path}: expected a policy from observations of shape {expected[0]} to actions of "
+            f"shape {expected[1]}, got {observation} to {action}; name the environment that it was "
+            "trained in"
+        )

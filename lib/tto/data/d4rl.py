@@ -1,11 +1,10 @@
-"""D4RL's HDF5 files: where they are, and their flat arrays cut into episodes.
+"""D4RL's HDF5 files: their names on the server, and their flat arrays cut into episodes.
 
-Fu et al. 2020, "D4RL: Datasets for Deep Data-Driven Reinforcement Learning". A file holds one row a
-transition: `observations`, `next_observations`, `actions`, `rewards`, `terminals`, `timeouts` and,
-where known, `infos/qpos` and `infos/qvel`. An episode ends at a terminal or a time-out.
+Fu et al. 2020, "D4RL: Datasets for Deep Data-Driven Reinforcement Learning". A file holds one row
+per transition: `observations`, `next_observations`, `actions`, `rewards`, `terminals`, `timeouts`
+and, where known, `infos/qpos` and `infos/qvel`. An episode ends at a terminal or a time-out.
 """
 
-import contextlib
 import itertools
 import re
 from collections.abc import Iterator
@@ -15,15 +14,17 @@ from typing import Any
 import gymnasium
 import h5py
 import numpy as np
+from jaxtyping import Float, Integer
 
 from tto.data.environments import make_env
 from tto.data.episode import Episode
-from tto.errors import TTOError, one_line
+from tto.errors import TTOError
 from tto.files import StrPath
+from tto.hdf5 import read_hdf5
 
 REQUIRED = ("observations", "next_observations", "actions", "rewards", "terminals", "timeouts")
 STATES = ("infos/qpos", "infos/qvel")
-BLOCK_ROWS = 50_000  # read at once; an episode that is longer is read whole
+BLOCK_ROWS = 50_000  # rows read at once; a longer episode is read whole
 
 
 def d4rl_file(dataset: str) -> str:
@@ -37,7 +38,8 @@ def d4rl_file(dataset: str) -> str:
     match = re.fullmatch(r"([A-Za-z0-9-]+)-(v\d+)", dataset)
     if match is None:
         raise TTOError(
-            f"dataset {dataset!r}: source d4rl needs D4RL's own id, such as hopper-medium-v2"
+            f"dataset {dataset!r}: expected D4RL's own id, such as hopper-medium-v2, for source "
+            "d4rl; rename the dataset or use another source"
         )
     return f"{match[1].replace('-', '_')}-{match[2]}.hdf5"
 
@@ -45,21 +47,26 @@ def d4rl_file(dataset: str) -> str:
 def read_d4rl(path: StrPath, *, env_id: str) -> Iterator[Episode]:
     """Stream the complete episodes of a file in D4RL's layout; memory stays constant.
 
-    The last observation is the last row of `next_observations`. qpos and qvel after the last action
-    are not in the file: they come from one step of the simulator out of the state before it. Rows
-    after the last terminal or time-out are an unfinished episode and are left out.
+    The last observation of an episode is the last row of its `next_observations`. The file lacks
+    qpos and qvel after the last action, so one step of the simulator computes them. Rows after the
+    last terminal or time-out belong to an unfinished episode and are left out.
 
     Args:
         path: the file.
-        env_id: environment whose simulator continues the last state of each episode.
+        env_id: environment whose simulator makes that step.
 
     Raises:
-        TTOError: no HDF5 file, truncated, an array missing or of another length.
+        TTOError: the file is missing, no HDF5 file or truncated, an array is missing, or the arrays
+            differ in length.
     """
     path = Path(path)
     env = make_env(env_id)
     try:
-        with h5py.File(path, "r") as file:
+        with read_hdf5(
+            path,
+            expected="an HDF5 file in D4RL's layout",
+            remedy="remove it and fetch it again",
+        ) as file:
             columns = _columns(path, file)
             terminals = columns["terminals"][()].astype(bool).reshape(-1)
             timeouts = columns["timeouts"][()].astype(bool).reshape(-1)
@@ -70,12 +77,6 @@ def read_d4rl(path: StrPath, *, env_id: str) -> Iterator[Episode]:
                 for start, end in starts_ends:
                     rows = {name: data[start - low : end - low] for name, data in block.items()}
                     yield _episode(env, rows, terminated=bool(terminals[end - 1]))
-    except (OSError, RuntimeError) as error:
-        reason = one_line(error)
-        raise TTOError(
-            f"{path}: expected an HDF5 file in D4RL's layout, got {_first_bytes(path)} ({reason}); "
-            "it is truncated or foreign, remove it and fetch it again"
-        ) from error
     finally:
         env.close()
 
@@ -89,19 +90,20 @@ def _columns(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise TTOError(
-            f"{path}: the arrays {', '.join(missing)} are missing among {', '.join(sorted(file))}; "
-            f"D4RL's layout has {', '.join(REQUIRED)}"
+            f"{path}: expected the arrays {', '.join(REQUIRED)} of D4RL's layout, got "
+            f"{', '.join(sorted(file))}; add {', '.join(missing)}"
         )
     lengths = {name: len(data) for name, data in columns.items()}
     if len(set(lengths.values())) > 1:
         raise TTOError(
-            f"{path}: the arrays differ in length, {lengths}; each has a row a transition"
+            f"{path}: expected arrays of one row per transition, got the lengths {lengths}; "
+            "remove the file and make it again"
         )
     return columns
 
 
-def _blocks(ends: np.ndarray) -> Iterator[list[tuple[int, int]]]:
-    """Group episodes (start, end) so that a group spans about BLOCK_ROWS rows."""
+def _blocks(ends: Integer[np.ndarray, " episodes"]) -> Iterator[list[tuple[int, int]]]:
+    """Group episodes (start, end) into blocks of at most BLOCK_ROWS rows, or of one episode."""
     block: list[tuple[int, int]] = []
     for start, end in itertools.pairwise([0, *ends.tolist()]):
         if block and end - block[0][0] > BLOCK_ROWS:
@@ -130,7 +132,7 @@ def _episode(env: gymnasium.Env, rows: dict[str, np.ndarray], *, terminated: boo
 
 def _all_states(
     env: gymnasium.Env, rows: dict[str, np.ndarray]
-) -> tuple[np.ndarray | None, np.ndarray | None]:
+) -> tuple[Float[np.ndarray, "states nq"] | None, Float[np.ndarray, "states nv"] | None]:
     """qpos and qvel of the rows and of one step beyond them; None without a MuJoCo simulator."""
     qpos, qvel = (rows[name].astype(np.float64) for name in STATES)
     simulator: Any = env.unwrapped
@@ -139,17 +141,11 @@ def _all_states(
     shapes = simulator.data.qpos.shape, simulator.data.qvel.shape
     if (qpos.shape[1:], qvel.shape[1:]) != shapes:
         raise TTOError(
-            f"infos/qpos and infos/qvel of the file have {qpos.shape[1:]} and {qvel.shape[1:]} "
-            f"columns, the simulator has {shapes[0]} and {shapes[1]}; check env"
+            f"infos/qpos and infos/qvel: expected rows of shape {shapes[0]} and {shapes[1]}, as in "
+            f"the simulator, got {qpos.shape[1:]} and {qvel.shape[1:]}; check env"
         )
     env.reset(seed=0)
     simulator.set_state(qpos[-1], qvel[-1])
     simulator.step(rows["actions"][-1])
     last = simulator.data
     return np.vstack([qpos, last.qpos]), np.vstack([qvel, last.qvel])
-
-
-def _first_bytes(path: Path) -> str:
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        return f"{path.stat().st_size} bytes that begin with {file.read(16)!r}"
-    return "no readable file"

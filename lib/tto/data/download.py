@@ -1,8 +1,8 @@
-"""Files fetched over HTTP: resumed when cut off, checked against a lock file of sizes and hashes.
+"""Download files over HTTP, resume cut connections and check a lock file of sizes and hashes.
 
 The lock file is a small JSON object, `{file name: {"size": bytes, "sha256": hex}}`. A file's first
-download enters it there; whoever trusts that download commits the lock file, and from then on
-another content is refused.
+download adds its entry. Users who trust that download commit the lock file; later downloads must
+then have the same content.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ from tto.files import StrPath, atomic_path, content_digest
 LOGGER = logging.getLogger(__name__)
 CHUNK = 1 << 20  # bytes
 TIMEOUT = 20.0  # seconds without a byte
-ATTEMPTS = 4  # in a row that bring nothing
+ATTEMPTS = 4  # tries in a row that bring no byte
 
 
 def download(
@@ -37,16 +37,16 @@ def download(
 ) -> None:
     """Fetch `url` to `path`.
 
-    What has arrived stays in `<path>.part` when the connection is cut, and a later call goes on
-    from there, provided that the server still holds the same file (its ETag or date is compared).
+    When the connection is cut, the bytes that arrived stay in `<path>.part`. A later call resumes
+    from there if the server still has the same file, judged by its ETag or date.
 
     Args:
         url: http or https address.
-        path: appears when it is complete and its content is the locked one.
-        lock: lock file; an entry is added for a file that has none.
+        path: the file, which appears when it is complete and matches the lock file.
+        lock: lock file; a file without an entry gets one.
         timeout: seconds to wait for the server.
         attempts: tries in a row that bring no byte before giving up.
-        pause: seconds before another try, twice as long each time in a row.
+        pause: seconds before the next try, doubled after each further failure in a row.
 
     Raises:
         TTOError: the server cannot be reached, does not know the file, keeps cutting the
@@ -64,8 +64,8 @@ def download(
             reason = "the connection was cut"
         except urllib.error.HTTPError as error:
             raise TTOError(
-                f"{url}: the server answered {error.code} {error.reason}; check the address "
-                "(d4rl: address) and the dataset's id"
+                f"{url}: expected a file, but the server answered {error.code} {error.reason}; "
+                "check the address (d4rl: address) and the dataset's id"
             ) from error
         except (OSError, HTTPException) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
@@ -75,8 +75,9 @@ def download(
             time.sleep(pause * 2**failures if failures else 0)
     else:
         raise TTOError(
-            f"{url}: cannot be fetched ({reason}); check the network and the address (d4rl: "
-            "address), or use source: collect. What arrived is kept, a rerun goes on from there"
+            f"{url}: expected a complete file, but it cannot be fetched ({reason}); check the "
+            "network and the address (d4rl: address) and run again, which resumes the download, or "
+            "use source: collect"
         )
     _check_lock(path.name, part, Path(lock))
     _validator_of(part).unlink(missing_ok=True)
@@ -84,7 +85,7 @@ def download(
 
 
 def _fetch(url: str, part: Path, *, timeout: float) -> bool:
-    """Append what is missing to `part`; True when it is complete."""
+    """Append the missing bytes to `part`; return whether it is complete."""
     validator = _validator_of(part)
     start = part.stat().st_size if part.exists() and validator.exists() else 0
     headers = {"User-Agent": "tto"}
@@ -97,7 +98,7 @@ def _fetch(url: str, part: Path, *, timeout: float) -> bool:
         if error.code != 416:
             raise
         error.close()
-        part.unlink()  # nothing beyond its end: the file there is another one
+        part.unlink()  # it is longer than the server's file, so that is another one
         return False
     with response:
         _refuse_page(url, response)
@@ -129,33 +130,33 @@ def _refuse_page(url: str, response: HTTPResponse) -> None:
     kind = response.headers.get_content_type()
     if kind == "text/html":
         raise TTOError(
-            f"{url}: expected a data file, got a page ({kind}); the server or a proxy asks for "
-            "something else: open the address in a browser, or set d4rl: address"
+            f"{url}: expected a data file, got a page ({kind}) of the server or a proxy; open the "
+            "address in a browser, or set d4rl: address"
         )
 
 
 def _validator_of(part: Path) -> Path:
-    """Where the ETag or date of a partial file is kept."""
+    """The file that holds the ETag or date of a partial file."""
     return part.with_name(f"{part.name}.etag")
 
 
 def _check_lock(name: str, file: Path, lock: Path) -> None:
-    """Compare `file` with its entry, or add one; a file that does not match is removed."""
+    """Compare `file` with its entry in `lock`, or add one; remove a file that does not match."""
     found = {"size": file.stat().st_size, "sha256": content_digest(file)}
     lock.parent.mkdir(parents=True, exist_ok=True)
     with open(lock.with_name(f".{lock.name}.flock"), "w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)  # several datasets may be fetched at once
+        fcntl.flock(guard, fcntl.LOCK_EX)  # other jobs may fetch datasets at the same time
         entries = _read_lock(lock)
         if name not in entries:
             entries[name] = found
             with atomic_path(lock) as temporary:
                 temporary.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
-            LOGGER.info("%s: entered in %s as %s", name, lock, found)
+            LOGGER.info("%s: added to %s as %s", name, lock, found)
     if entries[name] != found:
         file.unlink()
         raise TTOError(
-            f"{name}: expected {entries[name]} by {lock}, got {found}; the download was discarded. "
-            "Try again, or remove the entry if you trust the new file"
+            f"{name}: expected {entries[name]} by {lock}, got {found}; the download was discarded: "
+            "try again, or remove the entry if you trust the new file"
         )
 
 

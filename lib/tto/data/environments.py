@@ -1,9 +1,9 @@
-"""Gymnasium environments by id, the robots in them, and D4RL's score references.
+"""Gymnasium environments by id, the names of their robots, and D4RL's score references.
 
-Besides Gymnasium's own ids this module registers
+This module registers two environments:
 
-- `tto/Humanoid-v5`: `Humanoid-v5` with the 45-dimensional observation `qpos[2:], qvel` (the other
-  303 dimensions are partly constant and reach |2400|);
+- `tto/Humanoid-v5`: `Humanoid-v5` with the 45-dimensional observation `qpos[2:], qvel`, without the
+  other 303 dimensions, some of which are constant and some reach an absolute value of 2400;
 - `tto/FourRooms-v0`: the continuous four-rooms world of section 4.2.
 """
 
@@ -22,7 +22,7 @@ from tto.errors import TTOError, one_line
 
 HUMANOID = "tto/Humanoid-v5"
 
-# Return of a random and of an expert policy (Fu et al. 2020, D4RL), by robot.
+# Returns of a random and an expert policy (Fu et al. 2020, D4RL), by robot.
 SCORE_REFERENCES: dict[str, tuple[float, float]] = {
     "hopper": (-20.272305, 3234.3),
     "halfcheetah": (-280.178953, 12135.0),
@@ -45,36 +45,38 @@ if HUMANOID not in gymnasium.registry:
 
 
 def make_env(env_id: str, **options: Any) -> gymnasium.Env:
-    """Make an environment whose observations and actions are flat boxes.
+    """Make an environment whose observations and actions are vectors.
 
     Args:
         env_id: a Gymnasium id, or one registered here.
-        options: passed to `gymnasium.make` (for example `render_mode="rgb_array"`).
+        options: further arguments of `gymnasium.make`, such as `render_mode="rgb_array"`.
 
     Raises:
-        TTOError: the id is unknown, or a space is not a one-dimensional bounded or real box.
+        TTOError: the id is unknown, or a space is not a one-dimensional `Box`.
     """
     try:
         with warnings.catch_warnings():
-            # The -v4 environments match D4RL's v2 data; that they are old is no news.
+            # The -v4 environments are old on purpose: they match D4RL's v2 data.
             warnings.filterwarnings("ignore", message=".*is out of date.*")
             env = gymnasium.make(env_id, disable_env_checker=True, **options)
     except gymnasium.error.Error as error:
         reason = one_line(error)
         raise TTOError(
-            f"env {env_id!r} cannot be made ({reason}); name a registered Gymnasium environment"
+            f"env {env_id!r}: expected a registered Gymnasium environment, got an error "
+            f"({reason}); check the id"
         ) from error
     for name, space in (("observation", env.observation_space), ("action", env.action_space)):
         if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
             raise TTOError(
-                f"env {env_id!r} has the {name} space {space}; expected a Box of one dimension"
+                f"env {env_id!r}: expected a Box of one dimension as the {name} space, got {space}"
+                "; name another environment"
             )
     return env
 
 
 @functools.lru_cache
 def env_spec(env_id: str) -> EnvSpec:
-    """The specification of an environment, without its wrappers."""
+    """The specification that an environment is made from."""
     env = make_env(env_id)
     spec = env.spec
     env.close()
@@ -84,7 +86,7 @@ def env_spec(env_id: str) -> EnvSpec:
 
 @functools.lru_cache
 def env_dimensions(env_id: str) -> tuple[int, int]:
-    """Observation and action dimension of an environment: `(O, A)`."""
+    """Observation and action dimensions of an environment, `(O, A)`."""
     env = make_env(env_id)
     assert env.observation_space.shape is not None
     assert env.action_space.shape is not None
@@ -94,7 +96,7 @@ def env_dimensions(env_id: str) -> tuple[int, int]:
 
 
 def action_bounds(env: gymnasium.Env) -> tuple[Float[np.ndarray, "A"], Float[np.ndarray, "A"]]:
-    """Lowest and highest action of an environment, as float32."""
+    """Lowest and highest action of an environment, in float32."""
     space = env.action_space
     assert isinstance(space, gymnasium.spaces.Box)
     return space.low.astype(np.float32), space.high.astype(np.float32)
@@ -106,7 +108,7 @@ def robot_of(env_id: str) -> str:
 
 
 def normalized_score(env_id: str, episode_return: float) -> float | None:
-    """D4RL's score, `100 (return - random) / (expert - random)`; None without a reference."""
+    """D4RL's score, `100 (return - random) / (expert - random)`; None without references."""
     reference = SCORE_REFERENCES.get(robot_of(env_id))
     if reference is None:
         return None

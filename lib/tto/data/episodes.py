@@ -1,15 +1,17 @@
-"""Episodes on disk: a Minari dataset (HDF5) that is written and read one episode at a time.
+"""Datasets on disk: Minari folders (HDF5) that are written and read one episode at a time.
 
-Layout of the folder: `data/main_data.hdf5` with a group `episode_<i>` each, holding `observations`
-(T+1, O), `actions` (T, A), `rewards`, `terminations`, `truncations` (T,) and, where the simulator's
-state is known, `infos/qpos`, `infos/qvel` (T+1, ...); `data/metadata.json` beside it. Minari reads
-it as it is; this module reads it faster and checks every number.
+The file `data/main_data.hdf5` has a group `episode_<i>` for each episode. A group holds
+`observations` (T+1, O), `actions` (T, A), `rewards`, `terminations`, `truncations` (T,) and, where
+known, the simulator's state `infos/qpos`, `infos/qvel` (T+1, ...) and the mask `infos/observed`
+(T+1, O). The file `data/metadata.json` names the environment. Minari can read the folder; this
+module reads it faster and checks every number.
 """
 
 import dataclasses
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import gymnasium
@@ -23,9 +25,10 @@ from tto.data.environments import env_dimensions, env_spec, make_env
 from tto.data.episode import Episode, check_episode
 from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path
-from tto.hdf5 import new_hdf5
+from tto.hdf5 import new_hdf5, read_hdf5
 
 DATA_FILE = "main_data.hdf5"
+REMEDY = "the folder is damaged, remove it and make it again"
 
 
 def write_dataset(
@@ -36,19 +39,25 @@ def write_dataset(
     algorithm: str,
     description: str,
 ) -> tuple[int, int]:
-    """Stream episodes into a Minari dataset folder at `path`, which appears when all are written.
+    """Write episodes as they come into a Minari dataset folder, which appears when all are written.
+
+    Args:
+        path: the folder.
+        episodes: the episodes, of which one at a time is held in memory.
+        env_id: environment that the episodes come from.
+        algorithm, description: texts for Minari's metadata.
 
     Returns:
-        Episodes and transitions written.
+        Numbers of episodes and transitions written.
 
     Raises:
-        TTOError: an episode does not fit the environment, holds NaN, or there is none.
+        TTOError: there is no episode, or one does not fit the environment or holds NaN.
     """
     path = Path(path)
     dimensions = env_dimensions(env_id)
     count = transitions = 0
     with atomic_path(path) as temporary:
-        folder = temporary.resolve() / "data"  # Minari joins a relative folder to itself
+        folder = temporary.resolve() / "data"  # Minari would join a relative path to itself
         folder.mkdir(parents=True)
         storage = _new_storage(folder, env_id)
         with new_hdf5(folder / DATA_FILE, track_order=True) as file:
@@ -60,7 +69,10 @@ def write_dataset(
                 count += 1
                 transitions += len(episode)
         if count == 0:
-            raise TTOError(f"{path.name}: no complete episode to store; ask for more transitions")
+            raise TTOError(
+                f"{path.name}: expected at least one complete episode, got none; ask for more "
+                "transitions"
+            )
         _write_metadata(
             folder,
             dataset_id=minari_id(path.name),
@@ -74,7 +86,7 @@ def write_dataset(
 
 
 def minari_id(name: str) -> str:
-    """A dataset's name as Minari's id, which ends in a version: `mine` -> `mine-v0`."""
+    """Minari's id of a dataset, which must end in a version: `mine` -> `mine-v0`."""
     name = re.sub(r"[^-\w]", "_", name)
     return name if re.search(r"-v\d+$", name) else f"{name}-v0"
 
@@ -121,13 +133,13 @@ def _write_metadata(folder: Path, **fields: object) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class EpisodeDataset:
-    """A dataset folder, open for reading; iterating streams its episodes.
+    """A dataset folder; iterating over it reads one episode at a time.
 
     Attributes:
         path: the folder.
         env_id: environment that the episodes come from.
         observation_dim, action_dim: O and A.
-        total_episodes, total_transitions: sizes as stated in the metadata, checked while iterating.
+        total_episodes, total_transitions: sizes in the metadata, checked during iteration.
         states: whether episodes are read with qpos and qvel.
     """
 
@@ -150,37 +162,44 @@ class EpisodeDataset:
         return self.path / "data" / DATA_FILE
 
     def __len__(self) -> int:
-        """Episodes."""
+        """Number of episodes."""
         return self.total_episodes
 
     def __iter__(self) -> Iterator[Episode]:
-        """Yield the episodes in the order they were stored, each checked; memory stays constant.
+        """Yield the episodes in the order they were stored, each checked.
 
         Raises:
-            TTOError: the file is damaged, or an episode holds NaN or the wrong shape.
+            TTOError: the file is damaged, or an episode holds NaN or has the wrong shape.
         """
         transitions = 0
-        with _open_hdf5(self.data_file) as file:
+        with self._open() as file:
             for index in range(self.total_episodes):
                 episode = self._read(file, index)
                 transitions += len(episode)
                 yield episode
         if transitions != self.total_transitions:
             raise TTOError(
-                f"{self.path}: {transitions} transitions in the file, {self.total_transitions} in "
-                f"its {METADATA_FILE_NAME}; the folder is damaged, remove it and make it again"
+                f"{self.path}: expected {self.total_transitions} transitions by its "
+                f"{METADATA_FILE_NAME}, got {transitions}; {REMEDY}"
             )
 
     def __getitem__(self, index: int) -> Episode:
-        """Read one episode."""
+        """Read one episode.
+
+        Raises:
+            TTOError: the file is damaged, or the episode holds NaN or has the wrong shape.
+        """
         if not 0 <= index < self.total_episodes:
             raise IndexError(index)
-        with _open_hdf5(self.data_file) as file:
+        with self._open() as file:
             return self._read(file, index)
+
+    def _open(self) -> AbstractContextManager[h5py.File]:
+        return read_hdf5(self.data_file, expected="a whole HDF5 file", remedy=REMEDY)
 
     @property
     def _extra(self) -> dict[str, type[np.generic]]:
-        """What an episode's `infos` may hold that is read."""
+        """Names and types of the optional arrays to read from an episode's `infos`."""
         states: dict[str, type[np.generic]] = {"qpos": np.float64, "qvel": np.float64}
         return {"observed": np.bool_, **(states if self.states else {})}
 
@@ -203,10 +222,9 @@ class EpisodeDataset:
                 **extra,
             )
         except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-            reason = one_line(error)
             raise TTOError(
-                f"{source}: cannot be read from {self.data_file} ({reason}); the file is damaged "
-                "or foreign, remove the folder and make it again"
+                f"{source}: expected an episode in {self.data_file}, got one that cannot be read "
+                f"({one_line(error)}); {REMEDY}"
             ) from error
         check_episode(episode, source=source, dimensions=(self.observation_dim, self.action_dim))
         return episode
@@ -217,10 +235,10 @@ def open_dataset(path: StrPath, *, states: bool = False) -> EpisodeDataset:
 
     Args:
         path: the folder that holds `data/`.
-        states: read qpos and qvel, too.
+        states: whether to read qpos and qvel, too.
 
     Raises:
-        TTOError: it is no dataset folder, or its shape does not match its environment.
+        TTOError: the folder is no dataset, or its file is damaged.
     """
     path = Path(path)
     try:
@@ -233,29 +251,18 @@ def open_dataset(path: StrPath, *, states: bool = False) -> EpisodeDataset:
             f"{type(error).__name__} ({error}); collect or import the dataset again"
         ) from error
     dataset = EpisodeDataset(path, env_id, *env_dimensions(env_id), *sizes, states=states)
-    with _open_hdf5(dataset.data_file) as file:
+    with dataset._open() as file:
         if len(file) < dataset.total_episodes:
             raise TTOError(
-                f"{path}: {len(file)} episodes in the file, {dataset.total_episodes} in its "
-                f"{METADATA_FILE_NAME}; the folder is damaged, remove it and make it again"
+                f"{path}: expected {dataset.total_episodes} episodes by its {METADATA_FILE_NAME}, "
+                f"got {len(file)}; {REMEDY}"
             )
     return dataset
 
 
 def _array(group: h5py.h5g.GroupID, name: str, dtype: type[np.generic]) -> np.ndarray:
-    # h5py's convenient access costs several times the reading of a short episode
+    # For a short episode, h5py's high-level interface takes several times as long.
     data = h5py.h5d.open(group, name.encode())
     values = np.empty(data.shape, dtype)
     data.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
     return values
-
-
-def _open_hdf5(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        reason = one_line(error)
-        raise TTOError(
-            f"{path}: expected a whole HDF5 file, got {reason}; it is truncated or foreign, "
-            "remove the folder and make it again"
-        ) from error

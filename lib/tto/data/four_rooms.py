@@ -1,30 +1,32 @@
 """The continuous four-rooms world of section 4.2, and a scripted agent that reaches goals in it.
 
-Positions xy lie in the unit square. Walls along x = 0.5 and y = 0.5 part it into four rooms; each
-wall has two doors, centred at 0.25 and 0.75. An action in [-1, 1]^2 moves by 0.03 of it, with a
-little noise, and slides along walls. An episode ends at the goal, or at the time limit.
+Positions xy are in the unit square. Walls along x = 0.5 and y = 0.5 divide it into four rooms; each
+wall has two doors, centred at 0.25 and 0.75. An action in [-1, 1]^2 moves the agent by 0.03 times
+the action plus a little noise; the agent slides along walls. An episode ends at the goal or at the
+time limit.
 
-The observation is the position alone: a model is told the goal by the state that a trajectory ends
-in (goal relabelling, section 3.2). Reward is 1 at the goal and 0 elsewhere; no model sees it, since
-goal reaching tokenises with `rewards.ignored`.
+The observation is only the position. A model learns goals from the last states of trajectories
+(goal relabelling, section 3.2). The reward is 1 at the goal and 0 elsewhere; no model sees it,
+since goal reaching uses `rewards.ignored`.
 """
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, UInt8
 
 FOUR_ROOMS = "tto/FourRooms-v0"
-WALL = 0.5  # of both walls, along x and along y
+WALL = 0.5  # position of both walls, along x and along y
 WALL_HALF_WIDTH = 0.01
-DOORS = (0.25, 0.75)  # centres, along each wall
+DOORS = (0.25, 0.75)  # centres of the doors along each wall
 DOOR_HALF_WIDTH = 0.06
 STEP = 0.03
 STEP_NOISE = 0.003  # standard deviation
 GOAL_RADIUS = 0.03
-ACTION_NOISE = 0.3  # standard deviation of the scripted agent's
+ACTION_NOISE = 0.3  # standard deviation, on the actions of the scripted agent
 TIME_LIMIT = 100
 PICTURE_SIZE = 320  # pixels
 
@@ -32,16 +34,16 @@ Position = Float[np.ndarray, "2"]
 
 
 def is_free(positions: Float[np.ndarray, "... 2"]) -> Bool[np.ndarray, "..."]:
-    """Whether positions lie inside the square and in no wall."""
+    """Whether positions are inside the square and in no wall."""
     inside = ((positions >= 0) & (positions <= 1)).all(-1)
     in_wall = np.abs(positions - WALL) < WALL_HALF_WIDTH
     across = positions[..., ::-1]  # the coordinate along the wall
     in_door = np.any([np.abs(across - door) < DOOR_HALF_WIDTH for door in DOORS], axis=0)
-    return inside & ~(in_wall & ~in_door).any(-1)
+    return np.asarray(inside & ~(in_wall & ~in_door).any(-1))
 
 
 class FourRooms(gymnasium.Env[np.ndarray, np.ndarray]):
-    """The world. `reset(options={"start": xy, "goal": xy})` sets what is else drawn uniformly."""
+    """The world. `reset(options={"start": xy, "goal": xy})` replaces the uniform draws of these."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012
 
@@ -56,8 +58,8 @@ class FourRooms(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin an episode at a start and with a goal."""
+    ) -> tuple[Float32[np.ndarray, "2"], dict[str, Any]]:
+        """Begin an episode; `options` may hold `start` and `goal`."""
         super().reset(seed=seed)
         given = options or {}
         self.position = self._place(given.get("start"))
@@ -67,11 +69,13 @@ class FourRooms(gymnasium.Env[np.ndarray, np.ndarray]):
         self._trace = [self.position]
         return self._observe()
 
-    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(
+        self, action: Float[np.ndarray, "2"]
+    ) -> tuple[Float32[np.ndarray, "2"], float, bool, bool, dict[str, Any]]:
         """Move, sliding along walls."""
         noise = STEP_NOISE * self.np_random.standard_normal(2)
         move = STEP * np.clip(np.asarray(action, dtype=np.float64), -1, 1) + noise
-        parts = int(np.ceil(np.abs(move).max() / WALL_HALF_WIDTH))  # none can jump a wall
+        parts = int(np.ceil(np.abs(move).max() / WALL_HALF_WIDTH))  # no part can jump a wall
         for _ in range(parts):
             for axis in range(2):
                 moved = self.position.copy()
@@ -82,8 +86,8 @@ class FourRooms(gymnasium.Env[np.ndarray, np.ndarray]):
         observation, info = self._observe()
         return observation, float(self._at_goal()), self._at_goal(), False, info
 
-    def render(self) -> np.ndarray | None:  # type: ignore[override]
-        """The world from above, y upwards: walls, the way so far, the agent, the goal."""
+    def render(self) -> UInt8[np.ndarray, "size size 3"] | None:  # type: ignore[override]
+        """A picture of the walls, the path so far, the agent and the goal, with y upwards."""
         if self.render_mode is None:
             return None
         ticks = (np.arange(PICTURE_SIZE) + 0.5) / PICTURE_SIZE
@@ -96,17 +100,17 @@ class FourRooms(gymnasium.Env[np.ndarray, np.ndarray]):
         picture[_distance(xy, self.position) < 0.015] = (30, 90, 170)
         return picture
 
-    def _observe(self) -> tuple[np.ndarray, dict[str, Any]]:
+    def _observe(self) -> tuple[Float32[np.ndarray, "2"], dict[str, Any]]:
         return self.position.astype(np.float32), {"goal": self.goal.copy()}
 
     def _at_goal(self) -> bool:
         return bool(_distance(self.position, self.goal) < GOAL_RADIUS)
 
-    def _place(self, given: np.ndarray | None) -> Position:
+    def _place(self, given: Sequence[float] | Position | None) -> Position:
         if given is not None:
             place = np.asarray(given, dtype=np.float64)
             if place.shape != (2,) or not is_free(place):
-                raise ValueError(f"{given} is no free position; expected (x, y) outside the walls")
+                raise ValueError(f"expected a free position (x, y) outside the walls, got {given}")
             return place
         while True:
             place = self.np_random.uniform(0, 1, 2)
@@ -115,21 +119,24 @@ class FourRooms(gymnasium.Env[np.ndarray, np.ndarray]):
 
 
 class GoalReacher:
-    """A scripted agent: through the doors of the shortest way, then to the goal, with noise.
+    """A scripted agent that takes the shortest path through the doors to the goal, with noise.
 
     Attributes:
-        noise: standard deviation of Gaussian noise on its actions.
+        world: the four-rooms world, which holds the goal.
+        noise: standard deviation of the Gaussian noise on the actions.
     """
 
     stochastic = True
 
     def __init__(self, env: gymnasium.Env, noise: float = ACTION_NOISE) -> None:
-        """Act in `env`, whose goal is read from it."""
+        """Act in `env` and read the goal from it."""
         self.world: Any = env.unwrapped
         self.noise = noise
 
-    def act(self, observation: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """One action for one observation."""
+    def act(
+        self, observation: Float[np.ndarray, "2"], generator: np.random.Generator
+    ) -> Float32[np.ndarray, "2"]:
+        """The action for one observation."""
         position = np.asarray(observation, dtype=np.float64)
         return scripted_action(position, self.world.goal, generator, noise=self.noise)
 
@@ -137,7 +144,7 @@ class GoalReacher:
 def scripted_action(
     position: Position, goal: Position, generator: np.random.Generator, *, noise: float
 ) -> Float32[np.ndarray, "2"]:
-    """A step towards the next waypoint, at full speed until the last one, with Gaussian noise."""
+    """An action towards the next waypoint, at most at full speed, with Gaussian noise."""
     direction = (next_waypoint(position, goal) - position) / STEP
     direction = direction / max(1.0, float(np.linalg.norm(direction)))
     action = direction + noise * generator.standard_normal(2)
@@ -145,17 +152,17 @@ def scripted_action(
 
 
 def next_waypoint(position: Position, goal: Position) -> Position:
-    """Where to head for: the goal, or a point just behind the next door on the shortest way."""
+    """The next point on the shortest path: the goal, or a point just behind the next door."""
     return min(_ways(position, goal), key=lambda way: way[0])[1]
 
 
 def shortest_length(position: Position, goal: Position) -> float:
-    """Length of the shortest way through the doors' centres."""
+    """Length of the shortest path through the centres of the doors."""
     return min(length for length, _ in _ways(position, goal))
 
 
 def _ways(position: Position, goal: Position) -> list[tuple[float, Position]]:
-    """Length and first waypoint of each way that crosses no wall twice."""
+    """Length and first waypoint of each path that crosses no wall twice."""
     here, there = position > WALL, goal > WALL
     if (here == there).all():
         return [(float(_distance(position, goal)), goal)]
@@ -172,7 +179,7 @@ def _ways(position: Position, goal: Position) -> list[tuple[float, Position]]:
 
 
 def _door(room: Bool[np.ndarray, "2"], axis: int, *, beyond: bool) -> Position:
-    """The door out of a room along an axis: its centre, or a point just behind it."""
+    """The door out of `room` along an axis: its centre, or a point just behind it if `beyond`."""
     door = np.empty(2)
     side = 1 if not room[axis] else -1
     door[axis] = WALL + side * (WALL_HALF_WIDTH + STEP) * beyond

@@ -1,8 +1,9 @@
-"""A ladder of actors for one robot: checkpoints of its training, measured.
+"""A ladder of actors for one robot: checkpoints of one training with their measured returns.
 
-The folder holds `ladder.csv` (a row a rung) and one actor file each. All checkpoints up to the
-medium one are rungs, evenly apart in training, so that they can act out again what the agent
-experienced until it was medium (D4RL's medium-replay); of the later ones a few are.
+The folder holds `ladder.csv`, with one row per rung, and one actor file per rung. All checkpoints
+up to the medium one are rungs. They are evenly spaced in training, so together they repeat what the
+agent experienced until it was medium (D4RL's medium-replay). Only a few later checkpoints are
+rungs.
 """
 
 import csv
@@ -17,24 +18,25 @@ from tto.errors import TTOError
 from tto.files import StrPath, atomic_path
 
 LADDER_FILE = "ladder.csv"
-MEDIUM_SHARE = (
-    0.42  # of the expert's return; in D4RL v2: hopper 0.41, halfcheetah 0.45, walker2d 0.58
-)
-# Returns of a training go up and down: of checkpoints within this share of the expert's return of
-# the target, the first one is medium.
+# The medium actor's target return, as a share of the expert's. In D4RL v2 the shares are 0.41
+# (hopper), 0.45 (halfcheetah) and 0.58 (walker2d).
+MEDIUM_SHARE = 0.42
+# Returns fluctuate during training. The first checkpoint whose return differs from the target by at
+# most this share of the expert's return is medium.
 MEDIUM_TOLERANCE = 0.025
 
 
 @dataclasses.dataclass(frozen=True)
 class Rung:
-    """A checkpoint and how well it does, with the noise that it collects with.
+    """A checkpoint and its measured performance.
 
     Attributes:
-        rung: its number, 0 is the poorest.
-        file: the actor, in the ladder's folder.
-        method: how it was trained, with what settings.
+        rung: number of the rung; 0 has the lowest return.
+        file: name of the actor file in the ladder's folder.
+        method: how the actor was made, such as `sac`.
         training_steps: environment steps of its training.
-        return_mean, return_std, length_mean: over `episodes` episodes.
+        return_mean, return_std, length_mean: statistics over `episodes` episodes.
+        episodes: number of episodes that were measured.
     """
 
     rung: int
@@ -49,7 +51,7 @@ class Rung:
 
 @dataclasses.dataclass(frozen=True)
 class Ladder:
-    """The rungs in a folder, from poor to good."""
+    """The rungs in a folder, by ascending return."""
 
     folder: Path
     rungs: tuple[Rung, ...]
@@ -65,13 +67,13 @@ class Ladder:
 
     @property
     def medium(self) -> Rung:
-        """The first rung of the training whose return is 0.42 of the best one, or the nearest."""
+        """The first rung in training with about 0.42 of the best return, or the nearest one."""
         trained = sorted(self.rungs, key=_training)
         return trained[medium_of([rung.return_mean for rung in trained])]
 
     @property
     def replay(self) -> tuple[Rung, ...]:
-        """The rungs up to medium, in the order they were trained."""
+        """The rungs up to medium, in the order of training."""
         trained = sorted(self.rungs, key=_training)
         return tuple(trained[: trained.index(self.medium) + 1])
 
@@ -80,7 +82,7 @@ def read_ladder(folder: StrPath) -> Ladder:
     """Read `ladder.csv` of a robot.
 
     Raises:
-        TTOError: it is missing, misses a column or holds no row.
+        TTOError: the file is missing, lacks a column, or holds no row or a wrong value.
     """
     folder = Path(folder)
     names = [field.name for field in dataclasses.fields(Rung)]
@@ -94,7 +96,9 @@ def read_ladder(folder: StrPath) -> Ladder:
             "name another folder in collect: actors, or train the actors"
         ) from error
     if not rungs:
-        raise TTOError(f"{folder / LADDER_FILE}: the ladder has no rung; train the actors")
+        raise TTOError(
+            f"{folder / LADDER_FILE}: expected at least one rung, got none; train the actors"
+        )
     return Ladder(folder, tuple(sorted(rungs, key=lambda rung: (rung.return_mean, rung.rung))))
 
 
@@ -112,7 +116,7 @@ def _rung(row: dict[str, str]) -> Rung:
 
 
 def write_ladder(folder: StrPath, actors: Sequence[Actor], rungs: Sequence[Rung]) -> None:
-    """Write actors and their rows; the folder appears when all is written."""
+    """Write actors and their rows to a folder, which appears when all is written."""
     with atomic_path(folder) as temporary:
         temporary.mkdir(parents=True)
         for rung, actor in zip(rungs, actors, strict=True):
@@ -125,7 +129,7 @@ def write_ladder(folder: StrPath, actors: Sequence[Actor], rungs: Sequence[Rung]
 
 
 def medium_of(returns: Sequence[float]) -> int:
-    """Index of the medium checkpoint, of mean returns in the order of training."""
+    """Index of the medium checkpoint, given the mean returns in the order of training."""
     values = np.asarray(returns, dtype=np.float64)
     misses = np.abs(values - MEDIUM_SHARE * values.max())
     near = np.flatnonzero(misses <= MEDIUM_TOLERANCE * np.abs(values.max()))
@@ -133,12 +137,12 @@ def medium_of(returns: Sequence[float]) -> int:
 
 
 def choose_rungs(returns: Sequence[float], *, later: int) -> list[int]:
-    """Indices of the checkpoints to keep: all up to medium, then some from there to the best.
+    """Indices of the checkpoints to keep: all up to medium, and some of the better ones.
 
     Args:
         returns: mean return of each checkpoint, in the order of training.
-        later: rungs above medium, evenly apart in return; fewer where two of these targets are
-            nearest to the same checkpoint.
+        later: number of rungs above medium. Their target returns are evenly spaced from medium to
+            the best; there are fewer rungs where two targets have the same nearest checkpoint.
     """
     values = np.asarray(returns, dtype=np.float64)
     medium = medium_of(returns)
@@ -148,5 +152,5 @@ def choose_rungs(returns: Sequence[float], *, later: int) -> list[int]:
 
 
 def _training(rung: Rung) -> tuple[int, int]:
-    """What rungs are sorted by, to have them in the order of training."""
+    """Sort key of the rungs in the order of training."""
     return rung.training_steps, rung.rung

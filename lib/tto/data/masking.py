@@ -1,7 +1,7 @@
-"""Partial observation: each dimension of each state is hidden with some probability (section 4.1).
+"""Partial observation: each dimension of each state is hidden with a probability (section 4.1).
 
-What is hidden is marked, not overwritten: a model gets a token of its own in its place, while the
-true value stays known to the evaluation.
+A dataset marks hidden values and keeps them: the model gets a mask token in their place, and the
+evaluation can use the true values.
 """
 
 import dataclasses
@@ -10,6 +10,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from jaxtyping import Float
 
 from tto.data.episode import Episode
 from tto.errors import TTOError
@@ -21,9 +22,9 @@ def mask_episodes(
     """Mark each dimension of each observation as hidden, independently.
 
     Args:
-        episodes: any.
-        probability: of being hidden.
-        seed: with an episode's number it determines that episode's mask.
+        episodes: the episodes, which are not changed.
+        probability: probability that a dimension is hidden.
+        seed: seed of the masks; an episode's mask depends on it and on the episode's number.
 
     Raises:
         TTOError: the probability is not within [0, 1).
@@ -35,10 +36,10 @@ def mask_episodes(
 
 
 class MaskedObservation(gymnasium.Wrapper):
-    """Hide dimensions of what the environment shows: they read 0; `info["observed"]` says which."""
+    """Set hidden dimensions of the observation to 0; `info["observed"]` is False for these."""
 
     def __init__(self, env: gymnasium.Env, *, probability: float) -> None:
-        """Wrap `env`; the mask draws from the generator that `reset(seed=...)` seeds."""
+        """Wrap `env`; `reset(seed=...)` seeds the generator of the masks."""
         _check(probability)
         super().__init__(env)
         self.probability = probability
@@ -46,21 +47,23 @@ class MaskedObservation(gymnasium.Wrapper):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin an episode."""
+    ) -> tuple[Float[np.ndarray, "O"], dict[str, Any]]:
+        """Begin an episode; some dimensions of the first observation are hidden."""
         if seed is not None:
             self._generator = np.random.default_rng(seed)
         return self._hide(*self.env.reset(seed=seed, options=options))
 
-    def step(self, action: np.ndarray) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Act; the next observation is hidden in part."""
+    def step(
+        self, action: Float[np.ndarray, "A"]
+    ) -> tuple[Float[np.ndarray, "O"], Any, bool, bool, dict[str, Any]]:
+        """Act; some dimensions of the next observation are hidden."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         observation, info = self._hide(observation, info)
         return observation, reward, terminated, truncated, info
 
     def _hide(
-        self, observation: np.ndarray, info: dict[str, Any]
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+        self, observation: Float[np.ndarray, "O"], info: dict[str, Any]
+    ) -> tuple[Float[np.ndarray, "O"], dict[str, Any]]:
         observed = self._generator.random(observation.shape) >= self.probability
         hidden = np.where(observed, observation, 0).astype(observation.dtype)
         return hidden, info | {"observed": observed}
@@ -68,4 +71,6 @@ class MaskedObservation(gymnasium.Wrapper):
 
 def _check(probability: float) -> None:
     if not 0 <= probability < 1:
-        raise TTOError(f"mask: expected a probability of at least 0 and below 1, got {probability}")
+        raise TTOError(
+            f"mask: expected a probability of at least 0 and below 1, got {probability}; change it"
+        )

@@ -1,7 +1,7 @@
 """Soft actor-critic for behaviour policies, by Stable-Baselines Jax (SBX, the extra `actors`).
 
-Haarnoja et al. 2018, "Soft Actor-Critic Algorithms and Applications". The networks are small and
-updates come in blocks, so that one processor core makes several hundred steps a second.
+Haarnoja et al. 2018, "Soft Actor-Critic Algorithms and Applications". Small networks and updates in
+blocks let one processor core make several hundred steps per second.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from tto.data.environments import make_env
 from tto.errors import TTOError
 from tto.files import StrPath, atomic_path
 
-STATE_STEPS = 50_000  # environment steps between two states to resume from
+STATE_STEPS = 50_000  # environment steps between two saved states of the training
 BUFFER_SIZE = 1_000_000  # transitions
 BUFFER_FIELDS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
@@ -28,12 +28,12 @@ class SACConfig:
 
     Attributes:
         hidden: widths of the hidden layers of actor and critics.
-        batch_size: transitions a gradient step.
-        learning_rate: of actor, critics and entropy coefficient; decays linearly to
-            `final_learning_rate` over `steps`.
-        learning_starts: random steps before learning.
-        block: environment steps, then as many gradient steps, in one call.
-        discount, target_rate: gamma and tau.
+        batch_size: transitions per gradient step.
+        learning_rate: learning rate of actor, critics and entropy coefficient at the start.
+        final_learning_rate: learning rate at the end; the decay is linear in environment steps.
+        learning_starts: random environment steps before learning.
+        block: environment steps that are followed by as many gradient steps.
+        discount, target_rate: gamma, and tau of the target networks.
     """
 
     hidden: tuple[int, ...] = (64, 64)
@@ -55,13 +55,21 @@ def train_sac(
     steps: int,
     checkpoint_steps: int,
 ) -> list[Path]:
-    """Train for `steps` environment steps; write an actor every `checkpoint_steps` once it learns.
+    """Train an actor, and write a checkpoint every `checkpoint_steps` after learning has started.
 
-    A training that was interrupted goes on from its last state, replay buffer included; the episode
-    under way is lost, so the result is not that of an uninterrupted one.
+    An interrupted training resumes from its last saved state, with its replay buffer. The episode
+    in progress is lost, so the result differs from that of an uninterrupted training.
+
+    Args:
+        env_id: environment.
+        folder: folder of the checkpoints and of the saved state.
+        config: settings of the algorithm.
+        seed: seed of the training.
+        steps: environment steps of the training.
+        checkpoint_steps: environment steps between two checkpoints.
 
     Returns:
-        The checkpoints `actor-<steps>.npz` in the order of training.
+        Paths of the checkpoints `actor-<steps>.npz`, in the order of training.
 
     Raises:
         TTOError: SBX is not installed.
@@ -77,7 +85,7 @@ def train_sac(
             agent.lr_schedule = lambda _remaining, rate=rate: rate
             agent.learn(checkpoint_steps, reset_num_timesteps=False)
             progress.update(agent.num_timesteps - before)
-            if agent.num_timesteps > config.learning_starts:  # before, it is the initial one
+            if agent.num_timesteps > config.learning_starts:  # until then it is untrained
                 save_actor(folder / f"actor-{agent.num_timesteps:09d}.npz", actor_of(agent))
             if agent.num_timesteps // STATE_STEPS > before // STATE_STEPS:
                 _save(agent, folder / "state")
@@ -86,7 +94,7 @@ def train_sac(
 
 
 def actor_of(agent: Any) -> Actor:
-    """The arrays of an SBX agent's actor: hidden layers, then mean and log standard deviation."""
+    """The actor of an SBX agent, whose last two layers are the mean and log standard deviation."""
     layers = agent.policy.actor_state.params["params"]
     count = len(agent.policy.net_arch_pi)
     ordered = [
@@ -104,7 +112,7 @@ def actor_of(agent: Any) -> Actor:
 
 
 def _learning_rate(config: SACConfig, share: float) -> float:
-    """The rate after a share of the training."""
+    """The learning rate after a share of the training."""
     return config.learning_rate + share * (config.final_learning_rate - config.learning_rate)
 
 
@@ -113,8 +121,8 @@ def _agent(env: gymnasium.Env, *, config: SACConfig, seed: int, buffer_size: int
         import sbx  # pyright: ignore[reportMissingImports]  # optional, slow to import
     except ImportError as error:
         raise TTOError(
-            "training actors by SAC needs SBX: install the project's extra `actors`, or use the "
-            "shipped actors (collect: actors: resources/actors)"
+            "expected SBX to train actors by SAC, got no such package; install the project's extra "
+            "`actors`, or use the shipped actors (collect: actors: resources/actors)"
         ) from error
     agent = sbx.SAC(
         "MlpPolicy",
@@ -145,7 +153,7 @@ def _networks(agent: Any) -> dict[str, Any]:
 
 
 def _save(agent: Any, folder: Path) -> None:
-    """Networks, optimisers and replay buffer, without pickle."""
+    """Write networks, optimisers and replay buffer, without pickled objects."""
     from flax import serialization  # pyright: ignore[reportMissingImports]
 
     buffer = agent.replay_buffer
@@ -159,7 +167,7 @@ def _save(agent: Any, folder: Path) -> None:
 
 
 def _restore(agent: Any, folder: Path) -> None:
-    """What `_save` wrote, if anything."""
+    """Restore what `_save` wrote, if there is a saved state."""
     if not folder.exists():
         return
     from flax import serialization  # pyright: ignore[reportMissingImports]

@@ -1,7 +1,7 @@
-"""Any Stable-Baselines3 agent of a user's as a behaviour policy.
+"""A user's Stable-Baselines3 agent as a behaviour policy.
 
-An agent's zip holds pickled Python objects: loading it runs what its author put there. Only a file
-whose SHA-256 the user names is loaded; nothing else from outside is ever unpickled.
+An agent's zip holds pickled Python objects, so loading it can run any code of its author. Only a
+file whose SHA-256 the user has named is loaded; the library unpickles no other foreign file.
 """
 
 import importlib
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Float32
 
 from tto.errors import TTOError, one_line
 from tto.files import StrPath, content_digest
@@ -17,7 +18,7 @@ LIBRARIES = ("stable_baselines3", "sb3_contrib", "sbx")
 
 
 class SB3Agent:
-    """An agent that acts by its mean action; the collector adds the noise, so a seed repeats it."""
+    """An agent that takes its mean action; the collector adds noise, so that a seed repeats it."""
 
     stochastic = False
 
@@ -30,31 +31,35 @@ class SB3Agent:
         """Observation and action space that the agent was made for."""
         return self.agent.observation_space, self.agent.action_space
 
-    def act(self, observation: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """The mean action for one observation."""
+    def act(
+        self, observation: Float[np.ndarray, "O"], generator: np.random.Generator
+    ) -> Float32[np.ndarray, "A"]:
+        """The mean action for one observation; `generator` is ignored."""
         action, _ = self.agent.predict(observation, deterministic=True)
         return np.asarray(action, dtype=np.float32)
 
 
 def load_sb3_agent(path: StrPath, algorithm: str, sha256: str) -> SB3Agent:
-    """Load a zip that `agent.save(path)` of an algorithm wrote. This trusts the file.
+    """Load a zip that an agent's `save` wrote. Loading can run code from the file.
 
     Args:
         path: the zip.
-        algorithm: the class that wrote it (`SAC`, `PPO`, `TQC`, ...), looked for in
-            stable_baselines3, sb3_contrib and sbx; the first that can load the file does.
-        sha256: of the file that is trusted.
+        algorithm: name of the agent's class (`SAC`, `PPO`, `TQC`, ...). Of stable_baselines3,
+            sb3_contrib and sbx, the first that has the class and can load the file is used.
+        sha256: SHA-256 of the file that the user trusts.
 
     Raises:
-        TTOError: the file is missing, another one than is trusted, or cannot be loaded, or no
-            library has the algorithm.
+        TTOError: the file is missing, is not the trusted one or cannot be loaded, or no library has
+            the algorithm.
     """
     if not Path(path).is_file():
-        raise TTOError(f"{path}: no such file; agent: path names a Stable-Baselines3 zip")
+        raise TTOError(
+            f"{path}: expected a Stable-Baselines3 zip, found no such file; correct agent: path"
+        )
     if (found := content_digest(path)) != sha256:
         raise TTOError(
-            f"{path}: loading an agent runs code from its file, so it must be the one that agent: "
-            f"sha256 names, {sha256!r}; its own is {found}: write that there if you trust the file"
+            f"{path}: expected the SHA-256 {sha256!r} of agent: sha256, got {found}; loading runs "
+            "code from the file, so state its SHA-256 there only if you trust it"
         )
     reasons = []
     for library in LIBRARIES:
@@ -70,10 +75,10 @@ def load_sb3_agent(path: StrPath, algorithm: str, sha256: str) -> SB3Agent:
             reasons.append(f"{library}: {one_line(error)}")
     if reasons:
         raise TTOError(
-            f"{path}: {algorithm} cannot load it ({'; '.join(reasons)}); name the algorithm that "
-            "wrote it"
+            f"{path}: expected an agent of {algorithm}, got a file that it cannot load "
+            f"({'; '.join(reasons)}); name the algorithm that wrote it"
         )
     raise TTOError(
-        f"agent: no installed library among {', '.join(LIBRARIES)} has the algorithm "
-        f"{algorithm!r}; install the one that wrote {path}"
+        f"agent: expected a library with the algorithm {algorithm!r}, found none installed among "
+        f"{', '.join(LIBRARIES)}; install the one that wrote {path}"
     )

@@ -1,4 +1,4 @@
-"""Datasets from elsewhere: D4RL's files, Minari's (remote or local), a user's own."""
+"""Datasets that were not collected here: D4RL's, Minari's (remote or local) and a user's own."""
 
 import itertools
 import logging
@@ -25,16 +25,15 @@ REMOTE_TIMEOUT = 5.0  # seconds
 
 
 def read_source(source: str, location: str | list[str], *, env_id: str) -> Iterator[Episode]:
-    """Episodes of one source.
+    """Read the episodes of a dataset.
 
     Args:
-        source: `d4rl` or `file` (`location` is a path), or `minari` (`location` is Minari's id, or
-            several that are read one after the other).
-        location: where the dataset is.
+        source: `d4rl`, `file` or `minari`.
+        location: path of the dataset, or its id for `minari`; several are read in turn.
         env_id: environment that the episodes come from.
 
     Raises:
-        TTOError: it is not there, or not what the source promises.
+        TTOError: the source is unknown, or the dataset is missing or of another kind.
     """
     locations = [location] if isinstance(location, str) else location
     if source == "minari":
@@ -43,18 +42,20 @@ def read_source(source: str, location: str | list[str], *, env_id: str) -> Itera
     if source in ("d4rl", "file"):
         read = read_d4rl if source == "d4rl" else read_file
         return itertools.chain.from_iterable(read(path, env_id=env_id) for path in locations)
-    raise TTOError(f"source {source!r} is unknown; expected d4rl, minari or file")
+    raise TTOError(f"expected the source d4rl, minari or file, got {source!r}; name one of them")
 
 
 def read_file(path: StrPath, *, env_id: str) -> Iterator[Episode]:
-    """Episodes of a user's own data: a Minari folder, or an HDF5 file in D4RL's layout.
+    """Read the episodes of a user's own data: a Minari folder, or an HDF5 file in D4RL's layout.
 
     Raises:
-        TTOError: there is nothing, or it is neither.
+        TTOError: the path does not exist or is neither.
     """
     path = Path(path)
     if not path.exists():
-        raise TTOError(f"{path}: no such file or folder; check the dataset's path")
+        raise TTOError(
+            f"{path}: expected a dataset, found no such file or folder; correct its path"
+        )
     if path.is_file():
         return read_d4rl(path, env_id=env_id)
     for folder in (path, path / "data"):
@@ -62,17 +63,17 @@ def read_file(path: StrPath, *, env_id: str) -> Iterator[Episode]:
             return read_minari(folder)
     raise TTOError(
         f"{path}: expected a Minari dataset (a folder with data/{METADATA_FILE_NAME}) or an HDF5 "
-        "file in D4RL's layout"
+        "file in D4RL's layout, got another folder; correct the path"
     )
 
 
 def read_minari(folder: StrPath) -> Iterator[Episode]:
     """Stream the episodes of a Minari dataset with flat observations and actions.
 
-    An episode that neither terminated nor was truncated is unfinished and left out.
+    Unfinished episodes, which neither terminated nor were truncated, are left out.
 
     Raises:
-        TTOError: the folder is damaged, or its spaces are not flat boxes.
+        TTOError: the folder is damaged, or its observations or actions are not flat arrays.
     """
     try:
         dataset = MinariDataset(folder)
@@ -81,12 +82,12 @@ def read_minari(folder: StrPath) -> Iterator[Episode]:
                 data.actions, dict | tuple
             ):
                 raise TTOError(
-                    f"{folder}: observations and actions must be flat arrays, got the spaces "
-                    f"{dataset.observation_space} and {dataset.action_space}"
+                    f"{folder}: expected flat arrays of observations and actions, got the spaces "
+                    f"{dataset.observation_space} and {dataset.action_space}; use another dataset"
                 )
             terminated, truncated = bool(data.terminations[-1]), bool(data.truncations[-1])
             if not (terminated or truncated):
-                LOGGER.warning("%s: episode %s is unfinished and left out", folder, data.id)
+                LOGGER.warning("%s: left out episode %s, which is unfinished", folder, data.id)
                 continue
             infos = data.infos or {}
             states = {
@@ -111,13 +112,13 @@ def read_minari(folder: StrPath) -> Iterator[Episode]:
 
 
 def minari_ids(dataset: str) -> list[str]:
-    """What `source: minari` reads for one of D4RL's ids where the config states no id of its own.
+    """Minari's ids of a dataset with one of D4RL's ids, for configs that state no id for Minari.
 
-    A dataset of that very name in the local store; else the remote ones that stand nearest:
-    `hopper-medium-v2` -> `mujoco/hopper/medium-v0`, and for medium-expert both of its halves.
+    The result is a dataset of the same name if the local store has one; else the remote dataset of
+    the same kind (`hopper-medium-v2` -> `mujoco/hopper/medium-v0`), for medium-expert both halves.
 
     Raises:
-        TTOError: there is none such.
+        TTOError: Minari has no dataset of that kind.
     """
     if (get_dataset_path(dataset) / "data" / METADATA_FILE_NAME).exists():
         return [dataset]
@@ -125,20 +126,24 @@ def minari_ids(dataset: str) -> list[str]:
     if match is None:
         raise TTOError(
             f"dataset {dataset!r}: expected a dataset of that name in Minari's local store, or a "
-            "kind that its server holds (medium, expert and both); state another id (key id), or "
-            "use source: d4rl or collect"
+            "kind that its server holds (medium, expert or medium-expert), found neither; state "
+            "another id (key id), or use source: d4rl or collect"
         )
     return [f"mujoco/{match[1]}/{kind}-v0" for kind in match[2].split("-")]
 
 
 def fetch_minari(dataset_id: str, *, timeout: float = REMOTE_TIMEOUT) -> Path:
-    """Folder of a Minari dataset, downloaded into Minari's own store where it is not there yet.
+    """Folder of a Minari dataset, which is downloaded if Minari's local store lacks it.
 
-    The store is `~/.minari/datasets`, or what `MINARI_DATASETS_PATH` names.
+    The store is `~/.minari/datasets`, or the folder that `MINARI_DATASETS_PATH` names.
+
+    Args:
+        dataset_id: Minari's id.
+        timeout: seconds to wait for the server's first answer.
 
     Raises:
-        TTOError: within `timeout` seconds where the server cannot be reached; else when it has no
-            such dataset.
+        TTOError: the server cannot be reached or has no such dataset, or huggingface_hub is not
+            installed.
     """
     local = get_dataset_path(dataset_id.rsplit("://", 1)[-1])
     if (local / "data" / METADATA_FILE_NAME).exists():
@@ -148,20 +153,20 @@ def fetch_minari(dataset_id: str, *, timeout: float = REMOTE_TIMEOUT) -> Path:
         minari.download_dataset(dataset_id)
     except ImportError as error:
         raise TTOError(
-            f"dataset {dataset_id!r} is remote, and huggingface_hub is not installed; install the "
-            "project's extra `remote`"
+            f"dataset {dataset_id!r}: expected huggingface_hub for a remote dataset, got no such "
+            "package; install the project's extra `remote`"
         ) from error
-    except Exception as error:  # what the remote's client raises is not documented
+    except Exception as error:  # the client's exceptions are not documented
         reason = one_line(error)
         raise TTOError(
-            f"dataset {dataset_id!r} cannot be downloaded ({reason}); check the id at "
-            "minari.farama.org, or use source: collect"
+            f"dataset {dataset_id!r}: expected a download, got an error ({reason}); check the id "
+            "at minari.farama.org, or use source: collect"
         ) from error
     return get_dataset_path(dataset_id.rsplit("://", 1)[-1]) / "data"
 
 
 def _check_reachable(dataset_id: str, timeout: float) -> None:
-    """Ask the server for anything: its client would retry for half a minute."""
+    """Check that the server answers; without this, its client retries for half a minute."""
     address = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     if os.environ.get("MINARI_REMOTE", "hf://").split("://")[0] != "hf":
         return
@@ -169,7 +174,7 @@ def _check_reachable(dataset_id: str, timeout: float) -> None:
     try:
         urllib.request.urlopen(request, timeout=timeout).close()
     except urllib.error.HTTPError as error:
-        error.close()  # it answers: that is enough
+        error.close()  # any answer will do
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise TTOError(

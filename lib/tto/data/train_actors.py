@@ -1,4 +1,4 @@
-"""Train behaviour policies for a robot, measure their checkpoints, and keep a ladder of them."""
+"""Train behaviour policies for a robot and keep some checkpoints as a ladder."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from tto.data.sac import SACConfig, train_sac
 from tto.errors import TTOError
 from tto.files import StrPath
 
-EPISODES = 20  # that each checkpoint is measured over
+EPISODES = 20  # episodes to measure each checkpoint
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a robot's actors are trained.
+    """Settings of the training of a robot's actors.
 
     Attributes:
         env_id: environment.
         settings: settings of soft actor-critic.
         steps: environment steps of the training.
-        checkpoint_steps: steps between two checkpoints.
+        checkpoint_steps: environment steps between two checkpoints.
     """
 
     env_id: str
@@ -62,11 +62,11 @@ def train_actors(
 
     Args:
         robot: a key of `RECIPES`.
-        folder: appears when the ladder is complete.
-        checkpoints: folder kept across interruptions; training goes on from there.
-        later: checkpoints to keep beside those up to medium.
-        episodes: episodes that each checkpoint is measured over.
-        steps: environment steps of training, instead of the recipe's.
+        folder: folder of the ladder, which appears when the ladder is complete.
+        checkpoints: folder of checkpoints, from which an interrupted training resumes.
+        later: number of checkpoints above medium to keep.
+        episodes: episodes to measure each checkpoint.
+        steps: environment steps of training; None takes the recipe's.
         seed: seed of the training.
 
     Raises:
@@ -74,7 +74,10 @@ def train_actors(
     """
     recipe = RECIPES.get(robot)
     if recipe is None:
-        raise TTOError(f"robot {robot!r} has no training recipe; known are {', '.join(RECIPES)}")
+        raise TTOError(
+            f"robot {robot!r}: expected one with a training recipe ({', '.join(RECIPES)}), got "
+            "another; name one of them"
+        )
     files = train_sac(
         recipe.env_id,
         Path(checkpoints) / robot / f"seed{seed}",
@@ -94,10 +97,14 @@ def build_ladder(
     later: int = 8,
     episodes: int = EPISODES,
 ) -> Ladder:
-    """Measure the checkpoints of a training, and keep those of `choose_rungs`.
+    """Measure the checkpoints of a training and keep those that `choose_rungs` selects.
 
     Args:
+        env_id: environment.
         files: checkpoints in the order of training; a file's name ends in its training steps.
+        folder: folder of the ladder, which appears when the ladder is complete.
+        later: number of checkpoints above medium to keep.
+        episodes: episodes to measure each checkpoint.
     """
     actors = [load_actor(file) for file in files]
     measured = [

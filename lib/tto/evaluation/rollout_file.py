@@ -8,10 +8,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tto.errors import TTOError, one_line
+from tto.errors import TTOError
 from tto.evaluation.rollout import Rollout
 from tto.files import StrPath, atomic_path
-from tto.hdf5 import new_hdf5
+from tto.hdf5 import new_hdf5, read_hdf5
 
 FORMAT_VERSION = 2  # 2 has `batch` and `plan_ms_alone`
 ATTRIBUTES: dict[str, type] = {
@@ -86,31 +86,24 @@ def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
         TTOError: no rollout file, a truncated one, another format version, or fields that disagree.
     """
     name = os.fspath(path)
-    try:
-        with h5py.File(path, "r") as file:
-            version = file.attrs["format_version"]
-            if version != FORMAT_VERSION:
-                raise TTOError(
-                    f"{name}: expected rollout format version {FORMAT_VERSION}, got {version}: "
-                    "evaluate again"
-                )
-            attributes = {key: kind(file.attrs[key]) for key, kind in ATTRIBUTES.items()}
-            rollout = Rollout(
-                observations=_array(file, "observations"),
-                actions=_array(file, "actions"),
-                rewards=_array(file, "rewards"),
-                terminated=bool(file.attrs["terminated"]),
-                truncated=bool(file.attrs["truncated"]),
-                plan_seconds=_array(file, "plan_seconds"),
-                batch=_array(file, "batch"),
-                goal=_array(file, "goal") if "goal" in file else None,
+    with read_hdf5(path, expected="a rollout file", remedy="delete it and evaluate again") as file:
+        version = file.attrs["format_version"]
+        if version != FORMAT_VERSION:
+            raise TTOError(
+                f"{name}: expected rollout format version {FORMAT_VERSION}, got {version}: "
+                "evaluate again"
             )
-    except (OSError, KeyError) as error:
-        reason = one_line(error)
-        raise TTOError(
-            f"{name}: expected a rollout file, got one that cannot be read ({reason}): delete it "
-            "and evaluate again"
-        ) from error
+        attributes = {key: kind(file.attrs[key]) for key, kind in ATTRIBUTES.items()}
+        rollout = Rollout(
+            observations=_array(file, "observations"),
+            actions=_array(file, "actions"),
+            rewards=_array(file, "rewards"),
+            terminated=bool(file.attrs["terminated"]),
+            truncated=bool(file.attrs["truncated"]),
+            plan_seconds=_array(file, "plan_seconds"),
+            batch=_array(file, "batch"),
+            goal=_array(file, "goal") if "goal" in file else None,
+        )
     _check_attributes(attributes, name)
     _check_rollout(rollout, name)
     return rollout, attributes

@@ -1,1 +1,1 @@
-"""Transitions to integers and back (section 3.1): bins, rewards-to-go, the token file."""
+"""Tokens of transitions (section 3.1): bins, rewards-to-go and the token file."""

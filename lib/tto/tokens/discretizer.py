@@ -1,7 +1,7 @@
-"""Bins: a real number of one dimension to the integer of the interval that holds it, and back.
+"""Discretisation: the bin of a real number in its dimension, and a bin's centre.
 
-Tokens here are bin numbers 0..V-1 of their own dimension; the offset V*i of equation 1 is added by
-the model's embedding, where it belongs.
+A token is a bin number 0..V-1 within its dimension. The model's embedding adds the offset V*i of
+equation 1.
 """
 
 from collections.abc import Iterable
@@ -16,17 +16,21 @@ from tto.tokens.quantile_edges import quantile_edges
 
 Kind = Literal["uniform", "quantile"]
 
-# A dimension narrower than this fraction of its magnitude is taken as constant.
+# A dimension with a range below this fraction of its magnitude counts as constant.
 _RELATIVE_WIDTH = 1e-6
-# Rows kept for the quantiles of a dataset that is larger than this.
+# Quantiles of a larger dataset are computed from a sample of at most this many rows.
 _QUANTILE_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Discretizer:
-    """D grids of V half-open bins [edge_v, edge_v+1), strictly increasing.
+    """V half-open bins [edge_v, edge_v+1) in each of D dimensions.
 
-    Values outside the first and last edge count into the first and last bin.
+    Values below the first or above the last edge belong to the first or last bin.
+
+    Attributes:
+        kind: how the edges were placed.
+        edges: edges of the bins, strictly increasing in each dimension; V+1 of them.
     """
 
     kind: Kind
@@ -34,7 +38,9 @@ class Discretizer:
 
     def __post_init__(self) -> None:
         if self.kind not in ("uniform", "quantile"):
-            raise TTOError(f"discretizer kind: expected uniform or quantile, got {self.kind!r}")
+            raise TTOError(
+                f"discretizer kind: expected uniform or quantile, got {self.kind!r}; name one"
+            )
         if self.edges.ndim != 2 or self.edges.shape[1] < 2:
             raise TTOError(f"bin edges: expected shape (D, V+1), got {self.edges.shape}")
         if not (np.isfinite(self.edges).all() and (np.diff(self.edges) > 0).all()):
@@ -44,28 +50,28 @@ class Discretizer:
 
     @property
     def dimensions(self) -> int:
-        """D, tokens a transition."""
+        """D, the number of tokens per transition."""
         return self.edges.shape[0]
 
     @property
     def vocabulary(self) -> int:
-        """V, bins a dimension."""
+        """V, the number of bins per dimension."""
         return self.edges.shape[1] - 1
 
     @property
     def centers(self) -> Float[np.ndarray, "D V"]:
-        """The middle of each bin: what a token is decoded to."""
+        """Centre of each bin, to which its token is decoded."""
         return (self.edges[:, :-1] + self.edges[:, 1:]) / 2
 
     def encode(
         self, values: Float[np.ndarray, "... K"], *, first: int = 0
     ) -> Integer[np.ndarray, "... K"]:
-        """Bin numbers of `values`, whose last axis holds dimensions first..first+K-1.
+        """Bin numbers of `values`, whose last axis holds the dimensions first..first+K-1.
 
-        Uniform bins by equation 1 (without its offset), quantile bins by bisection.
+        Uniform bins follow equation 1 without its offset; quantile bins are found by bisection.
 
         Raises:
-            TTOError: a value is NaN or infinite, or there are too many dimensions.
+            TTOError: a value is NaN or infinite, or first+K exceeds D.
         """
         values = np.asarray(values, dtype=np.float64)
         last = first + values.shape[-1]
@@ -88,47 +94,56 @@ class Discretizer:
     def decode(
         self, tokens: Integer[np.ndarray, "... K"], *, first: int = 0
     ) -> Float[np.ndarray, "... K"]:
-        """The centre of each bin; `encode` takes it back to the same token.
+        """Centres of the bins of `tokens`, which `encode` maps back to the same tokens.
+
+        The last axis of `tokens` holds the dimensions first..first+K-1.
 
         Raises:
             TTOError: a token is not in 0..V-1.
         """
         tokens = np.asarray(tokens)
         if tokens.size and (tokens.min() < 0 or tokens.max() >= self.vocabulary):
-            raise TTOError(f"tokens to decode: expected 0..{self.vocabulary - 1}, got others")
+            raise TTOError(
+                f"tokens to decode: expected 0..{self.vocabulary - 1}, got {tokens.min()} to "
+                f"{tokens.max()}"
+            )
         columns = np.arange(first, first + tokens.shape[-1])
         return self.centers[columns, tokens]
 
 
 def token_dtype(vocabulary: int) -> type[np.unsignedinteger]:
-    """The smallest type that holds tokens 0..vocabulary-1."""
+    """The smaller of uint8 and uint16 that holds tokens 0..vocabulary-1."""
     return np.uint8 if vocabulary <= 256 else np.uint16
 
 
 def fit(
-    blocks: Iterable[Float[np.ndarray, "rows D"]],
+    blocks: Iterable[Float[np.ndarray, "_ D"]],
     *,
     kind: Kind,
     bins: int,
     widest: float | None = None,
 ) -> Discretizer:
-    """Place the edges so that `blocks`, read once and one at a time, are covered.
+    """Fit the edges of the bins to a dataset.
 
-    Uniform: V equal bins from the smallest to the largest value. Quantile: equal counts a bin; of a
-    dataset above a million rows an even sample of its rows is used, with its true smallest and
-    largest values.
+    Uniform bins have equal widths from the smallest to the largest value. Quantile bins hold equal
+    counts; for more than a million rows, the counts come from an even sample of the rows, but the
+    smallest and largest values from all rows.
 
     Args:
-        widest: of a quantile bin, in widths of a uniform one (see `quantile_edges`), or None.
+        blocks: the dataset in blocks of rows, which are read once and one at a time.
+        kind: uniform or quantile.
+        bins: V, the number of bins per dimension.
+        widest: largest width of a quantile bin, as a multiple of a uniform bin's width (see
+            `quantile_edges`); None disables the limit.
 
     Raises:
-        TTOError: no rows at all, fewer than two bins, NaN or infinite values, or a `widest` that
-            leaves too few bins.
+        TTOError: there are no rows, fewer than two bins, NaN or infinite values, or `widest` is
+            not above 1.
     """
     if bins < 2:
         raise TTOError(f"discretizer bins: expected at least 2, got {bins}")
     if widest is not None and not widest > 1:
-        raise TTOError(f"discretizer widest: expected more than 1, or none, got {widest}")
+        raise TTOError(f"discretizer widest: expected more than 1, or null, got {widest}")
     low, high, sample = None, None, _EvenSample(_QUANTILE_ROWS)
     for block in blocks:
         if not len(block):
@@ -152,10 +167,12 @@ def fit(
     return Discretizer(kind, np.stack(edges))
 
 
-def _widened(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give constant dimensions a narrow range around their value, and all a last edge above `high`.
+def _widened(
+    low: Float[np.ndarray, "D"], high: Float[np.ndarray, "D"]
+) -> tuple[Float[np.ndarray, "D"], Float[np.ndarray, "D"]]:
+    """Widen constant dimensions to a narrow range, and move every last edge above `high`.
 
-    The range is half open, so without the margin the largest value would lie outside.
+    The range is half open and would otherwise exclude the largest value.
     """
     least = _RELATIVE_WIDTH * np.maximum(1.0, np.maximum(np.abs(low), np.abs(high)))
     missing = np.maximum(least - (high - low), 0.0)
@@ -164,13 +181,13 @@ def _widened(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 class _EvenSample:
-    """Every 2^k-th row of a stream, with k grown so that at most `limit` rows are held."""
+    """A sample of every 2^k-th row of a stream; k grows so that at most `limit` rows are kept."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._step, self._seen, self._held = limit, 1, 0, 0
         self._blocks: list[np.ndarray] = []
 
-    def add(self, block: np.ndarray) -> None:
+    def add(self, block: Float[np.ndarray, "rows D"]) -> None:
         start = -self._seen % self._step
         self._seen += len(block)
         self._blocks.append(np.array(block[start :: self._step]))
@@ -180,5 +197,5 @@ class _EvenSample:
             self._blocks = [self.rows()[::2]]
             self._held = len(self._blocks[0])
 
-    def rows(self) -> np.ndarray:
+    def rows(self) -> Float[np.ndarray, "rows D"]:
         return np.concatenate(self._blocks)

@@ -1,7 +1,7 @@
-"""Edges of bins that hold equal counts of one dimension's values."""
+"""Edges of bins that hold equal counts of the values of one dimension."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 
 def quantile_edges(
@@ -15,16 +15,21 @@ def quantile_edges(
     """V+1 strictly increasing edges from `low` to `high`, with equal counts between them.
 
     Args:
-        bins: V.
-        widest: no bin is wider than this many bins of equal widths would be. The few values far out
-            would else share a bin as wide as their distance, and all be decoded to its middle. The
-            bins that this takes are taken from the others; None, as in the official code, takes
-            none. Above 1.
+        values: values of the dimension.
+        low: first edge, at most the smallest value.
+        high: last edge, above the largest value.
+        bins: V, the number of bins.
+        widest: largest width of a bin, as a multiple of the width (high - low) / V of a uniform
+            bin. Outliers would otherwise share one huge bin and all be decoded to its centre. The
+            additional bins reduce the number of bins elsewhere. Must exceed 1; None disables the
+            limit, as in the official code.
     """
     if widest is None:
         return _strictly_increasing(values, low, high, bins)
     limit = widest * (high - low) / bins
-    fewest, most = 1, bins  # bins of equal counts, before those too wide are cut; one always fits
+    # Find the largest number of bins of equal counts that leaves at most V bins after those that
+    # are too wide have been cut. One bin always does.
+    fewest, most = 1, bins
     while fewest < most:
         count = (fewest + most + 1) // 2
         if _pieces(_strictly_increasing(values, low, high, count), limit).sum() <= bins:
@@ -37,8 +42,8 @@ def quantile_edges(
     return _filled([*edges, high], bins)
 
 
-def _pieces(edges: Float[np.ndarray, " edges"], limit: float) -> np.ndarray:
-    """Into how many parts each bin is cut so that none is wider than `limit`."""
+def _pieces(edges: Float[np.ndarray, " edges"], limit: float) -> Integer[np.ndarray, " bins"]:
+    """Number of parts to cut each bin into so that none is wider than `limit`."""
     return np.ceil(np.diff(edges) / limit - 1e-9).astype(int).clip(min=1)
 
 
@@ -47,8 +52,8 @@ def _strictly_increasing(
 ) -> Float[np.ndarray, " edges"]:
     """Edges with equal counts between them, as far as ties allow.
 
-    Ties (actions at their limits, say) leave fewer than V+1 distinct quantiles; each missing edge
-    halves the widest bin there is.
+    Ties, such as actions at their limits, leave fewer than V+1 distinct quantiles. Each missing
+    edge then halves the widest bin.
     """
     edges = np.quantile(values, np.linspace(0, 1, bins + 1))
     least = 1e-3 * (high - low) / bins
@@ -60,7 +65,7 @@ def _strictly_increasing(
 
 
 def _filled(edges: list[float], bins: int) -> Float[np.ndarray, " edges"]:
-    """V+1 edges: each that is missing halves the widest bin there is."""
+    """Fill up to V+1 edges: each missing edge halves the widest bin."""
     while len(edges) < bins + 1:
         widest = int(np.argmax(np.diff(edges)))
         edges.insert(widest + 1, (edges[widest] + edges[widest + 1]) / 2)

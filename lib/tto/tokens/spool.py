@@ -1,4 +1,4 @@
-"""Rows of a dataset in a temporary file: its many small arrays are read once, its rows twice."""
+"""A temporary file of a dataset's rows, so that its many small arrays are read only once."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -11,20 +11,20 @@ from jaxtyping import Bool, Float
 from tto.data.episode import Episode
 from tto.errors import TTOError
 
-# Episodes are joined to blocks of about this many rows, so that short ones cost no more than long.
+# Short episodes are joined to blocks of about this many rows, which saves time per episode.
 _BLOCK_ROWS = 8192
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some episodes' rows, one below the other.
+    """The concatenated rows of some episodes.
 
     Attributes:
-        rows: one a transition.
-        lengths: transitions of each episode.
-        terminated: whether each episode ended by itself.
+        rows: one row per transition.
+        lengths: number of transitions of each episode.
+        terminated: whether each episode reached a terminal state.
         finals: observation after each episode's last action.
-        observed: which observation dimensions are not hidden, or None where none is.
+        observed: False where a dimension of an observation is hidden; None hides nothing.
     """
 
     rows: Float[np.ndarray, "rows D"]
@@ -35,10 +35,11 @@ class Block:
 
 
 class Spool:
-    """Blocks of episodes that are written once and read again.
+    """A binary file of blocks of episodes, which is filled once and then read.
 
     Attributes:
-        digest: SHA-256 of all that was written.
+        file: the open file.
+        digest: SHA-256 of everything written so far.
         masked: whether observations have hidden dimensions; None before the first episode.
     """
 
@@ -53,7 +54,11 @@ class Spool:
         episodes: Iterable[Episode],
         matrix: Callable[[Episode], Float[np.ndarray, "T D"]],
     ) -> Iterator[Float[np.ndarray, "rows D"]]:
-        """Write the `matrix` of each episode, yielding the rows of some of them at a time.
+        """Write all episodes and yield their rows block by block.
+
+        Args:
+            episodes: the episodes.
+            matrix: function from an episode to its rows, one per transition.
 
         Raises:
             TTOError: some episodes are masked and some are not.
@@ -62,7 +67,7 @@ class Spool:
         for episode in episodes:
             masked = episode.observed is not None
             if self.masked not in (None, masked):
-                raise TTOError("expected all episodes masked or none, got both")
+                raise TTOError("expected all episodes masked or none, got both; collect them again")
             self.masked = masked
             held.append(episode)
             if sum(map(len, held)) >= _BLOCK_ROWS:
@@ -85,7 +90,7 @@ class Spool:
         return rows
 
     def blocks(self) -> Iterator[Block]:
-        """What was written, in the same blocks."""
+        """Read the written blocks."""
         self.file.seek(0)
         D, O = self._sizes
         for lengths, terminated in self._outlines:

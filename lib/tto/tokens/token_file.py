@@ -1,13 +1,16 @@
-"""The token file: one HDF5 file a dataset, one row of D tokens a transition.
+"""The token file: one HDF5 file per dataset, with one row of D tokens per transition.
 
-Datasets: `tokens` (rows, D) unsigned integers 0..V-1 (V for a hidden dimension of masked data),
-`episode_starts` (episodes+1,) int64, `terminated` (episodes,) bool (false where it was cut off by a
-time limit), `goals` (episodes, O), the tokens of the observation after an episode's last action, as
-`tokens`, `edges` (D, V+1) float64. Attributes: `format_version`, `observation_dim`,
-`action_dim`, `vocabulary` (V), `discount`, `discretizer`, `dataset`, `source_digest`, `mask_token`,
-how rewards were turned into tokens (`rewards_ignored` only where they were not), and
-`content_digest`, a SHA-256 over all of this, so that a bit that flips on a disk is noticed; older
-files lack it.
+Arrays:
+
+- `tokens` (rows, D): unsigned integers 0..V-1, or V for a hidden dimension of masked data;
+- `episode_starts` (episodes+1,): int64;
+- `terminated` (episodes,): bool, False where the time limit cut off the episode;
+- `goals` (episodes, O): tokens of the observation after each episode's last action;
+- `edges` (D, V+1): float64.
+
+Attributes: `format_version`, `source_digest`, those of `TokenAttributes` (`rewards_ignored` only
+where it is true), and `content_digest`, a SHA-256 over arrays and attributes that reveals flipped
+bits. Older files lack `content_digest`.
 """
 
 import hashlib
@@ -17,13 +20,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from jaxtyping import Bool, Integer
 
-from tto.errors import TTOError, one_line
+from tto.errors import TTOError
 from tto.files import StrPath, atomic_path
-from tto.hdf5 import new_hdf5
+from tto.hdf5 import new_hdf5, read_hdf5
 from tto.tokens.discretizer import Discretizer, token_dtype
 
 FORMAT_VERSION = 1
@@ -33,11 +35,20 @@ _ARRAYS = ("tokens", "episode_starts", "terminated", "goals", "edges")
 
 @dataclass(frozen=True)
 class TokenAttributes:
-    """What the tokens are tokens of.
+    """Source dataset, sizes and encoding of the tokens.
 
     Attributes:
-        rewards_ignored: whether reward and reward-to-go are 0 in all transitions, whatever the
-            data says (goal reaching, section 4.2).
+        dataset: name of the source dataset.
+        env: environment of its episodes.
+        observation_dim, action_dim: O and A.
+        vocabulary: V, the number of bins per dimension.
+        discretizer: kind of the bins, uniform or quantile.
+        discount: discount of the rewards-to-go.
+        to_go_includes_reward: whether a reward-to-go includes its own transition's reward.
+        terminal_penalty: replaces the last reward of a terminated episode; None keeps the reward.
+        mask_token: whether V is a token, for hidden dimensions of observations.
+        rewards_ignored: whether reward and reward-to-go were set to 0 in all transitions (goal
+            reaching, section 4.2).
     """
 
     dataset: str
@@ -54,7 +65,7 @@ class TokenAttributes:
 
     @property
     def reward_settings(self) -> dict[str, Any]:
-        """How rewards become columns: arguments of `tto.tokens.tokenize.transition_matrix`."""
+        """Encoding of rewards, as arguments of `tto.tokens.tokenize.transition_matrix`."""
         return {
             "discount": self.discount,
             "to_go_includes_reward": self.to_go_includes_reward,
@@ -64,18 +75,18 @@ class TokenAttributes:
 
     @property
     def transition_dim(self) -> int:
-        """D: observation, action, reward and reward-to-go."""
+        """D = O + A + 2, for observation, action, reward and reward-to-go."""
         return self.observation_dim + self.action_dim + 2
 
     @property
     def token_count(self) -> int:
-        """Different tokens of a dimension: V bins and, in masked data, the mask token V."""
+        """Number of different tokens per dimension: V, plus 1 if there is a mask token."""
         return self.vocabulary + self.mask_token
 
 
 @dataclass(frozen=True)
 class TokenFile:
-    """A token file in memory."""
+    """A token file in memory; the arrays are described at the top of this module."""
 
     attributes: TokenAttributes
     discretizer: Discretizer
@@ -89,7 +100,7 @@ class TokenFile:
 def mask_tokens(
     tokens: Integer[np.ndarray, "T D"], observed: Bool[np.ndarray, "T O"], vocabulary: int
 ) -> Integer[np.ndarray, "T D"]:
-    """Put the mask token, number V, where a dimension of the observation is hidden."""
+    """A copy of `tokens` with the mask token V where a dimension of the observation is hidden."""
     tokens = tokens.astype(token_dtype(vocabulary + 1))
     tokens[:, : observed.shape[1]][~observed] = vocabulary
     return tokens
@@ -97,9 +108,13 @@ def mask_tokens(
 
 @dataclass(frozen=True)
 class TokenBlock:
-    """Tokens of some episodes, one below the other, and of each its length and how it ended.
+    """The concatenated tokens of some episodes.
 
-    `goals` are the tokens of the observation after the last action.
+    Attributes:
+        tokens: one row per transition.
+        lengths: number of transitions of each episode.
+        terminated: whether each episode reached a terminal state.
+        goals: tokens of the observation after each episode's last action.
     """
 
     tokens: Integer[np.ndarray, "rows D"]
@@ -116,7 +131,15 @@ def write_token_file(
     discretizer: Discretizer,
     source_digest: str,
 ) -> None:
-    """Write one block after the other; memory does not grow with the dataset."""
+    """Write a token file, holding one block at a time in memory.
+
+    Args:
+        path: the file.
+        blocks: the episodes' tokens.
+        attributes: source and encoding of the tokens.
+        discretizer: bins of the tokens.
+        source_digest: SHA-256 of the rows that the tokens were made from.
+    """
     with atomic_path(path) as temporary, new_hdf5(temporary, track_order=True) as file:
         dimension = attributes.transition_dim
         tokens = file.create_dataset(
@@ -157,35 +180,29 @@ def read_token_file(path: StrPath) -> TokenFile:
     """Read and check a token file.
 
     Raises:
-        TTOError: the file is missing, cut off, of another format version, or inconsistent.
+        TTOError: the file is missing, truncated, of another format version, or inconsistent.
     """
     path = Path(path)
     if not path.is_file():
         raise TTOError(f"token file {path}: expected a file, found none; make it with the workflow")
-    try:
-        with h5py.File(path, "r") as file:
-            version = file.attrs.get("format_version")
-            if version != FORMAT_VERSION:
-                raise TTOError(
-                    f"token file {path}: expected format_version {FORMAT_VERSION}, got {version}; "
-                    "make the file again"
-                )
-            arrays = {name: np.asarray(file[name]) for name in _ARRAYS}
-            source_digest = str(file.attrs["source_digest"])
-            written = file.attrs.get("content_digest")
-            known = [name for name in TokenAttributes.__dataclass_fields__ if name in file.attrs]
-            attributes = TokenAttributes(**{name: _plain(file.attrs[name]) for name in known})
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise TTOError(
-            f"token file {path}: expected a complete HDF5 token file, but reading failed "
-            f"({one_line(error)}); delete it and make it again"
-        ) from error
+    with read_hdf5(path, expected="a token file", remedy="delete it and make it again") as file:
+        version = file.attrs.get("format_version")
+        if version != FORMAT_VERSION:
+            raise TTOError(
+                f"token file {path}: expected format_version {FORMAT_VERSION}, got {version}; "
+                "make the file again"
+            )
+        arrays = {name: np.asarray(file[name]) for name in _ARRAYS}
+        source_digest = str(file.attrs["source_digest"])
+        written = file.attrs.get("content_digest")
+        known = [name for name in TokenAttributes.__dataclass_fields__ if name in file.attrs]
+        attributes = TokenAttributes(**{name: _plain(file.attrs[name]) for name in known})
     tokens = hashlib.sha256(np.ascontiguousarray(arrays["tokens"]).data)
     found = _finish(tokens, arrays, attributes, source_digest)
     if written not in (None, found):
         raise TTOError(
-            f"token file {path}: expected content of SHA-256 {written:.12}..., as it says, got "
-            f"{found:.12}...; the file is damaged: delete it and make it again"
+            f"token file {path}: expected content of SHA-256 {written:.12}..., its "
+            f"content_digest, got {found:.12}...; the file is damaged: delete it and make it again"
         )
     token_file = TokenFile(
         attributes=attributes,
@@ -206,7 +223,7 @@ def _finish(
     attributes: TokenAttributes,
     source_digest: str,
 ) -> str:
-    """The content's SHA-256, out of that of all rows of tokens."""
+    """SHA-256 of the whole content; `digest` has already received all rows of tokens."""
     for name in _ARRAYS[1:]:
         digest.update(np.ascontiguousarray(arrays[name]).data)
     shapes = [arrays[name].shape for name in _ARRAYS[1:]]
@@ -215,7 +232,7 @@ def _finish(
 
 
 def _stored(attributes: TokenAttributes) -> dict[str, Any]:
-    """The attributes as a file holds them; files with rewards are as they always were."""
+    """The attributes as stored; without `rewards_ignored` if it is False, as in older files."""
     stored = asdict(attributes)
     if not attributes.rewards_ignored:
         del stored["rewards_ignored"]
@@ -226,17 +243,29 @@ def _check(file: TokenFile, path: Path) -> None:
     rows, starts = len(file.tokens), file.episode_starts
     if file.tokens.shape != (rows, file.attributes.transition_dim):
         expected = f"(rows, {file.attributes.transition_dim})"
-        raise TTOError(f"token file {path}: expected tokens {expected}, got {file.tokens.shape}")
+        raise TTOError(
+            f"token file {path}: expected tokens of shape {expected}, got {file.tokens.shape}; "
+            "make it again"
+        )
     if rows and file.tokens.max() >= file.attributes.token_count:
-        raise TTOError(f"token file {path}: expected tokens below {file.attributes.token_count}")
+        raise TTOError(
+            f"token file {path}: expected tokens below {file.attributes.token_count}, got "
+            f"{file.tokens.max()}; make it again"
+        )
     if len(starts) < 2 or starts[0] != 0 or starts[-1] != rows or (np.diff(starts) <= 0).any():
-        raise TTOError(f"token file {path}: episode_starts do not divide its {rows} rows")
+        raise TTOError(
+            f"token file {path}: expected episode_starts that divide its {rows} rows, got others; "
+            "make it again"
+        )
     for name in ("terminated", "goals"):
         if len(getattr(file, name)) != len(starts) - 1:
-            raise TTOError(f"token file {path}: expected {name} of {len(starts) - 1} episodes")
+            raise TTOError(
+                f"token file {path}: expected {name} of {len(starts) - 1} episodes, got "
+                f"{len(getattr(file, name))}; make it again"
+            )
 
 
 def _plain(value: Any) -> Any:
-    """HDF5 attributes as Python values; NaN stands for None."""
+    """An HDF5 attribute as a Python value; NaN means None."""
     value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and np.isnan(value) else value

@@ -1,4 +1,4 @@
-"""A dataset of episodes to a token file, in constant memory."""
+"""Turn a dataset of episodes into a token file, in constant memory."""
 
 import functools
 import tempfile
@@ -35,15 +35,23 @@ def tokenize_dataset(
 ) -> None:
     """Fit the bins to `dataset` and write its tokens to `path` (section 3.1).
 
-    Hidden dimensions of observations become the mask token V, one above the bins.
+    Hidden dimensions of observations become the mask token V, which follows the last bin.
 
     Args:
-        widest: of a quantile bin, in widths of a uniform one, or None (the official code).
-        terminal_penalty: the reward that stands in place of the last one of a terminated episode
-            (the official code's -100), or None. Not for uniform bins: the one outlier would push
-            all other rewards into a single bin.
-        rewards_ignored: whether reward and reward-to-go are 0 in all tokens, so that nothing tells
-            how far the end of an episode is (goal reaching, section 4.2).
+        dataset: the episodes.
+        path: the token file.
+        name: name of the dataset.
+        discretizer: kind of the bins.
+        bins: V, the number of bins per dimension.
+        widest: largest width of a quantile bin, as a multiple of a uniform bin's width; None
+            disables the limit, as in the official code.
+        discount: discount of the rewards-to-go.
+        to_go_includes_reward: whether a reward-to-go includes its own transition's reward.
+        terminal_penalty: replaces the last reward of a terminated episode (-100 in the official
+            code); None keeps the reward. Do not use it with uniform bins: this outlier would push
+            all other rewards into one bin.
+        rewards_ignored: whether to set reward and reward-to-go to 0, so that the tokens do not
+            reveal the time to the end of an episode (goal reaching, section 4.2).
 
     Raises:
         TTOError: the dataset is empty or not finite, or only some of its episodes are masked.
@@ -98,9 +106,14 @@ def transition_matrix(
     terminal_penalty: float | None = None,
     rewards_ignored: bool = False,
 ) -> Float[np.ndarray, "T D"]:
-    """One row a transition: observation, action, reward, reward-to-go; float32, as is the data.
+    """The float32 rows of an episode's transitions: observation, action, reward, reward-to-go.
 
-    With `rewards_ignored` the last two are 0.
+    Args:
+        episode: the episode.
+        discount: discount of the rewards-to-go.
+        to_go_includes_reward: whether a reward-to-go includes its own transition's reward.
+        terminal_penalty: replaces the last reward of a terminated episode; None keeps the reward.
+        rewards_ignored: whether to set reward and reward-to-go to 0.
     """
     rewards = np.array(episode.rewards, dtype=np.float64)
     if rewards_ignored:
