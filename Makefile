@@ -32,7 +32,7 @@ test-slurm: .venv/test.stamp
 FAULTS ?= 20
 test-faults: .venv/test.stamp
 	TTO_FAULTS=$(FAULTS) $(BIN)/python -m pytest -rs -s \
-	  tests/workflow/test_kills.py tests/workflow/test_faults.py tests/model/test_interruption.py
+	  tests/workflow/test_kills.py tests/workflow/test_faults.py tests/training/test_interruption.py
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check
