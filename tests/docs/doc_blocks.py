@@ -13,7 +13,12 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from running import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "config/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "config/README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/notes").glob("*.md")),
+]
 COMMANDS, OUTPUT = "sh", "text"
 # What the docs do on a large scale, as tests do it.
 SMALLER = {"range(800)": "range(8)", "steps=100, trajectories=1000": "steps=3, trajectories=4"}

@@ -32,7 +32,7 @@ from tto.model.transformer import ModelConfig, TrajectoryTransformer
 NOT_RUN = {
     "tar": "moving results: test_incremental.py does it, with Python's tarfile",
     "tto --install-completion": "changes the shell's files: tests/cli/test_completion.py runs it",
-    "torchrun": "needs several machines; tests/model trains with several processes",
+    "torchrun": "needs several machines; tests/training trains with several processes",
 }
 
 

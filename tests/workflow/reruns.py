@@ -40,22 +40,21 @@ RERUNS = [
     Rerun(
         "`planning.beam_width`",
         {"planning": {"beam_width": 5}},
-        "planning, its rows, tables and figures; not imitation and the four rooms, which set "
-        "their own",
+        "planning and what follows; not imitation or the four rooms",
         OFFLINE_RL,
         "'beam_width': 4,",
     ),
     Rerun(
         "`training.learning_rate`",
         {"training": {"learning_rate": 0.004}},
-        "training of the Transformers and what follows; neither tokens nor baselines",
+        "training of Transformers and what follows; not tokens or baselines",
         TRAINED,
         "'learning_rate': 0.005,",
     ),
     Rerun(
         "`discretizer.bins`",
         {"discretizer": {"bins": 21}},
-        "tokens and what follows; neither datasets nor the training of baselines",
+        "tokens and what follows; not datasets or the training of baselines",
         f"{TOKENS} {TRAINED}",
         "before: {'bins': 20, 'kind': 'quantile', 'widest': 3.0} "
         "now: {'bins': 21, 'kind': 'quantile', 'widest': 3.0}",
@@ -63,8 +62,7 @@ RERUNS = [
     Rerun(
         "one more of `seeds`",
         {"seeds": [0, 1]},
-        "models, baselines and rollouts of that seed, and what compares seeds; where settings are "
-        "tuned, the choice hears the new seed, so all reported episodes are played again",
+        "that seed, comparisons of seeds and, with tuning, all reported episodes",
         f"train train_analysis_variant train_variant train_behavior_cloning train_ensemble "
         f"train_cloning_variant act_cloning_trial {CURVES} act_behavior_cloning {PLANNED} "
         f"reach_goals script_goals {GOALS} {LIKELIHOODS} "
