@@ -115,6 +115,33 @@ def test_plan_takes_the_settings_of_the_models_run(tmp_path):
     assert planning_settings(tmp_path / "model", path, {})[0] == {"horizon": 3, "context": 2}
 
 
+def test_plan_takes_the_choice_and_the_horizon_of_the_models_run(tmp_path):
+    run = tmp_path / "results" / "mine"
+    config = {
+        "planning": {"horizon": 3, "beam_width": 4},
+        "datasets": {"hopper": {}},
+        "imitation": {
+            "datasets": {"expert": {}},
+            "horizons": [2, 9],
+            "planning": {"beam_width": 64},
+        },
+        "tuning": {"planners": {"far": {"horizon": 7}, "plain": {}}},
+    }
+    for dataset in ("hopper", "expert"):
+        (run / "models" / dataset / "seed0").mkdir(parents=True)
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def horizon_and_width(dataset):
+        settings, _ = planning_settings(run / "models" / dataset / "seed0", None, {})
+        return settings["horizon"], settings["beam_width"]
+
+    assert horizon_and_width("hopper") == (3, 4)
+    (run / "tuning" / "tto").mkdir(parents=True)
+    (run / "tuning" / "tto" / "hopper.txt").write_text("far\n")
+    assert horizon_and_width("hopper") == (7, 4)
+    assert horizon_and_width("expert") == (2, 64)
+
+
 def test_inspect_a_dataset_and_its_tokens(tmp_path, run):
     four_rooms_dataset(tmp_path / "rooms-v0")
     status, printed = run("inspect", tmp_path / "rooms-v0")

@@ -13,11 +13,14 @@ from tto.data.environments import make_env, normalized_score
 from tto.errors import TTOError, one_line
 from tto.evaluation.film import FilmedEnv, open_film
 from tto.evaluation.rollout import Rollout, evaluate
+from tto.evaluation.sweeps import read_choice
 from tto.files import StrPath
 from tto.model.device import device_named
 from tto.model.trained import load
 from tto.planning.controller import Controller
 from tto.planning.fastest import fastest_engine
+from tto.settings import datasets_of, settings_of
+from tto.trials import changes_of_candidate
 
 
 def play(
@@ -134,14 +137,19 @@ def _config_of_run(folder: Path) -> Path | None:
 
 
 def _planning_in(path: Path, dataset: str) -> dict[str, Any]:
+    """The settings that a run plays a dataset with, its tuned choice included.
+
+    An imitation run plays several horizons; the first one is taken.
+    """
     try:
-        stored = yaml.safe_load(path.read_text())
-        settings = dict(stored["planning"])
-        settings |= settings.pop("overrides", {}).get(dataset, {})
-        for experiment in ("imitation", "goal_reaching"):
-            section = stored.get(experiment, {})
-            if dataset in section.get("datasets", {}):
-                settings |= section.get("planning", {})
+        config = yaml.safe_load(path.read_text())
+        choice = path.parent / "tuning" / "tto" / f"{dataset}.txt"
+        changes = (
+            changes_of_candidate(config, "tto", read_choice(choice)) if choice.is_file() else {}
+        )
+        settings = settings_of(config, "planning", dataset, changes)
+        if dataset in datasets_of(config, "imitation"):
+            settings["horizon"] = config["imitation"]["horizons"][0]
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise TTOError(
             f"config {path}: expected a workflow's config with a section planning, got a file that "
