@@ -25,7 +25,7 @@ from tto.training.checkpoint import load_checkpoint, save_checkpoint
 from tto.training.config import TrainingConfig
 from tto.training.distributed import launch
 from tto.training.optimizers import OptimizerConfig
-from tto.training.state import METRICS, Run
+from tto.training.state import METRICS, TrainingState
 from tto.training.train import train
 
 KILLS = int(os.environ.get("TTO_FAULTS", "5"))
@@ -229,7 +229,7 @@ def test_another_run_with_the_same_settings_trains_nothing(
     tokens: Path, monkeypatch: pytest.MonkeyPatch
 ):
     one = run(tokens, "one", epochs=5)
-    monkeypatch.setattr(Run, "advance", lambda self: pytest.fail("it trains"))
+    monkeypatch.setattr(TrainingState, "advance", lambda self: pytest.fail("it trains"))
     same = arguments(tokens, "two") | {"checkpoints": one / "checkpoints"}
     train(**same, training=training(epochs=5))
     assert_equal_results(one, tokens.parent / "two")

@@ -20,7 +20,7 @@ from tto.training.config import TrainingConfig
 from tto.training.loss import LossWeights, next_token_losses, weighted_sum
 from tto.training.optimizers import OptimizerConfig, learning_rate, make_optimizers
 from tto.training.smooth_bins import smooth_bins
-from tto.training.state import METRICS, Run
+from tto.training.state import METRICS, TrainingState
 from tto.training.train import train
 
 SIZES = dict(layers=1, heads=2, width=8, block_tokens=15)
@@ -153,18 +153,18 @@ def test_resumed_equals_uninterrupted(token_path, monkeypatch, optimizer, bins, 
     class Cut(Exception):
         pass
 
-    original = Run._make_update
+    original = TrainingState._make_update
 
     def failing(self):
         if self.update == cut:
             raise Cut
         return original(self)
 
-    monkeypatch.setattr(Run, "_make_update", failing)
+    monkeypatch.setattr(TrainingState, "_make_update", failing)
     with pytest.raises(Cut):
         run(token_path, "cut", optimizer=optimizer, bins=bins)
     assert not (token_path.parent / "cut").exists()
-    monkeypatch.setattr(Run, "_make_update", original)
+    monkeypatch.setattr(TrainingState, "_make_update", original)
     resumed = run(token_path, "cut", optimizer=optimizer, bins=bins)
     for name, tensor in whole.network.state_dict().items():
         torch.testing.assert_close(resumed.network.state_dict()[name], tensor, rtol=0, atol=0)

@@ -1,4 +1,4 @@
-"""Metrics as TensorBoard reads them: `tensorboard --logdir results/<run>/tensorboard`."""
+"""Metrics in event files for TensorBoard: `tensorboard --logdir results/<run>/tensorboard`."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,10 +9,10 @@ from tto.files import StrPath, remove
 
 
 class Events:
-    """Scalars of one training, written as it goes; None for a folder writes nothing."""
+    """Writer of the metrics of one training; with None as folder it writes nothing."""
 
     def __init__(self, folder: StrPath | None, *, rows: Iterable[Mapping[str, float]]) -> None:
-        """Begin the folder anew with the rows so far: a killed process may have lost its last."""
+        """Empty the folder and write `rows`, since a killed process may have lost its last ones."""
         self._writer = None
         if folder is not None:
             remove(Path(folder))
@@ -27,6 +27,6 @@ class Events:
                 self._writer.add_scalar(name, value, int(row["update"]))
 
     def close(self) -> None:
-        """Write what is still held."""
+        """Write the rows that are still buffered."""
         if self._writer is not None:
             self._writer.close()
