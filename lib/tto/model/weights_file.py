@@ -55,6 +55,6 @@ def read_weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
         raise TTOError(
             f"{folder / WEIGHTS}: expected content of SHA-256 {expected:.12}..., as config.json "
             f"says, got {got:.12}...; the file is damaged or from another model: copy both files "
-            "again, or train the model again"
+            "again, or train it again"
         )
     return load(content)
