@@ -8,6 +8,7 @@ baselines: two hidden layers of 256, ReLU, Adam, batches of 256, standardised ob
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,8 +44,8 @@ class BehaviorCloningConfig:
         evaluations: number of held-out losses, evenly spaced over the training.
     """
 
-    hidden: tuple[int, ...] = (256, 256)
-    epochs: float = 18.0
+    hidden: Sequence[int] = (256, 256)
+    epochs: float | int = 18.0
     batch_size: int = 256
     learning_rate: float = 3e-4
     weight_decay: float = 0.0
@@ -78,7 +79,7 @@ class Perceptron(nn.Module):
         self,
         observation_dim: int,
         action_dim: int,
-        hidden: tuple[int, ...],
+        hidden: Sequence[int],
         *,
         generator: torch.Generator | None = None,
     ) -> None:

@@ -14,6 +14,7 @@ All members are computed at once. Rewards and ends of episodes are not modelled.
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -52,7 +53,7 @@ class Ensemble(nn.Module):
         action_dim: int,
         *,
         members: int,
-        hidden: tuple[int, ...],
+        hidden: Sequence[int],
         masked: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:

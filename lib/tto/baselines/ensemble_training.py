@@ -8,6 +8,7 @@ best. Three things differ from the published code:
 - Weights do not decay, since the held-out loss ends the training.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class EnsembleConfig:
     """
 
     members: int = 5
-    hidden: tuple[int, ...] = (200, 200, 200, 200)
+    hidden: Sequence[int] = (200, 200, 200, 200)
     updates: int = 20_000
     batch_size: int = 256
     learning_rate: float = 1e-3

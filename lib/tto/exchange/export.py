@@ -51,7 +51,7 @@ The token of a number x in dimension i is the number of its bin, 0 to {last}: th
 `edges[i, v] <= x`. Evaluate the model to see how well it plans. Scores on data that was collected
 locally are not comparable with scores on D4RL's data.
 """
-_USE_TRANSFORMERS = """With `transformers==4.35.2` (later versions lack the model) and without its cache:
+_USE_TRANSFORMERS = """With `transformers==4.35.2` (later versions lack the model), uncached:
 
 ```python
 from safetensors.numpy import load_file

@@ -33,7 +33,7 @@ class TrainingConfig:
             GPUs.
     """
 
-    epochs: float
+    epochs: float | int
     epoch: Literal["tokens", "million_windows"] = "tokens"
     bins: Literal["independent", "smooth"] = "independent"
     batch_size: int = 64
