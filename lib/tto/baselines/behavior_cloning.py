@@ -192,7 +192,7 @@ def _fit(
     config: BehaviorCloningConfig,
     generator: torch.Generator,
     dataset: str,
-) -> list[dict[str, float]]:
+) -> list[dict[str, float | int]]:
     """Train `network`, leave it with its best weights and return the rows of metrics.csv."""
     transitions = len(train.actions)
     updates = config.updates(transitions)

@@ -123,7 +123,7 @@ def fit_ensemble(
     generator: torch.Generator,
     *,
     dataset: str = "unnamed",
-) -> list[dict[str, float]]:
+) -> list[dict[str, float | int]]:
     """Train `network`, leave each member with its best weights; return the rows of metrics.csv.
 
     Args:

@@ -23,7 +23,7 @@ def write_baseline(
     network: nn.Module,
     *,
     config: Mapping[str, Any],
-    metrics: Sequence[Mapping[str, float]],
+    metrics: Sequence[Mapping[str, float | int]],
 ) -> None:
     """Write metrics.csv, config.json and, last, model.safetensors into `folder`."""
     stored = {"format_version": FORMAT_VERSION, **config}

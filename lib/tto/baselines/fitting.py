@@ -24,7 +24,7 @@ def fit(
     penalties: Callable[[], Float[Tensor, "*members"]] | None = None,
     dataset: str,
     section: str,
-) -> list[dict[str, float]]:
+) -> list[dict[str, float | int]]:
     """Train `network`, leave it with its best weights and return the rows of metrics.csv.
 
     The network is either one model with scalar losses or an ensemble with a loss for each member;
@@ -46,7 +46,7 @@ def fit(
         TTOError: a loss is not finite.
     """
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
-    metrics: list[dict[str, float]] = []
+    metrics: list[dict[str, float | int]] = []
     losses: list[Tensor] = []
     best: _BestWeights | None = None
     start = time.perf_counter()

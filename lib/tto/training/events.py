@@ -11,7 +11,9 @@ from tto.files import StrPath, remove
 class Events:
     """Writer of the metrics of one training; with None as folder it writes nothing."""
 
-    def __init__(self, folder: StrPath | None, *, rows: Iterable[Mapping[str, float]]) -> None:
+    def __init__(
+        self, folder: StrPath | None, *, rows: Iterable[Mapping[str, float | int]]
+    ) -> None:
         """Empty the folder and write `rows`, since a killed process may have lost its last ones."""
         self._writer = None
         if folder is not None:
@@ -20,7 +22,7 @@ class Events:
         for row in rows:
             self.add(row)
 
-    def add(self, row: Mapping[str, float]) -> None:
+    def add(self, row: Mapping[str, float | int]) -> None:
         """Write one row of metrics.csv."""
         if self._writer is not None:
             for name, value in row.items():

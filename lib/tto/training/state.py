@@ -83,7 +83,7 @@ class TrainingState:
         self.update, self.seconds = 0, 0.0
         self.losses: list[float] = []
         self.first_loss = math.nan
-        self.metrics: list[dict[str, float]] = []
+        self.metrics: list[dict[str, float | int]] = []
 
     @property
     def finished(self) -> bool:
@@ -111,7 +111,7 @@ class TrainingState:
         for optimizer, stored in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(stored)
 
-    def advance(self) -> dict[str, float] | None:
+    def advance(self) -> dict[str, float | int] | None:
         """Make one update; return a row of metrics when an evaluation is due, else None.
 
         Only the first process of a group evaluates.
