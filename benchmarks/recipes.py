@@ -37,8 +37,8 @@ from tto.report.drawing.style import PAGE_WIDTH, SEQUENCE, paper_style, save_fig
 from tto.tokens.token_file import TokenFile, read_token_file
 from tto.tokens.tokenize import tokenize_dataset
 from tto.training.config import TrainingConfig, training_config
-from tto.training.distributed import Group
-from tto.training.state import Run
+from tto.training.distributed import ProcessGroup
+from tto.training.state import TrainingState
 
 ROOT = Path(__file__).parents[1]
 DATASETS = {"hopper-medium-replay-v2": "Hopper-v5", "halfcheetah-medium-v2": "HalfCheetah-v5"}
@@ -64,7 +64,7 @@ def settings_of(recipe: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return model, training
 
 
-def make_run(file: TokenFile, recipe: str, *, tokens: float, seed: int) -> Run:
+def make_run(file: TokenFile, recipe: str, *, tokens: float, seed: int) -> TrainingState:
     """A recipe's training on `tokens` tokens."""
     model, settings = settings_of(recipe)
     attributes = file.attributes
@@ -85,7 +85,9 @@ def make_run(file: TokenFile, recipe: str, *, tokens: float, seed: int) -> Run:
         evaluate_every=max(1, updates // POINTS),
         evaluation_windows=512,
     )
-    return Run(file, config, training, seed=seed, device=torch.device("cpu"), group=Group())
+    return TrainingState(
+        file, config, training, seed=seed, device=torch.device("cpu"), group=ProcessGroup()
+    )
 
 
 def train(path: Path, dataset: str, recipe: str, seed: int, tokens: float) -> None:

@@ -32,9 +32,9 @@ from tto.model.transformer import ModelConfig
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, TokenFile, read_token_file
 from tto.training.config import TrainingConfig
-from tto.training.distributed import Group
+from tto.training.distributed import ProcessGroup
 from tto.training.optimizers import OptimizerConfig, make_optimizers
-from tto.training.state import Run
+from tto.training.state import TrainingState
 
 O, A, V, BATCH = 11, 3, 100, 64  # hopper
 D = O + A + 2
@@ -107,18 +107,18 @@ def training_config(precision: Precision, **changes: Any) -> TrainingConfig:
     return TrainingConfig(optimizer=optimizer, precision=precision, **settings)
 
 
-class PortRun(Run):
+class PortTrainingState(TrainingState):
     """A run with the port in our model's place."""
 
     def __init__(self, file: TokenFile, config: ModelConfig, training: TrainingConfig) -> None:
-        super().__init__(file, config, training, seed=0, device=CPU, group=Group())
+        super().__init__(file, config, training, seed=0, device=CPU, group=ProcessGroup())
         port: Any = Port(config)
         self._forward = port
         self.optimizers = make_optimizers(port, training.optimizer)
         self.network = port
 
 
-def tokens_per_cpu_second(run: Run, tokens: int) -> float:
+def tokens_per_cpu_second(run: TrainingState, tokens: int) -> float:
     """Of the fastest of a few updates, after one that warms up."""
     seconds = []
     for _ in range(1 + REPEATS):
@@ -150,12 +150,12 @@ def throughput(arguments: argparse.Namespace) -> None:
         rate = 0.0
         for recipe in RECIPES:
             config = model_config(recipe, width=width, tokens=tokens, dropout=dropout)
-            run = Run(file, config, training, seed=0, device=CPU, group=Group())
+            run = TrainingState(file, config, training, seed=0, device=CPU, group=ProcessGroup())
             rate = tokens_per_cpu_second(run, tokens)
             print(f"{rate:10.0f}", end="", flush=True)
         if with_port:
             config = model_config("official", width=width, tokens=tokens, dropout=dropout)
-            theirs = tokens_per_cpu_second(PortRun(file, config, training), tokens)
+            theirs = tokens_per_cpu_second(PortTrainingState(file, config, training), tokens)
             print(f"{theirs:10.0f} {rate / theirs:16.1f}", end="")
         print(flush=True)
 
@@ -192,7 +192,7 @@ def curves(arguments: argparse.Namespace) -> None:
             evaluate_every=every,
             evaluation_windows=256,
         )
-        run = Run(file, config, training, seed=seed, device=CPU, group=Group())
+        run = TrainingState(file, config, training, seed=seed, device=CPU, group=ProcessGroup())
         run.updates = arguments.updates
         started = time.process_time()
         results[path, seed] = [row for _ in range(run.updates) if (row := run.advance())]

@@ -11,11 +11,11 @@ from tto.tokens.discretizer import Discretizer
 from tto.tokens.reward_to_go import rewards_to_go
 from tto.tokens.token_file import TokenAttributes, TokenFile
 from tto.training.config import TrainingConfig
-from tto.training.distributed import Group
+from tto.training.distributed import ProcessGroup
 from tto.training.loss import LossWeights
 from tto.training.optimizers import OptimizerConfig
 from tto.training.smooth_bins import fold
-from tto.training.state import Run
+from tto.training.state import TrainingState
 
 PLACES = 21  # number of places, 0 to 20; also V, the number of bins per dimension
 DISCOUNT = 0.9
@@ -129,7 +129,9 @@ def learned(
         held_out_fraction=0.0,
         evaluate_every=10**9,
     )
-    run = Run(file, config, training, seed=0, device=torch.device("cpu"), group=Group.current())
+    run = TrainingState(
+        file, config, training, seed=0, device=torch.device("cpu"), group=ProcessGroup.current()
+    )
     while not run.finished:
         run.advance()
     fold(run.network)

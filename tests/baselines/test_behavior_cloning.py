@@ -1,3 +1,5 @@
+"""Behaviour cloning: it learns a function, keeps the best weights and refuses bad input."""
+
 import csv
 import json
 
@@ -5,18 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from tto.baselines.baseline_file import METRICS
 from tto.baselines.behavior_cloning import (
     BehaviorCloningConfig,
     load_behavior_cloning,
     train_behavior_cloning,
 )
+from tto.baselines.files import METRICS
 from tto.data.episode import Episode
 from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError
 from tto.evaluation.rollout import evaluate
 
-# 440 of the 480 transitions are not held out: 7 updates a pass, or rather 6.875
+# 440 of the 480 transitions are not held out, so a pass takes 440 / 64 = 6.875 updates
 FAST = {
     "hidden": [32],
     "epochs": 58.0,
@@ -27,7 +29,7 @@ FAST = {
 
 
 def make_dataset(folder, *, episodes=12, length=40):
-    """Hopper-shaped episodes; with x standardised, actions are tanh(x_0), x_1 / 2 and 1 / 4."""
+    """Hopper-shaped episodes whose actions are tanh(x_0), x_1 / 2 and 1 / 4 for standardised x."""
     rng = np.random.default_rng(0)
 
     def stream():
@@ -68,7 +70,7 @@ def test_metrics(tmp_path):
     assert held_out[-1] < 0.4 * held_out[0]
 
 
-def test_same_seed_same_weights_and_other_seed_others(tmp_path):
+def test_the_seed_determines_the_weights(tmp_path):
     dataset = make_dataset(tmp_path)
     state = torch.random.get_rng_state()
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
@@ -86,10 +88,10 @@ def test_same_seed_same_weights_and_other_seed_others(tmp_path):
 def test_epochs_are_passes_over_the_training_transitions(epochs, batch_size, transitions, updates):
     config = BehaviorCloningConfig(epochs=epochs, batch_size=batch_size)
     assert config.updates(transitions) == updates
-    drawn, seen = 0, 0  # by counting: as many batches as it takes to draw each so often
+    drawn, batches = 0, 0
     while drawn < epochs * transitions:
-        drawn, seen = drawn + batch_size, seen + 1
-    assert config.updates(transitions) == seen
+        drawn, batches = drawn + batch_size, batches + 1
+    assert config.updates(transitions) == batches
 
 
 def test_the_weights_with_the_lowest_held_out_loss_are_kept(tmp_path):
@@ -151,6 +153,8 @@ def test_bad_settings_and_too_few_episodes(tmp_path):
 
 def test_divergence_is_an_error(tmp_path):
     settings = {**FAST, "learning_rate": 1e30}
-    with pytest.raises(TTOError, match="finite behaviour-cloning loss"):
+    with pytest.raises(
+        TTOError, match=r"toy-v0: expected finite losses, .* lower behavior_cloning.learning_rate"
+    ):
         train_behavior_cloning(make_dataset(tmp_path), tmp_path / "bc", seed=0, **settings)
     assert not (tmp_path / "bc").exists()

@@ -1,3 +1,5 @@
+"""The ensemble: batched members equal single members, and known systems are recovered."""
+
 import copy
 import csv
 import json
@@ -8,10 +10,9 @@ import torch
 from torch.nn import functional as F
 
 from tto.baselines import ensemble_training
-from tto.baselines.baseline_file import METRICS
-from tto.baselines.ensemble import Ensemble, bound_penalty, gaussian_loss
-from tto.baselines.ensemble_file import load_ensemble
+from tto.baselines.ensemble import Ensemble, bound_penalty, gaussian_loss, load_ensemble
 from tto.baselines.ensemble_training import EnsembleConfig, evaluate, fit_ensemble, train_ensemble
+from tto.baselines.files import METRICS
 from tto.baselines.propagation import propagate
 from tto.baselines.transitions import Examples
 from tto.data.episode import Episode
@@ -27,7 +28,7 @@ FAST = {
     "evaluate_every": 20,
     "learning_rate": 3e-3,
 }
-# s' = DYNAMICS s + CONTROL a + noise; units of the dimensions differ by up to a factor of 100
+# s' = DYNAMICS s + CONTROL a + noise; the noise differs by up to a factor of 50
 DYNAMICS = torch.tensor(
     [[0.9, 0.01, 0.0, 0.0], [0.0, 0.8, 0.0, 0.1], [0.5, 0.0, 0.7, 0.0], [0.0, 0.0, 0.02, 0.9]]
 )
@@ -92,7 +93,7 @@ def linear_episodes(*, episodes, length):
 
 @pytest.fixture(scope="module")
 def linear(tmp_path_factory):
-    """A linear-Gaussian system's dataset, and an ensemble trained on it."""
+    """The dataset of a linear-Gaussian system, and an ensemble trained on it."""
     folder = tmp_path_factory.mktemp("linear")
     dataset = write_episodes(folder / "linear-v0", linear_episodes(episodes=100, length=200))
     torch.set_num_threads(1)
@@ -101,7 +102,7 @@ def linear(tmp_path_factory):
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_members_at_once_are_members_one_by_one(masked):
+def test_batched_members_equal_single_members(masked):
     network = random_ensemble(masked=masked)
     inputs = random_examples(15, masked=masked).inputs.view(3, 5, -1)
     mean, log_variance = network(inputs)
@@ -129,7 +130,7 @@ def test_log_variances_stay_between_their_bounds():
     torch.testing.assert_close(bound_penalty(network), torch.full((3,), 0.01 * O * 10.5))
 
 
-def test_loss_is_the_likelihood_of_what_counts():
+def test_loss_is_the_likelihood_of_the_counted_targets():
     network = random_ensemble()
     examples = random_examples(30, masked=True)
     targets, counted = examples.targets.view(3, 10, O), examples.counted.view(3, 10, O)
@@ -137,16 +138,16 @@ def test_loss_is_the_likelihood_of_what_counts():
     std = torch.exp(0.5 * prediction.log_variance)
     density = torch.distributions.Normal(prediction.mean, std).log_prob(targets)
     losses = -2 * density - np.log(2 * np.pi)
-    all_of_it, part = (gaussian_loss(prediction, targets, x) for x in (None, counted))
+    whole, part = (gaussian_loss(prediction, targets, x) for x in (None, counted))
     for m in range(3):
-        torch.testing.assert_close(all_of_it[m], losses[m].mean())
+        torch.testing.assert_close(whole[m], losses[m].mean())
         torch.testing.assert_close(part[m], losses[m][counted[m]].mean())
-    targets[~counted] = 1e6  # what does not count may be anything
+    targets[~counted] = 1e6  # uncounted targets have no influence
     torch.testing.assert_close(gaussian_loss(prediction, targets, counted), part)
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_held_out_loss_in_parts_is_that_of_all(masked, monkeypatch):
+def test_held_out_loss_does_not_depend_on_the_parts(masked, monkeypatch):
     network, held_out = random_ensemble(masked=masked), random_examples(100, masked=masked)
     monkeypatch.setattr(ensemble_training, "EVALUATION_ROWS", 30)
     expanded = held_out.rows(torch.arange(100).expand(3, 100))
@@ -154,7 +155,7 @@ def test_held_out_loss_in_parts_is_that_of_all(masked, monkeypatch):
     torch.testing.assert_close(evaluate(network, held_out), whole.double())
 
 
-def test_training_at_once_is_training_one_by_one():
+def test_batched_training_equals_training_of_single_members():
     config = EnsembleConfig(**{**FAST, "members": 3, "evaluate_every": 60})
     train, held_out = random_examples(200), random_examples(50, seed=1)
     network = random_ensemble()
@@ -195,7 +196,7 @@ def test_each_member_keeps_its_best_weights(monkeypatch):
     losses = torch.stack(seen)
     assert len(metrics) == len(losses) < 500
     assert int(losses.argmin(dim=0).max()) == len(losses) - 1 - 3
-    assert len(set(losses.argmin(dim=0).tolist())) > 1  # of different updates
+    assert len(set(losses.argmin(dim=0).tolist())) > 1  # members are best at different updates
     torch.testing.assert_close(evaluate(network, held_out), losses.min(dim=0).values)
 
 
@@ -207,7 +208,7 @@ def test_recovers_a_linear_gaussian_system(linear):
         mean, log_variance = network.predict(states.expand(3, -1, -1), actions.expand(3, -1, -1))
     truth = states @ DYNAMICS.T + actions @ CONTROL.T
     off = (mean.mean(dim=0) - truth).square().mean(dim=0).sqrt()
-    assert (off < 0.1 * NOISE).all()  # few percent of the states' spread
+    assert (off < 0.1 * NOISE).all()
     assert (off < 0.05 * states.std(dim=0)).all()
     variance = log_variance.exp().mean(dim=(0, 1))
     torch.testing.assert_close(variance, NOISE.square(), rtol=0.1, atol=0)
@@ -217,7 +218,7 @@ def test_recovers_a_linear_gaussian_system(linear):
 def test_propagates_a_linear_gaussian_system(linear, method):
     dataset, network = linear
     episode, T = dataset[1], 10
-    start = torch.from_numpy(episode.observations[100])  # starts of episodes are too rare to learn
+    start = torch.from_numpy(episode.observations[100])  # too few episodes to learn their starts
     actions = torch.from_numpy(episode.actions[100 : 100 + T])
     result = propagate(
         network, start, actions, particles=4000, method=method, generator=generator()
@@ -238,7 +239,7 @@ def test_propagates_a_linear_gaussian_system(linear, method):
 
 @pytest.mark.parametrize("method", ["ts_inf", "ts1"])
 @pytest.mark.parametrize("masked", [False, True])
-def test_particles_at_once_are_particles_one_by_one(method, masked):
+def test_batched_particles_equal_single_particles(method, masked):
     network, T, N = random_ensemble(masked=masked), 4, 7  # 3 members: 9 particles, 2 of them idle
     start, actions = (
         torch.randn(O, generator=generator(5)),
@@ -274,12 +275,12 @@ def test_particles_at_once_are_particles_one_by_one(method, masked):
                 torch.testing.assert_close(result.samples[t, n], states[n])
 
 
-def test_a_member_for_the_whole_trajectory_or_for_a_step():
+def test_ts_inf_keeps_the_member_and_ts1_draws_it_at_each_step():
     network = Ensemble(O, A, members=2, hidden=(4,))
     with torch.no_grad():
         for parameter in (*network.weights, *network.biases):
             parameter.zero_()
-        network.biases[-1][0, 0, :O] = 1.0  # one member always goes up by 1, the other down
+        network.biases[-1][0, 0, :O] = 1.0  # member 0 always goes up by 1, member 1 down by 1
         network.biases[-1][1, 0, :O] = -1.0
         network.biases[-1][..., O:] = -100.0
         network.lowest_log_variance.fill_(-30.0)
@@ -296,7 +297,7 @@ def test_a_member_for_the_whole_trajectory_or_for_a_step():
 
 
 def masked_episodes(*, hidden_value):
-    """Four noisy copies of one random walk, of which each is hidden half of the time."""
+    """Four noisy copies of one random walk; each copy is hidden half of the time."""
     rng = np.random.default_rng(3)
     for _ in range(20):
         walk = rng.normal(0, 2) + 0.1 * rng.normal(size=(101, 1)).cumsum(axis=0)
@@ -307,7 +308,7 @@ def masked_episodes(*, hidden_value):
         yield Episode(observations, actions, np.zeros(100), False, True, observed=observed)
 
 
-def test_hidden_values_are_inferred_and_never_looked_at(tmp_path):
+def test_hidden_values_are_inferred_and_not_read(tmp_path):
     settings = {**FAST, "hidden": [32, 32], "updates": 800, "batch_size": 64, "learning_rate": 1e-2}
     networks = [
         train_ensemble(
@@ -328,7 +329,7 @@ def test_hidden_values_are_inferred_and_never_looked_at(tmp_path):
         torch.testing.assert_close(mean, torch.full((2, 1, O), value), atol=0.3, rtol=0)
 
 
-def test_a_mask_for_networks_without_one(linear):
+def test_a_mask_for_networks_without_masks_is_refused(linear):
     _, network = linear
     with pytest.raises(TTOError, match="train it on a dataset with a mask"):
         propagate(
@@ -341,7 +342,7 @@ def test_a_mask_for_networks_without_one(linear):
         )
 
 
-def test_particles_that_are_not_finite():
+def test_particles_must_be_finite():
     network = random_ensemble()
     with pytest.raises(TTOError, match="expected a finite start and actions"):
         propagate(
@@ -410,7 +411,7 @@ def test_bad_settings_too_few_episodes_and_divergence(tmp_path):
     with pytest.raises(TTOError, match=r"one-v0: expected at least two episodes"):
         train_ensemble(one, tmp_path / "pets", seed=0)
     two = write_episodes(tmp_path / "two-v0", linear_episodes(episodes=2, length=40))
-    with pytest.raises(TTOError, match="expected finite losses of the ensemble"):
+    with pytest.raises(TTOError, match=r"two-v0: expected finite losses, .* lower ensemble"):
         train_ensemble(two, tmp_path / "pets", seed=0, **{**FAST, "learning_rate": 1e30})
     assert not (tmp_path / "pets").exists()
 

@@ -242,7 +242,7 @@ def test_bad_input_is_one_line(tmp_path, run):
     run("export", save_model(tmp_path / "other"), hub)
     cases = [
         (("plan", tmp_path / "none"), "expected config.json in it, found none"),
-        (("plan", hub), "got None; train it again, update the package, or take in another's"),
+        (("plan", hub), "got None; train it again, update the package, or import a"),
         (("plan", model, "--set", "beam"), "expected NAME=VALUE, got 'beam'"),
         (("plan", model, "--set", "beams=3"), "known settings are beam_width"),
         (("plan", model, "--video", tmp_path / "a.avi"), "a name in .mp4 or .gif"),

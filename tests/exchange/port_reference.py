@@ -1,4 +1,4 @@
-"""The port of the official code in `transformers` 4.35.2, with random weights, as a reference."""
+"""A reference: the port of the official code in `transformers` 4.35.2, with random weights."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from tto.exchange.port import port_sizes
 from tto.model.transformer import ModelConfig
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it registers itself with torch in ways that torch deprecates
+    warnings.simplefilter("ignore")  # it uses deprecated functions of torch
     transformers = pytest.importorskip("transformers", exc_type=ImportError)
     if transformers.__version__ != "4.35.2":
         pytest.skip("later versions than transformers 4.35.2 lack it", allow_module_level=True)
@@ -18,12 +18,12 @@ with warnings.catch_warnings():
 
 
 def port_of(config: ModelConfig) -> torch.nn.Module:
-    """The port in the sizes of `config`, in evaluation mode."""
+    """A port with the sizes of `config`, in evaluation mode."""
     return Port(PortConfig(**port_sizes(config))).eval()
 
 
 def randomise(network: torch.nn.Module, generator: torch.Generator) -> None:
-    """Weights larger than GPT's first ones, so that everything matters."""
+    """Set random weights; GPT's initial weights are too small to make all terms matter."""
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(std=0.3, generator=generator)
@@ -31,5 +31,5 @@ def randomise(network: torch.nn.Module, generator: torch.Generator) -> None:
 
 @torch.no_grad()
 def port_logits(port: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
-    """Without the port's cache, which is wrong."""
+    """The port's logits, without its cache, which is wrong."""
     return port(tokens, use_cache=False, return_dict=True).logits

@@ -1,4 +1,4 @@
-"""Bins of other implementations; how they are read from files is in test_pretrained."""
+"""Bins of other implementations; test_pretrained reads them from files."""
 
 import numpy as np
 import pytest
@@ -64,7 +64,7 @@ def test_bins_are_fitted_on_a_dataset_as_the_official_code_does(tmp_path):
         terminal_penalty=-100.0,
     )
     discretizer = read_bins(tmp_path / "data-v0", attributes)
-    assert discretizer.edges.flags["C_CONTIGUOUS"], "such edges cannot be saved"
+    assert discretizer.edges.flags["C_CONTIGUOUS"], "edges that are not contiguous cannot be saved"
     rewards = np.stack([episode.rewards for episode in episodes]).astype(np.float64)
     rewards[0, -1] = -100  # where the first terminated
     to_go = np.array(

@@ -1,4 +1,4 @@
-"""Weights in each layout give the logits of the port in `transformers`, and back."""
+"""Weights in each layout give the logits of the port in `transformers`, in both directions."""
 
 import pytest
 import torch
@@ -44,7 +44,7 @@ def port(generator) -> torch.nn.Module:
 
 
 def as_official(port: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The port's weights as the official code saves them; its block lacks the last token."""
+    """The port's weights in the official code's layout, whose block lacks the last position."""
     state = {
         name.replace("l1.", "mlp.0.").replace("l2.", "mlp.2."): tensor
         for name, tensor in port.state_dict().items()
@@ -56,7 +56,7 @@ def as_official(port: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def as_cached(port: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The port's weights as the cached re-implementation saves them; it has no stop token."""
+    """The port's weights in the layout of the cached re-implementation, without a stop token."""
     state = port.state_dict()
     mask = ~torch.ones(T * D, T * D).tril().bool()
     mask[:, D - 1 :: D] = True
@@ -94,14 +94,14 @@ def test_each_layout_gives_the_ports_logits(port, generator, stored, layout):
     assert not config.attend_values
     network = from_layout(state, layout, config)
     tokens = torch.randint(V, (3, T * D), generator=generator)
-    if layout is OFFICIAL:  # its block lacks the last position, whose logits it never has
+    if layout is OFFICIAL:  # its block lacks the last position
         tokens = tokens[:, :-1]
     with torch.no_grad():
         ours = network(tokens)
     torch.testing.assert_close(ours[..., :V], port_logits(port, tokens)[..., :V], rtol=0, atol=1e-5)
 
 
-def test_the_last_position_is_that_of_the_transition_before(port):
+def test_the_last_position_is_copied_from_the_transition_before(port):
     state = as_official(port)
     network = from_layout(state, OFFICIAL, config_of(state, OFFICIAL, **SIZES))
     table = network.position_embedding.weight
@@ -138,7 +138,7 @@ def test_the_bias_of_a_shared_head_is_kept(port, generator):
         {"dropout_at": "block", "dropout": 0.2},
     ],
 )
-def test_what_goes_to_the_port_has_its_logits_and_comes_back(generator, changes):
+def test_weights_survive_the_way_to_the_port_and_back(generator, changes):
     config = small_config(**changes)
     network = TrajectoryTransformer(config).eval()
     randomise(network, generator)
@@ -169,13 +169,13 @@ def test_a_model_that_attends_to_values_does_not_go_to_the_port():
         ({"goal_emb.weight": torch.zeros(1)}, "expected a model without goals"),
     ],
 )
-def test_what_does_not_fit_is_refused(port, change, message):
+def test_misfits_are_refused(port, change, message):
     state = as_port(port) | change
     with pytest.raises(TTOError, match=message):
         from_layout(state, layout_of(state), config_of(state, PORT, **SIZES))
 
 
-def test_what_is_missing_is_named(port):
+def test_missing_tensors_are_named(port):
     state = as_port(port)
     del state["blocks.1.attn.key.bias"]
     with pytest.raises(TTOError, match=r"the tensor blocks\.1\.attn\.key\.bias"):

@@ -1,7 +1,7 @@
 """The official recipe's model against the port in `transformers` 4.35.2, with the same weights.
 
-The port is only right on a full sequence, without its cache. Its head i reads position i of a
-transition and predicts what follows, which is our head of dimension i + 1.
+The port is only correct without its cache. Its head i reads position i of a transition and predicts
+the next token, as our head of dimension i + 1 does.
 """
 
 import pytest
@@ -38,7 +38,7 @@ def test_logits_equal_the_port(training):
     port.load_state_dict(to_port(network))
     tokens = torch.randint(V, (4, config.block_size), generator=generator)
     tokens[2:, 7 * D :] = V  # two sequences have stopped
-    with torch.set_grad_enabled(training):  # our training has an attention of its own
+    with torch.set_grad_enabled(training):  # training uses another kernel for attention
         ours = network(tokens)
     theirs = port_logits(port, tokens)
     assert ours.shape == theirs.shape == (4, config.block_size, V + 1)
@@ -53,7 +53,7 @@ def test_logits_equal_the_port(training):
         ({"output": "gaussian", "input": "values"}, "got model.output: gaussian"),
     ],
 )
-def test_what_the_port_cannot_hold_is_refused(settings, message):
+def test_models_that_the_port_cannot_represent_are_refused(settings, message):
     config = ModelConfig(observation_dim=O, action_dim=A, vocabulary=V, layers=1, **settings)
     network = TrajectoryTransformer(config, generator=torch.Generator().manual_seed(0))
     with pytest.raises(TTOError, match=message):

@@ -1,4 +1,4 @@
-"""Checkpoints of other implementations, written as they write them, become models that plan."""
+"""Checkpoints in the formats of other implementations become models that plan."""
 
 import pickle
 import zipfile
@@ -14,7 +14,7 @@ import tto
 from tto.errors import TTOError
 from tto.exchange.export import export_model, model_card
 from tto.exchange.plain_pickle import read_config_pickle
-from tto.exchange.pretrained import Settings, import_model
+from tto.exchange.pretrained import ImportSettings, import_model
 from tto.model.trained import TrainedModel, save
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.planning.uncached import UncachedEngine
@@ -65,7 +65,7 @@ def test_a_transformers_folder(tmp_path, port, safe):
     write_port(tmp_path / "port", port.state_dict(), CONFIG, safe=safe)
     np.save(tmp_path / "thresholds.npy", EDGES.T)
     model = import_model(
-        tmp_path / "port", bins=tmp_path / "thresholds.npy", given=Settings(env="Hopper-v5")
+        tmp_path / "port", bins=tmp_path / "thresholds.npy", given=ImportSettings(env="Hopper-v5")
     )
     assert np.array_equal(model.discretizer.edges, EDGES)
     assert model.tokens.env == "Hopper-v5"
@@ -83,11 +83,11 @@ def test_a_folder_of_the_official_code(tmp_path, port):
     assert (tokens.discount, tokens.terminal_penalty) == (0.98, -70)
     assert not tokens.to_go_includes_reward
     assert (model.config.heads, model.config.dropout) == (2, 0.25)
-    assert_plans_with_the_ports_logits(model, port)  # state_19.pt's, the last
+    assert_plans_with_the_ports_logits(model, port)  # it reads state_19.pt, the last one
 
 
-def as_numpy_1_named_it(path: Path) -> None:
-    """The array module's name in a file that torch saved, as NumPy had it before version 2."""
+def use_names_of_numpy_1(path: Path) -> None:
+    """Rename NumPy's modules in a file that torch saved to their names before version 2."""
     with zipfile.ZipFile(path) as file:
         records = {name: file.read(name) for name in file.namelist()}
     with zipfile.ZipFile(path, "w") as file:
@@ -99,7 +99,7 @@ def as_numpy_1_named_it(path: Path) -> None:
 def test_a_folder_of_the_cached_code(tmp_path, port, old):
     write_cached(tmp_path / "run", port.state_dict(), CONFIG, EDGES)
     if old:
-        as_numpy_1_named_it(tmp_path / "run" / "discretizer.pt")
+        use_names_of_numpy_1(tmp_path / "run" / "discretizer.pt")
     model = import_model(tmp_path / "run")
     assert np.array_equal(model.discretizer.edges, EDGES)
     assert (model.tokens.discount, model.tokens.terminal_penalty) == (0.97, None)
@@ -160,7 +160,7 @@ def test_an_export_in_our_layout_loads(tmp_path):
 
 
 class Planted:
-    """Pickled, it writes a file when it is read carelessly."""
+    """An object that writes a file when its pickle is read without care."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -181,11 +181,13 @@ def test_nothing_in_a_checkpoint_runs(tmp_path, port):
         import_model(
             tmp_path / "port",
             bins=tmp_path / "bins" / "discretizer.pt",
-            given=Settings(env="Hopper-v5"),
+            given=ImportSettings(env="Hopper-v5"),
         )
     np.save(tmp_path / "bins.npy", np.array([planted], dtype=object), allow_pickle=True)
     with pytest.raises(TTOError, match="reading failed"):
-        import_model(tmp_path / "port", bins=tmp_path / "bins.npy", given=Settings(env="Hopper-v5"))
+        import_model(
+            tmp_path / "port", bins=tmp_path / "bins.npy", given=ImportSettings(env="Hopper-v5")
+        )
     (tmp_path / "config.pkl").write_bytes(pickle.dumps(planted))
     with pytest.raises(TTOError, match="expected a config pickled by the official code"):
         read_config_pickle(tmp_path / "config.pkl")
@@ -194,15 +196,15 @@ def test_nothing_in_a_checkpoint_runs(tmp_path, port):
     assert (tmp_path / "ran").exists(), "the trap itself does not work"
 
 
-def test_what_is_missing_is_asked_for(tmp_path, port):
+def test_errors_name_the_option_for_what_is_missing(tmp_path, port):
     write_port(tmp_path / "port", port.state_dict(), CONFIG)
-    given = Settings(env="Hopper-v5")
+    given = ImportSettings(env="Hopper-v5")
     with pytest.raises(TTOError, match="by --env"):
         import_model(tmp_path / "port")
     with pytest.raises(TTOError, match="by --bins"):
         import_model(tmp_path / "port", given=given)
     with pytest.raises(TTOError, match=r"expected the 17 \+ 6 dimensions of HalfCheetah-v5"):
-        import_model(tmp_path / "port", given=Settings(env="HalfCheetah-v5"))
+        import_model(tmp_path / "port", given=ImportSettings(env="HalfCheetah-v5"))
     with pytest.raises(TTOError, match="none; name the file"):
         import_model(tmp_path)
     np.save(tmp_path / "bins.npy", EDGES[:-1])

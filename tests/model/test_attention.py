@@ -1,4 +1,4 @@
-"""Blocked attention against the formula, values and gradients; dropout against its definition."""
+"""Values and gradients of blocked attention equal the formula's; dropout follows its definition."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ B, H, K = 3, 2, 8
 
 
 def inputs(L: int, dtype: torch.dtype) -> list[torch.Tensor]:
-    """Queries, keys, values and the gradient of the output, laid out as the model does."""
+    """Queries, keys, values and the gradient of the output, in the model's memory layout."""
     generator = torch.Generator().manual_seed(L)
     made = [torch.randn(B, L, H, K, generator=generator).to(dtype) for _ in range(4)]
     return [x.transpose(1, 2).requires_grad_() for x in made]
@@ -57,7 +57,7 @@ def test_bfloat16_stays_close():
 
 @pytest.mark.parametrize("hidden", [False, True])
 def test_dropped_weights_have_the_formulas_gradient(hidden, monkeypatch):
-    """One block for all, so that blocks and formula draw the same mask."""
+    """There is a single block, so that both draw the same mask."""
     L, p = 60, 0.3
     *qkv, grad = inputs(L, torch.float32)
     mask = hiding(L) if hidden else torch.ones(L, L, dtype=torch.bool).tril()
@@ -79,7 +79,7 @@ def test_dropped_weights_have_the_formulas_gradient(hidden, monkeypatch):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_dropped_weights_follow_the_generator():
+def test_the_generator_determines_the_dropped_weights():
     *qkv, _ = inputs(150, torch.float32)
     first, again, other = (
         causal_attention(*qkv, p=0.5, generator=torch.Generator().manual_seed(s)) for s in (1, 1, 2)
@@ -95,7 +95,7 @@ def test_dropped_weights_follow_the_generator():
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.999])
-def test_the_mask_keeps_the_share_that_was_asked_for(p):
+def test_the_mask_keeps_the_expected_share(p):
     mask, share = keep_mask((1000, 1001), p, torch.Generator().manual_seed(0), torch.device("cpu"))
     assert mask.unique().tolist() == [0, 1]
     assert share == pytest.approx(1 - p, abs=2**-17)

@@ -1,4 +1,4 @@
-"""Gaussians on the bins' centres in place of free logits: against densities, and where refused."""
+"""Gaussian outputs equal densities at the bins' centres, and misfits are refused."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_logits_are_those_of_a_gaussian():
 
 
 def test_it_learns_a_mean_and_a_deviation():
-    """Tokens of a dimension are drawn around a bin of its own."""
+    """The tokens of each dimension are drawn around a different bin."""
     network = make_network()
     generator = torch.Generator().manual_seed(0)
     middles = torch.tensor([3.0, 8.0, 11.0, 15.0, 6.0, 9.0]).repeat(2)
@@ -62,7 +62,7 @@ def test_it_learns_a_mean_and_a_deviation():
     assert deviations.max() < 2.0
 
 
-def test_engines_that_keep_keys_agree_and_faster_ones_decline():
+def test_the_cached_engine_agrees_and_faster_ones_refuse():
     network = make_network()
     contexts = torch.randint(20, (2, 3), generator=torch.Generator().manual_seed(0))
     tokens = torch.randint(20, (8, 2), generator=torch.Generator().manual_seed(1))
@@ -77,6 +77,6 @@ def test_engines_that_keep_keys_agree_and_faster_ones_decline():
             engine(network)
 
 
-def test_a_stop_token_lies_on_no_gaussian():
+def test_a_stop_token_is_refused():
     with pytest.raises(TTOError, match="stop token"):
         ModelConfig(**SIZES, output="gaussian", stop_token=True)

@@ -1,4 +1,4 @@
-"""The model against a plain rewrite of it, and the properties that appendix A asks for."""
+"""The model equals a plain implementation and has the properties in appendix A."""
 
 import math
 
@@ -28,7 +28,7 @@ def small_model(variant: str = "paper", **changes) -> TrajectoryTransformer:
     )
     generator = torch.Generator().manual_seed(0)
     network = TrajectoryTransformer(config, generator=generator)
-    with torch.no_grad():  # larger weights than GPT's first ones, so that everything matters
+    with torch.no_grad():  # GPT's initial weights are too small to make all terms matter
         for parameter in network.parameters():
             parameter.normal_(std=0.4, generator=generator)
     return network
@@ -40,7 +40,7 @@ def random_tokens(network: TrajectoryTransformer, batch: int, length: int) -> to
 
 
 def plain_logits(network: TrajectoryTransformer, tokens: torch.Tensor) -> torch.Tensor:
-    """One sequence, one position and one head at a time, by the formulas."""
+    """Logits of one sequence by the formulas, one position and one head at a time."""
     config, state = network.config, network.state_dict()
     D, V, H = config.transition_dim, config.vocabulary, config.heads
     K = config.width // H
@@ -131,7 +131,7 @@ def test_the_input_vocabulary_is_offset_by_dimension():
     torch.testing.assert_close(embedded - network.position_embedding.weight[:7], rows)
 
 
-def test_the_paper_size_is_the_papers():
+def test_default_sizes_are_the_papers():
     config = ModelConfig(observation_dim=11, action_dim=3, vocabulary=100)
     assert (config.layers, config.heads, config.width, config.dropout) == (4, 6, 192, 0.1)
     assert (config.block_transitions, config.block_size) == (32, 512)
@@ -140,7 +140,7 @@ def test_the_paper_size_is_the_papers():
     assert network.output.shape == (1, 100, 192)
 
 
-def test_dropout_needs_a_generator_and_follows_it():
+def test_the_generator_determines_the_dropout():
     for variant in ("paper", "official"):
         network = small_model(variant)
         tokens = random_tokens(network, 2, 20)
@@ -155,13 +155,13 @@ def test_dropout_needs_a_generator_and_follows_it():
 def test_wrong_sizes_are_errors():
     with pytest.raises(TTOError, match="divisible by heads"):
         ModelConfig(observation_dim=3, action_dim=1, vocabulary=10, width=10, heads=3)
-    with pytest.raises(TTOError, match="no whole transition"):
+    with pytest.raises(TTOError, match="expected a whole transition of 603 tokens in a block"):
         ModelConfig(observation_dim=600, action_dim=1, vocabulary=10)
     with pytest.raises(TTOError, match="at most 28 tokens, got 29"):
         small_model()(torch.zeros(1, 29, dtype=torch.long))
 
 
-def test_generated_weights_follow_the_generator():
+def test_the_generator_determines_the_weights():
     def weights(seed: int) -> np.ndarray:
         config = ModelConfig(observation_dim=3, action_dim=2, vocabulary=5)
         network = TrajectoryTransformer(config, generator=torch.Generator().manual_seed(seed))

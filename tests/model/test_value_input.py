@@ -1,4 +1,4 @@
-"""Inputs of values: a line for each dimension, learned with Gaussians, and refused without."""
+"""Continuous inputs: linear in the value of a token, and refused without Gaussian outputs."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def test_a_token_enters_as_its_centre_times_its_dimensions_slope(position: str):
             for l in range(2 * D):
                 centre = (int(tokens[b, l]) + 0.5) / V * 2 - 1
                 zero[b, l] = x[b, l] - centre * network.token_embedding.weight[l % D]
-        torch.testing.assert_close(zero[0], zero[1])  # what is left does not depend on tokens
+        torch.testing.assert_close(zero[0], zero[1])  # the remainder does not depend on tokens
         later = network.embed(tokens[:, D + 2 : D + 4], start=D + 2)
     torch.testing.assert_close(later, x[:, D + 2 : D + 4])
 
@@ -45,8 +45,8 @@ def test_the_number_of_parameters_does_not_depend_on_the_bins():
     assert count(10) == count(1000)
 
 
-def test_it_learns_what_follows_linearly():
-    """Each token is the one before it, moved by two bins."""
+def test_it_learns_a_linear_sequence():
+    """Each token is two bins above the token before it."""
     network = make_network()
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(network.parameters(), 1e-2)
@@ -58,10 +58,10 @@ def test_it_learns_what_follows_linearly():
         loss.backward()
         optimizer.step()
     found = network(tokens[:, :-1]).argmax(dim=-1)
-    assert (found - tokens[:, 1:]).abs().float().mean() < 0.3  # guessing errs by 1.2
+    assert (found - tokens[:, 1:]).abs().float().mean() < 0.3  # guessing is off by 1.2
 
 
-def test_smooth_bins_have_nothing_to_smooth():
+def test_smooth_bins_change_nothing():
     network = make_network()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     smooth_bins(network, bins=V)
@@ -71,7 +71,7 @@ def test_smooth_bins_have_nothing_to_smooth():
         torch.testing.assert_close(tensor, before[name])
 
 
-def test_engines_that_keep_keys_agree_and_faster_ones_decline():
+def test_the_cached_engine_agrees_and_faster_ones_refuse():
     network = make_network()
     contexts = torch.randint(V, (2, 3), generator=torch.Generator().manual_seed(0))
     rows = torch.randint(V, (8, 2), generator=torch.Generator().manual_seed(1))

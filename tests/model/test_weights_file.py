@@ -1,4 +1,4 @@
-"""Weights with a digest: whole again, and refused when any bit of them has flipped."""
+"""Weights are read as written, and refused if any bit has flipped."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tto.errors import TTOError
 from tto.model.weights_file import CONFIG, WEIGHTS, read_config, read_weights, write_weights
 
 
-def test_what_is_written_is_read(tmp_path: Path):
+def test_weights_are_read_as_written(tmp_path: Path):
     tensors = {"a": torch.arange(3.0), "b": torch.ones(2, 2, dtype=torch.float64)}
     write_weights(tmp_path, tensors, {"layers": 3})
     config = read_config(tmp_path)
@@ -38,7 +38,7 @@ def test_weights_of_another_model_are_noticed(tmp_path: Path):
     for name, value in {"one": 1.0, "two": 2.0}.items():
         write_weights(tmp_path / name, {"a": torch.full((3,), value)}, {})
     (tmp_path / "two" / WEIGHTS).replace(tmp_path / "one" / WEIGHTS)
-    with pytest.raises(TTOError, match="or another model"):
+    with pytest.raises(TTOError, match="or from another model"):
         read_weights(tmp_path / "one", read_config(tmp_path / "one"))
 
 

@@ -1,4 +1,4 @@
-"""Event files read back as TensorBoard does."""
+"""A reader of TensorBoard's event files."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from tensorboardX.proto import event_pb2
 
 
 def scalars(folder: Path, name: str) -> dict[int, float]:
-    """Values of one scalar by step; a step that stands twice is an error."""
+    """Values of one scalar by step; no step may occur twice."""
     found: dict[int, float] = {}
     for file in sorted(folder.iterdir()):
         content, position = file.read_bytes(), 0

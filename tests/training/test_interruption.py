@@ -1,5 +1,6 @@
-"""Training killed, stopped, out of space, and by several processes: nothing finished is lost."""
+"""Training that is killed, stopped, out of disk space or spread over several processes."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -25,7 +26,7 @@ from tto.training.checkpoint import load_checkpoint, save_checkpoint
 from tto.training.config import TrainingConfig
 from tto.training.distributed import launch
 from tto.training.optimizers import OptimizerConfig
-from tto.training.state import METRICS, Run
+from tto.training.state import METRICS, TrainingState
 from tto.training.train import train
 
 KILLS = int(os.environ.get("TTO_FAULTS", "5"))
@@ -35,7 +36,7 @@ TIMELESS = [name for name in METRICS if name not in ("seconds", "tokens_per_seco
 
 @pytest.fixture
 def tokens(tmp_path: Path) -> Path:
-    """Ten random episodes, for trainings that are equal to the last digit: by one thread."""
+    """Ten random episodes; sets one thread, so that repeated trainings are exactly equal."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     path = tmp_path / "toy-v0.h5"
@@ -114,7 +115,7 @@ def assert_equal_results(one: Path, two: Path) -> None:
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_it_ends_in_the_same_weights(tokens: Path):
+def test_kills_at_random_moments_do_not_change_the_weights(tokens: Path):
     began = time.monotonic()
     whole = run(tokens, "whole")
     seconds = time.monotonic() - began
@@ -124,7 +125,7 @@ def test_killed_at_random_moments_it_ends_in_the_same_weights(tokens: Path):
     while survived < KILLS:
         child = start(tokens, "killed")
         child.join(float(rng.uniform(0, 2.5 * seconds / KILLS)))
-        if child.exitcode is not None:  # it finished: begin again elsewhere
+        if child.exitcode is not None:  # it finished: start another training
             assert child.exitcode == 0
             assert_equal_results(whole, killed)
             killed.rename(killed.with_name(f"killed-{survived}"))
@@ -142,15 +143,16 @@ def test_killed_at_random_moments_it_ends_in_the_same_weights(tokens: Path):
     assert events == pytest.approx(metrics["held_out_loss"].to_dict(), rel=1e-6)
 
 
-def test_sigterm_saves_and_leaves(tokens: Path):
-    """However often it is sent: Slurm does so to each process of a job, and srun once more."""
+def test_sigterm_saves_a_checkpoint_and_ends(tokens: Path):
+    """SIGTERM is sent many times, as Slurm sends it to each process and srun once more."""
     whole = run(tokens, "whole")
     child = start(tokens, "stopped")
     stopped = tokens.parent / "stopped"
     while update_of(stopped) == 0 and child.exitcode is None:
         time.sleep(0.01)
     while child.exitcode is None:
-        os.kill(child.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.kill(child.pid, signal.SIGTERM)
         child.join(0.001)
     assert child.exitcode == 3
     error = (stopped / "error").read_text()
@@ -159,7 +161,7 @@ def test_sigterm_saves_and_leaves(tokens: Path):
     assert_equal_results(whole, stopped)
 
 
-def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path):
+def test_a_full_disk_keeps_the_previous_checkpoint(tmp_path: Path):
     save_checkpoint(tmp_path, {"update": 7, "weights": torch.zeros(10)})
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
@@ -183,7 +185,7 @@ def test_a_damaged_checkpoint_is_not_resumed_from(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_two_processes_train_what_one_does(tokens: Path):
+def test_two_processes_equal_one(tokens: Path):
     settings = training(epochs=5, batch_size=7, evaluate_every=10)
     one = tokens.parent / "one"
     train(**(arguments(tokens, "one") | {"model": MODEL | {"dropout": 0.0}}), training=settings)
@@ -198,7 +200,7 @@ def test_two_processes_train_what_one_does(tokens: Path):
 
 
 @pytest.mark.slow
-def test_what_stops_one_process_stops_all(tokens: Path):
+def test_an_error_in_one_process_stops_all(tokens: Path):
     flat = asdict(training())
     flat |= flat.pop("optimizer")
     job = {name: str(value) for name, value in arguments(tokens, "out").items()}
@@ -212,7 +214,7 @@ def test_what_stops_one_process_stops_all(tokens: Path):
 
 
 def test_the_job_of_several_processes_is_json(tokens: Path):
-    """What `launch` writes can be run by torchrun on several machines, too."""
+    """The job that `launch` writes can also be run by torchrun on several machines."""
     path = tokens.parent / "job.json"
     flat = asdict(training(epochs=2))
     flat |= flat.pop("optimizer")
@@ -229,11 +231,11 @@ def test_another_run_with_the_same_settings_trains_nothing(
     tokens: Path, monkeypatch: pytest.MonkeyPatch
 ):
     one = run(tokens, "one", epochs=5)
-    monkeypatch.setattr(Run, "advance", lambda self: pytest.fail("it trains"))
+    monkeypatch.setattr(TrainingState, "advance", lambda self: pytest.fail("it trains"))
     same = arguments(tokens, "two") | {"checkpoints": one / "checkpoints"}
     train(**same, training=training(epochs=5))
     assert_equal_results(one, tokens.parent / "two")
     tables = [(tokens.parent / name / "model/metrics.csv").read_bytes() for name in ("one", "two")]
-    assert tables[0] == tables[1]  # its seconds, too
+    assert tables[0] == tables[1]  # also the seconds
     with pytest.raises(pytest.fail.Exception):
         train(**same | {"seed": 1}, training=training(epochs=5))

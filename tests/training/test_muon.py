@@ -1,4 +1,4 @@
-"""The float32 Muon against torch's, which multiplies in bfloat16, and against singular values."""
+"""The float32 Muon agrees with torch's in bfloat16, and its updates have even singular values."""
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ def matrices(seed):
     return [nn.Parameter(torch.randn(shape, generator=generator)) for shape in SHAPES]
 
 
-def test_updates_are_those_of_torch_up_to_its_precision():
+def test_updates_equal_torchs_up_to_its_precision():
     ours, theirs = matrices(0), matrices(0)
     fast = Muon(ours, lr=0.02, weight_decay=0.1)
     slow = torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")

@@ -1,4 +1,4 @@
-"""Bins learned in a cosine basis against plain tables."""
+"""Tables in the cosine basis agree with plain tables."""
 
 import copy
 import math

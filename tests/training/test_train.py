@@ -1,4 +1,4 @@
-"""Training: the objective by hand, resumed = uninterrupted, and what may not be resumed from."""
+"""Training: the objective by hand, resuming without a difference, models and checkpoints."""
 
 import fcntl
 import math
@@ -20,7 +20,7 @@ from tto.training.config import TrainingConfig
 from tto.training.loss import LossWeights, next_token_losses, weighted_sum
 from tto.training.optimizers import OptimizerConfig, learning_rate, make_optimizers
 from tto.training.smooth_bins import smooth_bins
-from tto.training.state import METRICS, Run
+from tto.training.state import METRICS, TrainingState
 from tto.training.train import train
 
 SIZES = dict(layers=1, heads=2, width=8, block_tokens=15)
@@ -79,7 +79,7 @@ def test_a_cycle_is_learned(token_path, optimizer, dropout_at):
     assert metrics.held_out_loss.iloc[-1] < 0.5 < 1.0 < metrics.held_out_loss.iloc[0]
 
 
-def test_the_loss_is_the_sum_of_the_paper_over_real_tokens():
+def test_the_loss_is_the_papers_sum_over_real_tokens():
     logits = torch.randn(2, 9, 4, generator=torch.Generator().manual_seed(0))
     tokens = torch.tensor([[0, 1, 2, 3, 0] * 2, [3, 2, 1, 0, 3] * 2])
     real = torch.ones(2, 10, dtype=torch.bool)
@@ -98,7 +98,7 @@ def test_the_loss_is_the_sum_of_the_paper_over_real_tokens():
 
 
 def test_padding_has_no_part_in_the_gradient(token_path):
-    """A window of one transition and padding moves weights as that transition alone does."""
+    """A padded window of one transition has the same gradient as the transition alone."""
     model = ModelConfig(observation_dim=2, action_dim=1, vocabulary=4, **SIZES)
     tokens = torch.tensor([[0, 1, 2, 3, 0] + [0] * 10])
     real = torch.arange(15)[None] < 5
@@ -153,18 +153,18 @@ def test_resumed_equals_uninterrupted(token_path, monkeypatch, optimizer, bins, 
     class Cut(Exception):
         pass
 
-    original = Run._make_update
+    original = TrainingState._make_update
 
     def failing(self):
         if self.update == cut:
             raise Cut
         return original(self)
 
-    monkeypatch.setattr(Run, "_make_update", failing)
+    monkeypatch.setattr(TrainingState, "_make_update", failing)
     with pytest.raises(Cut):
         run(token_path, "cut", optimizer=optimizer, bins=bins)
     assert not (token_path.parent / "cut").exists()
-    monkeypatch.setattr(Run, "_make_update", original)
+    monkeypatch.setattr(TrainingState, "_make_update", original)
     resumed = run(token_path, "cut", optimizer=optimizer, bins=bins)
     for name, tensor in whole.network.state_dict().items():
         torch.testing.assert_close(resumed.network.state_dict()[name], tensor, rtol=0, atol=0)
@@ -232,7 +232,7 @@ def test_wrong_shapes_to_encode_are_errors(token_path):
         trained.encode(np.zeros((2, 3)), np.zeros((2, 1)), np.zeros(2), np.zeros(2))
 
 
-def test_a_model_without_rewards_encodes_none(token_path):
+def test_a_model_without_rewards_ignores_them(token_path):
     trained = run(token_path, "out")
     blind = replace(trained, tokens=replace(trained.tokens, rewards_ignored=True))
     columns = np.ones((3, 2)), np.ones((3, 1)), np.full(3, 2.0), np.array([3.0, 2.0, 1.0])

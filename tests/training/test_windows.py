@@ -1,4 +1,4 @@
-"""Windows stay within episodes, use short ones, and say what is padding."""
+"""Windows stay within episodes, include short ones and mark padding."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tto.training.windows import split_windows
 
 
 def episodes(lengths: list[int]) -> TokenFile:
-    """Tokens that name their row in the first column and their episode in the second."""
+    """Episodes whose tokens hold the row in the first column and the episode in the second."""
     starts = np.cumsum([0, *lengths])
     rows = np.arange(starts[-1])
     owners = np.repeat(np.arange(len(lengths)), lengths)

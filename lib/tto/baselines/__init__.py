@@ -1,1 +1,1 @@
-"""Models that the paper compares with."""
+"""Baselines: behaviour cloning and the single-step ensemble of figure 2."""

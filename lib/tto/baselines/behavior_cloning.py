@@ -1,14 +1,14 @@
 """Behaviour cloning: a multilayer perceptron that regresses actions on observations.
 
-The baseline for data collected locally, for which nothing is published: trained on the same
+No results are published for data that is collected locally, so this baseline is trained on the same
 episodes as the Transformers and evaluated in the same way. Appendix C of the paper takes its column
-from Kumar et al. (2020) and gives no settings; those here are usual for offline-RL baselines: two
-hidden layers of 256, ReLU, Adam, batches of 256, standardised observations.
+from Kumar et al. (2020) and gives no settings. The settings here are usual for offline-RL
+baselines: two hidden layers of 256, ReLU, Adam, batches of 256, standardised observations.
 """
 
 import itertools
 import math
-import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from tto.baselines.baseline_file import read_baseline, write_baseline
-from tto.baselines.episode_split import held_out_episodes
+from tto.baselines.episode_split import check_held_out_fraction, split_episodes
+from tto.baselines.files import read_baseline, write_baseline
+from tto.baselines.fitting import fit
 from tto.data.environments import action_bounds, make_env
+from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import StrPath
@@ -35,16 +36,16 @@ class BehaviorCloningConfig:
         hidden: units of each hidden layer.
         epochs: passes over the training transitions; the learning rate falls to 0 over them as a
             cosine.
-        batch_size: transitions of an update.
-        learning_rate: learning rate of Adam, at the start.
+        batch_size: transitions in a minibatch.
+        learning_rate: initial learning rate of Adam.
         weight_decay: decoupled decay of all weights.
-        held_out_fraction: share of the episodes that is held out; the weights that predict these
+        held_out_fraction: fraction of the episodes that is held out; the weights that predict them
             best are kept.
-        evaluations: number of held-out losses, evenly over the training.
+        evaluations: number of held-out losses, evenly spaced over the training.
     """
 
-    hidden: tuple[int, ...] = (256, 256)
-    epochs: float = 18.0
+    hidden: Sequence[int] = (256, 256)
+    epochs: float | int = 18.0
     batch_size: int = 256
     learning_rate: float = 3e-4
     weight_decay: float = 0.0
@@ -59,25 +60,26 @@ class BehaviorCloningConfig:
                 "behavior_cloning: expected positive sizes and counts, epochs and learning_rate "
                 f"> 0 and weight_decay >= 0, got {asdict(self)}"
             )
-        if not 0 < self.held_out_fraction < 1:
-            raise TTOError(
-                "behavior_cloning.held_out_fraction: expected between 0 and 1 (both excluded), got "
-                f"{self.held_out_fraction}"
-            )
+        check_held_out_fraction(self.held_out_fraction, section="behavior_cloning")
 
     def updates(self, transitions: int) -> int:
-        """Number of minibatch updates of a training on so many transitions."""
+        """Number of minibatch updates for a given number of training transitions."""
         return math.ceil(self.epochs * transitions / self.batch_size)
 
 
 class Perceptron(nn.Module):
-    """Standardise, then linear layers with ReLU between them; the output is not squashed."""
+    """A perceptron with ReLU on standardised observations, with a linear output.
+
+    Attributes:
+        observation_mean, observation_std: mean and standard deviation `[O]` of the training data.
+        action_low, action_high: bounds `[A]` of the action space, for policies; unused here.
+    """
 
     def __init__(
         self,
         observation_dim: int,
         action_dim: int,
-        hidden: tuple[int, ...],
+        hidden: Sequence[int],
         *,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -97,7 +99,7 @@ class Perceptron(nn.Module):
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
-    """PyTorch's own initial distribution, drawn from `generator` instead of the global one."""
+    """A layer with PyTorch's initial distribution, but drawn from `generator`."""
     layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
     bound = 1 / math.sqrt(inputs)
     for parameter in layer.parameters():
@@ -106,13 +108,13 @@ def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.
 
 
 class BehaviorCloningPolicy:
-    """A trained perceptron as a policy of `tto.evaluation.rollout`; it has no memory."""
+    """A trained perceptron as a policy of `tto.evaluation.rollout`, without memory."""
 
     def __init__(self, network: Perceptron) -> None:
         self.network = network
 
     def reset(self, goals: Float[np.ndarray, "B O"] | None = None) -> None:
-        """Nothing to forget."""
+        """Do nothing."""
 
     @torch.inference_mode()
     def act(
@@ -126,11 +128,11 @@ class BehaviorCloningPolicy:
         return network(inputs).clamp(network.action_low, network.action_high).numpy()
 
     def observe(self, actions: Float[np.ndarray, "B A"], rewards: Float[np.ndarray, " B"]) -> None:
-        """Nothing to remember."""
+        """Do nothing."""
 
 
 class _Pairs(NamedTuple):
-    """Observations and actions of the training or of the held-out episodes."""
+    """Observations and actions, of either the training episodes or the held-out episodes."""
 
     observations: Float[Tensor, "N O"]
     actions: Float[Tensor, "N A"]
@@ -145,7 +147,7 @@ def train_behavior_cloning(
     lowest loss on the held-out episodes are kept.
 
     Args:
-        seed: of the initial weights, the held-out episodes and the minibatches.
+        seed: seed of the initial weights, the held-out episodes and the minibatches.
         settings: fields of `BehaviorCloningConfig`.
 
     Raises:
@@ -153,7 +155,10 @@ def train_behavior_cloning(
     """
     config = BehaviorCloningConfig(**settings)
     generator = torch.Generator().manual_seed(seed)
-    train, held_out = _split(dataset, config.held_out_fraction, generator)
+    train, held_out = (
+        _Pairs(*columns)
+        for columns in split_episodes(dataset, config.held_out_fraction, _columns, generator)
+    )
     network = Perceptron(
         dataset.observation_dim, dataset.action_dim, config.hidden, generator=generator
     )
@@ -164,7 +169,7 @@ def train_behavior_cloning(
     network.load_state_dict(
         {
             "observation_mean": mean,
-            "observation_std": torch.where(std > 1e-6, std, 1.0),  # constant dimensions stay 0
+            "observation_std": torch.where(std > 1e-6, std, 1.0),  # constant dimensions become 0
             "action_low": torch.as_tensor(low),
             "action_high": torch.as_tensor(high),
         },
@@ -176,19 +181,8 @@ def train_behavior_cloning(
     return BehaviorCloningPolicy(network)
 
 
-def _split(
-    dataset: EpisodeDataset, held_out_fraction: float, generator: torch.Generator
-) -> tuple[_Pairs, _Pairs]:
-    """Training and held-out transitions; no episode is in both."""
-    held_out = held_out_episodes(dataset, held_out_fraction, generator)
-    parts: tuple[list, list] = ([], [])
-    for index, episode in enumerate(dataset):
-        parts[index in held_out].append((episode.observations[:-1], episode.actions))
-    train, rest = (
-        _Pairs(*(torch.from_numpy(np.concatenate(column)) for column in zip(*part, strict=True)))
-        for part in parts
-    )
-    return train, rest
+def _columns(episode: Episode) -> tuple[np.ndarray, np.ndarray]:
+    return episode.observations[:-1], episode.actions
 
 
 def _fit(
@@ -197,62 +191,41 @@ def _fit(
     held_out: _Pairs,
     config: BehaviorCloningConfig,
     generator: torch.Generator,
-    name: str,
-) -> list[dict[str, float]]:
-    """Train `network`, leave it with the best weights, and return the rows of metrics.csv."""
-    optimizer = torch.optim.AdamW(
-        network.parameters(),
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
-        foreach=True,
+    dataset: str,
+) -> list[dict[str, float | int]]:
+    """Train `network`, leave it with its best weights and return the rows of metrics.csv."""
+    transitions = len(train.actions)
+    updates = config.updates(transitions)
+
+    def batch_loss() -> Float[Tensor, ""]:
+        rows = torch.randint(transitions, (config.batch_size,), generator=generator)
+        return _loss(network, train.observations[rows], train.actions[rows])
+
+    return fit(
+        network,
+        torch.optim.AdamW(
+            network.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            foreach=True,
+        ),
+        batch_loss,
+        lambda: _loss(network, held_out.observations, held_out.actions),
+        updates=updates,
+        evaluate_every=math.ceil(updates / config.evaluations),
+        dataset=dataset,
+        section="behavior_cloning",
     )
-    updates = config.updates(len(train.actions))
-    every = math.ceil(updates / config.evaluations)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
-    metrics: list[dict[str, float]] = []
-    losses: list[Tensor] = []
-    best, best_weights = math.inf, network.state_dict()
-    start = time.perf_counter()
-    for update in tqdm(range(1, updates + 1), desc=f"{name}: clone", disable=None):
-        rate = schedule.get_last_lr()[0]
-        rows = torch.randint(len(train.actions), (config.batch_size,), generator=generator)
-        loss = _loss(network, train.observations[rows], train.actions[rows])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.detach())
-        if update % every and update != updates:
-            continue
-        with torch.inference_mode():
-            held_out_loss = _loss(network, held_out.observations, held_out.actions).item()
-        row = {
-            "update": update,
-            "seconds": round(time.perf_counter() - start, 3),
-            "learning_rate": rate,
-            "train_loss": torch.stack(losses).mean().item(),
-            "held_out_loss": held_out_loss,
-        }
-        if not all(map(math.isfinite, row.values())):
-            raise TTOError(
-                f"{name}: expected a finite behaviour-cloning loss, got {held_out_loss} at update "
-                f"{update}; lower behavior_cloning.learning_rate"
-            )
-        metrics.append(row)
-        losses = []
-        if held_out_loss < best:
-            best = held_out_loss
-            best_weights = {key: value.clone() for key, value in network.state_dict().items()}
-    network.load_state_dict(best_weights)
-    return metrics
 
 
-def _loss(network: Perceptron, observations: Tensor, actions: Tensor) -> Float[Tensor, ""]:
+def _loss(
+    network: Perceptron, observations: Float[Tensor, "B O"], actions: Float[Tensor, "B A"]
+) -> Float[Tensor, ""]:
     return (network(observations) - actions).square().sum(dim=1).mean()
 
 
 def load_behavior_cloning(folder: StrPath) -> BehaviorCloningPolicy:
-    """The policy in a folder that `train_behavior_cloning` wrote.
+    """Load the policy in a folder that `train_behavior_cloning` wrote.
 
     Raises:
         TTOError: files are missing, damaged, of another format version, or do not fit together.

@@ -1,16 +1,20 @@
 """A probabilistic ensemble (PETS): each of M networks predicts the next state as a Gaussian.
 
-The single-step model that figure 2 compares with. Networks, bounds and loss are those of Chua et
-al. (2018, arXiv:1805.12114), but for three things: a change of state is measured in standard
-deviations of the observation, not in its units; each member has bounds of its own, so that members
-share no weight; and what is hidden from it (`tto.data.masking`) reads 0, the mean, and is marked by
-further inputs. All members are computed at once. This module does not know how a network is trained
-(`ensemble_training`), nor how steps are chained (`propagation`). Rewards and ends of episodes are
-not modelled.
+This is the single-step model in figure 2. Networks, bounds and loss are those of Chua et al. (2018,
+arXiv:1805.12114), with three differences:
+
+- Changes of state are in standard deviations of the observation instead of its units.
+- Each member has its own bounds, so that members share no weights.
+- A hidden dimension (`tto.data.masking`) is replaced by 0, the mean, and further inputs say which
+  dimensions are hidden.
+
+All members are computed at once. Rewards and ends of episodes are not modelled. Training is in
+`ensemble_training`, trajectories of several steps in `propagation`.
 """
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,19 +22,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tto.baselines.files import read_baseline
 from tto.errors import TTOError
+from tto.files import StrPath
 
-LOG_VARIANCE_BOUNDS = (-10.0, 0.5)  # initial; learned
-BOUND_WEIGHT = 0.01  # of the bounds' distance, in the loss
+LOG_VARIANCE_BOUNDS = (-10.0, 0.5)  # initial values; the bounds are learned
+BOUND_WEIGHT = 0.01  # weight of the bounds' distance in the objective
 
 
 class Gaussian(NamedTuple):
-    """Independent normal distributions: row b of member m, dimension o.
-
-    Attributes:
-        mean: `[M, B, O]`.
-        log_variance: `[M, B, O]`.
-    """
+    """Independent normal distributions, one for each member, row and dimension."""
 
     mean: Float[Tensor, "M B O"]
     log_variance: Float[Tensor, "M B O"]
@@ -40,9 +41,10 @@ class Ensemble(nn.Module):
     """M perceptrons with SiLU, whose weights `[M, inputs, outputs]` are multiplied as one batch.
 
     Attributes:
-        masked: whether inputs say which dimensions of the observation are shown.
-        observation_mean, observation_std: `[O]`, of what the training data shows.
-        action_mean, action_std: `[A]`.
+        masked: whether further inputs say which dimensions of the observation are visible.
+        observation_mean, observation_std: mean and standard deviation `[O]` of the visible
+            observations in the training data.
+        action_mean, action_std: mean and standard deviation `[A]` of the actions in it.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class Ensemble(nn.Module):
         action_dim: int,
         *,
         members: int,
-        hidden: tuple[int, ...],
+        hidden: Sequence[int],
         masked: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -79,13 +81,13 @@ class Ensemble(nn.Module):
         actions: Float[Tensor, "*rows A"],
         observed: Bool[Tensor, "*rows O"] | None = None,
     ) -> Float[Tensor, "*rows I"]:
-        """What the networks read: shown observation, action and, if masked, what is shown.
+        """Inputs of the networks: standardised observation and action and, if `masked`, the mask.
 
         Args:
-            observed: False where an observation is hidden; None where all is seen.
+            observed: False where an observation is hidden; None if nothing is hidden.
 
         Raises:
-            TTOError: something is hidden from networks that were trained on all of the state.
+            TTOError: a mask is given to networks that were trained without one.
         """
         parts = [self.shown(observations, observed), (actions - self.action_mean) / self.action_std]
         if self.masked:
@@ -102,12 +104,12 @@ class Ensemble(nn.Module):
         observations: Float[Tensor, "*rows O"],
         observed: Bool[Tensor, "*rows O"] | None = None,
     ) -> Float[Tensor, "*rows O"]:
-        """Standardised observations, 0 where hidden: what a change of state counts from."""
+        """Standardised observations, 0 where hidden; the networks predict changes from these."""
         standardised = (observations - self.observation_mean) / self.observation_std
         return standardised if observed is None else standardised * observed
 
     def forward(self, inputs: Float[Tensor, "M B I"]) -> Gaussian:
-        """The change from what is shown to the next state, in standard deviations."""
+        """The change from `shown` to the standardised next state."""
         x = inputs
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             x = F.silu(torch.baddbmm(bias, x, weight))
@@ -122,7 +124,7 @@ class Ensemble(nn.Module):
         actions: Float[Tensor, "M B A"],
         observed: Bool[Tensor, "M B O"] | None = None,
     ) -> Gaussian:
-        """The next state in the observation's own units; member m answers for row m alone."""
+        """The next state in the observation's own units; member m predicts for row m only."""
         change = self(self.inputs(observations, actions, observed))
         mean = self.shown(observations, observed) + change.mean
         return Gaussian(
@@ -138,10 +140,10 @@ def gaussian_loss(
 ) -> Float[Tensor, " M"]:
     """Each member's mean of (y - mean)^2 exp(-log variance) + log variance.
 
-    That is twice the negative log-likelihood of a dimension, less log 2 pi.
+    This is twice the negative log-likelihood of a dimension, less log 2 pi.
 
     Args:
-        counted: targets that the mean is over; None for all.
+        counted: True for targets that the mean is over; None for the mean over all targets.
     """
     mean, log_variance = prediction
     losses = (targets - mean).square() * torch.exp(-log_variance) + log_variance
@@ -151,6 +153,28 @@ def gaussian_loss(
 
 
 def bound_penalty(network: Ensemble) -> Float[Tensor, " M"]:
-    """What each member's loss gets for bounds on its log-variances that lie far apart."""
+    """The penalty of each member for the distance between its bounds on log-variances."""
     distance = network.highest_log_variance - network.lowest_log_variance
     return BOUND_WEIGHT * distance.sum(dim=(1, 2))
+
+
+def load_ensemble(folder: StrPath, *, device: str = "cpu") -> Ensemble:
+    """Load the ensemble in a folder that `train_ensemble` wrote.
+
+    Raises:
+        TTOError: files are missing, damaged, of another format version, or do not fit together.
+    """
+    network = read_baseline(
+        folder,
+        lambda config, weights: Ensemble(
+            len(weights["observation_mean"]),
+            len(weights["action_mean"]),
+            members=config["members"],
+            hidden=tuple(config["hidden"]),
+            masked=config["masked"],
+            generator=torch.Generator(),  # leaves the global one alone
+        ),
+        what="an ensemble",
+        kind="ensemble",
+    )
+    return network.to(device)

@@ -1,29 +1,32 @@
-"""Training of the probabilistic ensemble that figure 2 compares with (PETS).
+"""Training of the probabilistic ensemble in figure 2 (PETS).
 
-Each member sees a bootstrap sample of its own and keeps the weights that predict the held-out
-episodes best. Three things differ from the published code: whole episodes are held out, since
-neighbouring transitions are nearly the same; the learning rate falls to 0 as a cosine, which a
-short training needs; and weights do not decay, since the held-out loss ends the training.
+Each member sees its own bootstrap sample and keeps the weights that predict the held-out episodes
+best. Three things differ from the published code:
+
+- Whole episodes are held out, since neighbouring transitions are nearly the same.
+- The learning rate falls to 0 as a cosine, which a short training needs.
+- Weights do not decay, since the held-out loss ends the training.
 """
 
-import math
-import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
 from tto.baselines.ensemble import Ensemble, bound_penalty, gaussian_loss
-from tto.baselines.ensemble_file import save_ensemble
+from tto.baselines.episode_split import check_held_out_fraction
+from tto.baselines.files import write_baseline
+from tto.baselines.fitting import fit
 from tto.baselines.transitions import Examples, examples, split_transitions, standardise_by
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import StrPath
 
-EVALUATION_ROWS = 4096  # held-out transitions at once; bounds the memory
+EVALUATION_ROWS = 4096  # held-out transitions computed at once, to bound the memory
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,21 @@ class EnsembleConfig:
     """How the ensemble is built and trained.
 
     Attributes:
-        members: networks.
+        members: number of networks.
         hidden: units of each hidden layer of a network.
-        updates: most minibatch updates; the learning rate falls to 0 over them as a cosine.
-        batch_size: transitions an update, for each member.
-        learning_rate: of Adam, at the start.
-        held_out_fraction: of the episodes; the weights that predict these best are kept.
+        updates: largest number of minibatch updates; the learning rate falls to 0 over them as a
+            cosine.
+        batch_size: transitions in the minibatch of each member.
+        learning_rate: initial learning rate of Adam.
+        held_out_fraction: fraction of the episodes that is held out; the weights that predict them
+            best are kept.
         evaluate_every: updates between held-out losses.
-        patience: evaluations in a row in which no member improves that end the training.
+        patience: number of evaluations in a row without an improvement of any member after which
+            training ends.
     """
 
     members: int = 5
-    hidden: tuple[int, ...] = (200, 200, 200, 200)
+    hidden: Sequence[int] = (200, 200, 200, 200)
     updates: int = 20_000
     batch_size: int = 256
     learning_rate: float = 1e-3
@@ -58,11 +64,7 @@ class EnsembleConfig:
                 "ensemble: expected positive sizes and counts and learning_rate > 0, got "
                 f"{asdict(self)}"
             )
-        if not 0 < self.held_out_fraction < 1:
-            raise TTOError(
-                "ensemble.held_out_fraction: expected between 0 and 1 (both excluded), got "
-                f"{self.held_out_fraction}"
-            )
+        check_held_out_fraction(self.held_out_fraction, section="ensemble")
 
 
 def train_ensemble(
@@ -76,7 +78,7 @@ def train_ensemble(
     """Train on `dataset`; write model.safetensors, config.json and metrics.csv into `output`.
 
     Args:
-        seed: of the initial weights, the held-out episodes, the bootstrap samples, the minibatches.
+        seed: seed of the initial weights, held-out episodes, bootstrap samples and minibatches.
         settings: fields of `EnsembleConfig`.
 
     Raises:
@@ -94,12 +96,22 @@ def train_ensemble(
         generator=generator,
     )
     standardise_by(network, train)
-    learned, tested = examples(network, train), examples(network, held_out)
     metrics = fit_ensemble(
-        network.to(device), learned, tested, config, generator, name=dataset.name
+        network.to(device),
+        examples(network, train),
+        examples(network, held_out),
+        config,
+        generator,
+        dataset=dataset.name,
     )
-    stored = {"env_id": dataset.env_id, "dataset": dataset.name, "seed": seed, **asdict(config)}
-    save_ensemble(output, network, config=stored, metrics=metrics)
+    stored = {
+        "masked": network.masked,
+        "env_id": dataset.env_id,
+        "dataset": dataset.name,
+        "seed": seed,
+        **asdict(config),
+    }
+    write_baseline(Path(output), network, config=stored, metrics=metrics)
     return network
 
 
@@ -110,58 +122,44 @@ def fit_ensemble(
     config: EnsembleConfig,
     generator: torch.Generator,
     *,
-    name: str = "ensemble",
-) -> list[dict[str, float]]:
+    dataset: str = "unnamed",
+) -> list[dict[str, float | int]]:
     """Train `network`, leave each member with its best weights; return the rows of metrics.csv.
+
+    Args:
+        generator: draws the bootstrap samples and the minibatches.
+        dataset: name of the dataset, for progress and errors.
 
     Raises:
         TTOError: a loss is not finite.
     """
     device = network.observation_mean.device
     train, held_out = train.to(device), held_out.to(device)
-    optimizer = torch.optim.Adam(network.parameters(), config.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.updates)
     M, N = config.members, len(train.inputs)
     bootstrap = torch.randint(N, (M, N), generator=generator)
-    keeper, metrics, losses = _Keeper(network), [], []
-    start = time.perf_counter()
-    for update in tqdm(range(1, config.updates + 1), desc=f"{name}: ensemble", disable=None):
-        rate = schedule.get_last_lr()[0]
+
+    def batch_losses() -> Float[Tensor, " M"]:
         picks = torch.randint(N, (M, config.batch_size), generator=generator)
         batch = train.rows(bootstrap.gather(1, picks).to(device))
-        loss = gaussian_loss(network(batch.inputs), batch.targets, batch.counted)
-        optimizer.zero_grad()
-        (loss + bound_penalty(network)).sum().backward()
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.detach())
-        if update % config.evaluate_every and update != config.updates:
-            continue
-        held_out_losses = evaluate(network, held_out)
-        row = {
-            "update": update,
-            "seconds": round(time.perf_counter() - start, 3),
-            "learning_rate": rate,
-            "train_loss": torch.stack(losses).mean().item(),
-            "held_out_loss": held_out_losses.mean().item(),
-        }
-        if not all(map(math.isfinite, row.values())):
-            raise TTOError(
-                f"{name}: expected finite losses of the ensemble, got {row['train_loss']} and held "
-                f"out {row['held_out_loss']} at update {update}; lower ensemble.learning_rate"
-            )
-        metrics.append(row)
-        losses = []
-        keeper.keep(held_out_losses, update)
-        if update - keeper.last_improved >= config.patience * config.evaluate_every:
-            break
-    keeper.restore()
-    return metrics
+        return gaussian_loss(network(batch.inputs), batch.targets, batch.counted)
+
+    return fit(
+        network,
+        torch.optim.Adam(network.parameters(), config.learning_rate, fused=True),
+        batch_losses,
+        lambda: evaluate(network, held_out),
+        updates=config.updates,
+        evaluate_every=config.evaluate_every,
+        patience=config.patience,
+        penalties=lambda: bound_penalty(network),
+        dataset=dataset,
+        section="ensemble",
+    )
 
 
 @torch.inference_mode()
 def evaluate(network: Ensemble, held_out: Examples) -> Float[Tensor, " M"]:
-    """Each member's mean loss over all of `held_out`, a part at a time."""
+    """Each member's mean loss over all of `held_out`, computed in parts."""
     means, weights = [], []
     for rows in torch.arange(len(held_out.inputs)).split(EVALUATION_ROWS):
         part = held_out.rows(rows.expand(network.members, -1))
@@ -169,29 +167,3 @@ def evaluate(network: Ensemble, held_out: Examples) -> Float[Tensor, " M"]:
         weights.append(part.targets[0].numel() if part.counted is None else part.counted[0].sum())
     shares = torch.tensor(weights, dtype=torch.float64)
     return (torch.stack(means).cpu() * (shares / shares.sum())[:, None]).sum(dim=0)
-
-
-class _Keeper:
-    """The weights with which each member did best, and the update of the last improvement."""
-
-    def __init__(self, network: Ensemble) -> None:
-        self.network = network
-        self.best = torch.full((network.members,), math.inf, dtype=torch.float64)
-        self.weights = [parameter.detach().clone() for parameter in network.parameters()]
-        self.last_improved = 0
-
-    @torch.no_grad()
-    def keep(self, losses: Float[Tensor, " M"], update: int) -> None:
-        """Keep the present weights of the members that never did as well."""
-        better = losses < self.best
-        self.best = torch.where(better, losses, self.best)
-        for kept, parameter in zip(self.weights, self.network.parameters(), strict=True):
-            kept[better] = parameter[better]
-        if better.any():
-            self.last_improved = update
-
-    @torch.no_grad()
-    def restore(self) -> None:
-        """Put them back."""
-        for kept, parameter in zip(self.weights, self.network.parameters(), strict=True):
-            parameter.copy_(kept)

@@ -1,19 +1,61 @@
-"""Which episodes a baseline does not train on."""
+"""The episodes that a baseline trains on and those that it is tested on."""
 
+from collections.abc import Callable, Sequence
+
+import numpy as np
 import torch
+from torch import Tensor
 
+from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 
 
-def held_out_episodes(
-    dataset: EpisodeDataset, fraction: float, generator: torch.Generator
-) -> set[int]:
-    """Numbers of `fraction` of the episodes drawn at random: at least one, and never all.
+def check_held_out_fraction(fraction: float, *, section: str) -> None:
+    """Refuse a fraction with which no episode would be held out, or all of them.
+
+    Args:
+        section: section of the config that the fraction is in.
+
+    Raises:
+        TTOError: the fraction is not between 0 and 1.
+    """
+    if not 0 < fraction < 1:
+        raise TTOError(
+            f"{section}.held_out_fraction: expected between 0 and 1 (both excluded), got {fraction}"
+        )
+
+
+def split_episodes(
+    dataset: EpisodeDataset,
+    held_out_fraction: float,
+    columns: Callable[[Episode], Sequence[np.ndarray]],
+    generator: torch.Generator,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Concatenate columns over the training episodes and over the held-out episodes.
+
+    Args:
+        columns: gives the arrays of an episode, with one row for each transition.
+        generator: draws the held-out episodes.
 
     Raises:
         TTOError: fewer than two episodes.
     """
+    held_out = _held_out_episodes(dataset, held_out_fraction, generator)
+    parts: tuple[list, list] = ([], [])
+    for index, episode in enumerate(dataset):
+        parts[index in held_out].append(columns(episode))
+    train, rest = (
+        [torch.from_numpy(np.concatenate(column)) for column in zip(*part, strict=True)]
+        for part in parts
+    )
+    return train, rest
+
+
+def _held_out_episodes(
+    dataset: EpisodeDataset, fraction: float, generator: torch.Generator
+) -> set[int]:
+    """Draw the numbers of the held-out episodes: at least one episode, never all."""
     episodes = len(dataset)
     if episodes < 2:
         raise TTOError(

@@ -1,10 +1,12 @@
 """Trajectory sampling with an ensemble: particles follow recorded actions (PETS, section 5.2).
 
-Each particle is one trajectory. Its next state is drawn from the Gaussian of one member: with
-"ts_inf" the same member all along (what the members disagree on is about the system, and stays),
-with "ts1" one redrawn at each step. The actions are those of a recorded episode, so the behaviour
-policy is their source. Given the particles of a step, a state's marginal is a mixture of N
-Gaussians for each dimension; means and log-variances are returned for that reason.
+Each particle is one trajectory. Its next state is drawn from the Gaussian of one member. With
+"ts_inf" a particle keeps its member for the whole trajectory, since the members' disagreement is
+about the system, which does not change. With "ts1" its member is drawn anew at each step. The
+actions are those of a recorded episode, so they come from the behaviour policy.
+
+Given the particles of a step, the marginal of each dimension of the next state is a mixture of N
+Gaussians. The means and log-variances are returned so that it can be computed.
 """
 
 from typing import Literal, NamedTuple
@@ -20,12 +22,12 @@ Method = Literal["ts_inf", "ts1"]
 
 
 class Propagation(NamedTuple):
-    """N particles over T steps, in the observation's units; row t is the state after action t.
+    """N particles over T steps, in the observation's units; row t is for the state after action t.
 
     Attributes:
-        means: `[T, N, O]`, given the particle's state before.
-        log_variances: `[T, N, O]`, likewise.
-        samples: `[T, N, O]`, the particles' states.
+        means: means `[T, N, O]` of the next state given the particle's state before it.
+        log_variances: log-variances `[T, N, O]` of the same Gaussians.
+        samples: the particles' states `[T, N, O]`.
     """
 
     means: Float[Tensor, "T N O"]
@@ -44,31 +46,32 @@ def propagate(
     generator: torch.Generator,
     observed: Bool[Tensor, "T O"] | None = None,
 ) -> Propagation:
-    """Let `particles` trajectories go on from `start`, all members and particles at once.
+    """Sample `particles` trajectories from `start`; all members and particles are computed at once.
 
-    Members get equally many particles (but for a remainder), as in PETS: with "ts_inf" particle n
-    belongs to member n mod M, with "ts1" each step deals the particles out anew.
+    Members get equally many particles (but for a remainder), as in PETS. With "ts_inf" particle n
+    belongs to member n mod M. With "ts1" each step assigns the particles to members at random.
 
     Args:
         start: the state before the first action.
-        generator: of the noise and the dealing; on the CPU, so that devices draw the same.
-        observed: row t says what of the state before action t is shown to the networks. The first
-            row hides parts of `start`, later ones parts of the particles' own states, as happens in
-            data with that mask. None where all is seen.
+        generator: draws the noise and the assignments; on the CPU, so that the draws do not depend
+            on the device.
+        observed: row t is False where a dimension of the state before action t is hidden from the
+            networks. The first row hides parts of `start`, later rows hide parts of the particles'
+            own states, as in data with that mask. None if nothing is hidden.
 
     Raises:
-        TTOError: no particle, a start or an action that is not finite, or states that became so.
+        TTOError: no particle, a start or an action that is not finite, or states that overflow.
     """
     if particles < 1:
         raise TTOError(f"propagation: expected at least one particle, got {particles}")
     if not (start.isfinite().all() and actions.isfinite().all()):
         raise TTOError("propagation: expected a finite start and actions, got NaN or infinity")
     M, T, O = network.members, len(actions), len(start)
-    slots = -(-particles // M)  # of each member; those beyond `particles` are computed and dropped
+    slots = -(-particles // M)  # particles of each member; those beyond `particles` are dropped
     device = network.observation_mean.device
     start, actions = start.to(device), actions.to(device)
     states = start.expand(M * slots, O)
-    owners = torch.arange(M * slots).view(slots, M).T  # row m: the particles of member m
+    owners = torch.arange(M * slots).view(slots, M).T  # row m: particles of member m
     means, log_variances, samples = (torch.empty(T, particles, O, device=device) for _ in range(3))
     for t in range(T):
         if method == "ts1":
@@ -78,7 +81,7 @@ def propagate(
         prediction = network.predict(
             states[owners], actions[t].expand(M, slots, actions.shape[1]), shown
         )
-        back = owners.flatten().argsort()  # rows of members to rows of particles
+        back = owners.flatten().argsort()  # from the order of members to that of particles
         mean, log_variance = (part.flatten(0, 1)[back] for part in prediction)
         states = mean + torch.exp(0.5 * log_variance) * noise
         if not states.isfinite().all():

@@ -1,7 +1,7 @@
-"""Transitions of a dataset, as an ensemble learns them: states before and after, what is hidden.
+"""Transitions of a dataset as an ensemble learns them: states before and after an action.
 
-The whole dataset is held in memory, as float32. What a network reads and should say
-(`Examples`) is computed once from it.
+The whole dataset is held in memory, as float32. The networks' inputs and targets (`Examples`) are
+computed from it once.
 """
 
 from typing import NamedTuple
@@ -12,17 +12,19 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tto.baselines.ensemble import Ensemble
-from tto.baselines.episode_split import held_out_episodes
+from tto.baselines.episode_split import split_episodes
+from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 
 
 class Transitions(NamedTuple):
-    """N transitions as they are recorded.
+    """N recorded transitions.
 
     Attributes:
-        observations, following: the states before and after an action.
-        actions: what was done.
-        observed, observed_following: False where a state is hidden; None where all is seen.
+        observations, following: observations before and after the action.
+        actions: recorded actions.
+        observed, observed_following: False where a dimension of the observation before or after the
+            action is hidden; None if nothing is hidden.
     """
 
     observations: Float[Tensor, "N O"]
@@ -33,19 +35,23 @@ class Transitions(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """What the networks read, what they should say, and which of it counts (None: all)."""
+    """Inputs and targets of the networks.
+
+    Attributes:
+        counted: False where a target does not count in the loss; None if all targets count.
+    """
 
     inputs: Float[Tensor, "*rows I"]
     targets: Float[Tensor, "*rows O"]
     counted: Bool[Tensor, "*rows O"] | None
 
     def rows(self, index: Int[Tensor, "*rows"]) -> "Examples":
-        """Some of them."""
+        """The examples in the given rows."""
         counted = None if self.counted is None else self.counted[index]
         return Examples(self.inputs[index], self.targets[index], counted)
 
     def to(self, device: torch.device) -> "Examples":
-        """All of them, on a device."""
+        """The same examples on a device."""
         counted = None if self.counted is None else self.counted.to(device)
         return Examples(self.inputs.to(device), self.targets.to(device), counted)
 
@@ -53,23 +59,24 @@ class Examples(NamedTuple):
 def split_transitions(
     dataset: EpisodeDataset, held_out_fraction: float, generator: torch.Generator
 ) -> tuple[Transitions, Transitions]:
-    """Training and held-out transitions; no episode is in both."""
-    held_out = held_out_episodes(dataset, held_out_fraction, generator)
-    parts: tuple[list, list] = ([], [])
-    for index, episode in enumerate(dataset):
-        rows = [episode.observations[:-1], episode.observations[1:], episode.actions]
-        if episode.observed is not None:
-            rows += [episode.observed[:-1], episode.observed[1:]]
-        parts[index in held_out].append(rows)
-    train, rest = (
-        Transitions(*(torch.from_numpy(np.concatenate(x)) for x in zip(*part, strict=True)))
-        for part in parts
-    )
-    return train, rest
+    """Transitions of the training episodes and of the held-out episodes.
+
+    Raises:
+        TTOError: fewer than two episodes.
+    """
+    train, held_out = split_episodes(dataset, held_out_fraction, _columns, generator)
+    return Transitions(*train), Transitions(*held_out)
+
+
+def _columns(episode: Episode) -> list[np.ndarray]:
+    columns = [episode.observations[:-1], episode.observations[1:], episode.actions]
+    if episode.observed is not None:
+        columns += [episode.observed[:-1], episode.observed[1:]]
+    return columns
 
 
 def standardise_by(network: Ensemble, transitions: Transitions) -> None:
-    """Set the means and standard deviations of the network's inputs, of what is visible there."""
+    """Set the network's means and standard deviations to those of the visible values."""
     observations, observed = transitions.observations.double(), transitions.observed
     visible = torch.ones_like(observations) if observed is None else observed.double()
     for name, values, weights in (
@@ -80,15 +87,16 @@ def standardise_by(network: Ensemble, transitions: Transitions) -> None:
         mean = (weights * values).sum(dim=0) / count
         std = ((weights * (values - mean).square()).sum(dim=0) / count).sqrt()
         getattr(network, f"{name}_mean").copy_(mean)
-        # constant dimensions stay 0
+        # constant dimensions become 0
         getattr(network, f"{name}_std").copy_(torch.where(std > 1e-6, std, 1.0))
 
 
 def examples(network: Ensemble, transitions: Transitions) -> Examples:
     """Inputs and targets of the networks. A hidden target does not count.
 
-    A dimension that is hidden now and visible next counts: its change from 0, the mean that is
-    shown in its place, is what must be known to go on from a state that is seen in part.
+    A dimension that is hidden before the action and visible after it counts. Its target is the
+    change from 0, the mean that the network sees in its place, because predictions that go on from
+    a partly hidden state need it.
     """
     observations, following, actions, observed, counted = transitions
     inputs = network.inputs(observations, actions, observed)

@@ -157,10 +157,10 @@ def import_checkpoint(
 ) -> None:
     """Import a model of the official code, of its port in transformers, or of the cached code."""
     _must_be_new(model)
-    from tto.exchange.pretrained import Settings, import_model
+    from tto.exchange.pretrained import ImportSettings, import_model
     from tto.model.trained import save
 
-    given = Settings(env=env, dataset=dataset, heads=heads, discount=discount)
+    given = ImportSettings(env=env, dataset=dataset, heads=heads, discount=discount)
     save(model, import_model(source, bins=bins, given=given), extra={"imported": str(source)})
     typer.echo(f"wrote {model}; next: tto plan {model}")
 

@@ -1,7 +1,8 @@
-"""Our models for others: the port's layout of `transformers` 4.35.2 or our own, and a model card.
+"""Export of our models, in the layout of the port in `transformers` 4.35.2 or in our own.
 
-The folder is what the Hugging Face hub takes: `model.safetensors`, `config.json`, `README.md`, and
-the bins' edges, without which a model's tokens mean nothing. `tto.exchange.pretrained` reads it.
+The exported folder suits the Hugging Face hub. It holds `model.safetensors`, `config.json`, a model
+card `README.md` and the bins' edges, without which tokens have no meaning.
+`tto.exchange.pretrained` reads it.
 """
 
 import json
@@ -32,7 +33,7 @@ tags:
 # Trajectory Transformer, {dataset}
 
 A Trajectory Transformer ([arXiv:2106.02039](https://arxiv.org/abs/2106.02039)) for `{env}`, trained
-on `{dataset}`. It predicts trajectories token by token; beam search in it plans what to do.
+on `{dataset}`. It predicts trajectories token by token; beam search with it plans actions.
 
 | | |
 |---|---|
@@ -46,9 +47,9 @@ on `{dataset}`. It predicts trajectories token by token; beam search in it plans
 
 {use}
 
-Numbers become tokens by their bin, 0 to {last} in each dimension: the largest v with
-`edges[i, v] <= x`. How well the model plans only an evaluation tells; scores on data that was
-collected locally are not comparable with those on D4RL's.
+The token of a number x in dimension i is the number of its bin, 0 to {last}: the largest v with
+`edges[i, v] <= x`. Evaluate the model to see how well it plans. Scores on data that was collected
+locally are not comparable with scores on D4RL's data.
 """
 _USE_TRANSFORMERS = """With `transformers==4.35.2` (later versions lack the model), uncached:
 
@@ -78,13 +79,13 @@ or `tto plan FOLDER --video out.mp4`."""
 def export_model(
     model: TrainedModel, folder: StrPath, *, layout: ExportLayout = "transformers"
 ) -> None:
-    """Write a folder for the hub, whole or not at all.
+    """Write a folder for the Hugging Face hub, completely or not at all.
 
     Args:
-        layout: "transformers", which its port loads, or "tto", which `tto.load` does.
+        layout: "transformers" for the port in `transformers`, or "tto" for `tto.load`.
 
     Raises:
-        TTOError: the port cannot hold such a model.
+        TTOError: an unknown layout, or a model that the port cannot represent.
     """
     if layout not in ("transformers", "tto"):
         raise TTOError(f"export: expected the layout transformers or tto, got {layout!r}")
@@ -98,7 +99,7 @@ def export_model(
 
 
 def model_card(model: TrainedModel, *, layout: ExportLayout) -> str:
-    """The README of an exported model: what it is, in numbers, and how to use it."""
+    """The README of an exported model: its sizes and how to use it."""
     config, tokens = model.config, model.tokens
     stop = "" if config.stop_token else ", which this model was trained without: ignore it"
     goal = ', objective="goal", goal=goal' if config.goal else ""
@@ -135,7 +136,7 @@ def _write_port(folder: Path, model: TrainedModel) -> None:
         "torch_dtype": "float32",
         **port_sizes(model.config),
         "max_position_embeddings": model.config.block_size,
-        "use_cache": False,  # the port's cache restarts positions
+        "use_cache": False,  # the port's cache restarts the positions
         "tto": {"tokens": asdict(model.tokens), "goal": model.config.goal},
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")

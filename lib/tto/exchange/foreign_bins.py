@@ -1,8 +1,8 @@
-"""Bins of models that others trained, out of whatever file holds their edges.
+"""Bins of models that others trained, from files of several kinds.
 
-Accepted are NumPy's .npy and .npz, safetensors, our token files and model folders, the discretiser
-that the cached re-implementation saves with torch, and a dataset folder to fit the official code's
-quantiles on. Nothing is unpickled that could run code.
+The edges can be in NumPy's .npy and .npz, in safetensors, in our token files and model folders, or
+in the discretiser that the cached re-implementation saves with torch. From a dataset folder, the
+quantiles of the official code are computed. No file can run code.
 """
 
 import pickle
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from numpy.lib.npyio import NpzFile
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -30,17 +30,18 @@ NAMES = ("edges", "thresholds", "bin_edges", "discretizer.edges")
 _TORCH = (".pt", ".pth", ".bin")
 _CACHED_CLASS = "trajectory.utils.discretization.KBinsDiscretizer"
 _FAILURES = (ValueError, OSError, EOFError, RuntimeError, SafetensorError, pickle.UnpicklingError)
-_EVEN = 1e-4  # of a bin's width, that uniform edges may be off
+_EVEN = 1e-4  # largest error of uniform edges, as a fraction of a bin's width
 
 
 def read_bins(path: StrPath, attributes: TokenAttributes) -> Discretizer:
-    """The bins in a file or folder, checked against what the model's tokens are.
+    """Read the bins in a file or folder and check them against the model's tokens.
 
-    Edges lie along either axis. They count as uniform where all bins of a dimension are equally
-    wide, else as quantiles.
+    The edges of a dimension may be a row or a column. Bins are "uniform" if all bins of each
+    dimension have the same width, else "quantile".
 
     Args:
-        attributes: dimensions, vocabulary and how rewards count, for a dataset to fit bins on.
+        attributes: dimensions and vocabulary of the model's tokens, and how they encode rewards,
+            which matters if the bins are computed from a dataset.
 
     Raises:
         TTOError: no such file, another kind of file, or edges of another shape.
@@ -60,22 +61,24 @@ def read_bins(path: StrPath, attributes: TokenAttributes) -> Discretizer:
     return Discretizer("uniform" if _is_even(edges) else "quantile", edges)
 
 
-def official_thresholds(rows: Float[np.ndarray, "rows D"], bins: int) -> Float[np.ndarray, "D V"]:
-    """The edges of the official code's quantile bins: sorted values at even ranks."""
+def official_thresholds(
+    rows: Float[np.ndarray, "rows D"], bins: int
+) -> Float[np.ndarray, "D {bins}+1"]:
+    """Edges of the official code's quantile bins: sorted values at evenly spaced ranks."""
     ranks = np.linspace(0, len(rows) - 1, bins + 1, dtype=int)
     return np.sort(rows, axis=0)[ranks].T
 
 
-def strictly_increasing(edges: Float[np.ndarray, "D V"]) -> Float[np.ndarray, "D V"]:
-    """Tied edges moved down by the least there is, so that a tied value keeps its bin.
+def strictly_increasing(edges: Num[np.ndarray, "D edges"]) -> Float[np.ndarray, "D edges"]:
+    """Move tied edges down by the smallest possible step, so that a tied value keeps its bin.
 
-    Others let bins be empty, where many values are equal, and count a value into the last bin that
-    begins with it. Descending edges are left, to be refused.
+    Other implementations allow empty bins where many values are equal, and count a value into the
+    last bin that begins with it. Descending edges do not change; `Discretizer` refuses them.
     """
     edges = np.array(edges, dtype=np.float64, order="C")
     for v in reversed(range(edges.shape[1] - 1)):
         tied = edges[:, v] >= edges[:, v + 1]
-        # within a tie, edges above have moved by a few of the least steps already
+        # the edge above may have moved by a few such steps already
         near = np.isclose(edges[:, v], edges[:, v + 1], rtol=1e-12, atol=1e-300)
         move = tied & near
         edges[move, v] = np.nextafter(edges[move, v + 1], -np.inf)
@@ -91,17 +94,16 @@ def _edges_in_file(path: Path) -> np.ndarray:
         found = np.load(path, allow_pickle=False)
         return _named(dict(found), path) if isinstance(found, NpzFile) else found
     except _FAILURES as error:
-        reason = one_line(error)
         raise TTOError(
             f"bins {path}: expected edges in .npy, .npz, .safetensors, .h5 or the cached "
-            f"re-implementation's discretizer.pt, but reading failed ({reason}); save them by "
-            "numpy.save(path, discretizer.thresholds)"
+            f"re-implementation's discretizer.pt, but reading failed ({one_line(error)}); "
+            "save them by numpy.save(path, discretizer.thresholds)"
         ) from error
 
 
 def _torch_edges(path: Path) -> np.ndarray:
-    """Edges that torch saved: an array, a dictionary, or the cached code's discretiser object."""
-    rebuild = np.empty(0).__reduce__()[0]  # numpy's private maker of arrays
+    """Edges that torch saved: an array, a dictionary or the cached code's discretiser object."""
+    rebuild = np.empty(0).__reduce__()[0]  # the private function by which NumPy unpickles arrays
     allowed: list[Any] = [
         (Inert, _CACHED_CLASS),
         (rebuild, "numpy.core.multiarray._reconstruct"),
@@ -129,8 +131,10 @@ def _named(arrays: dict[str, Any], path: Path) -> np.ndarray:
     )
 
 
-def _as_rows(edges: np.ndarray, path: Path, attributes: TokenAttributes) -> np.ndarray:
-    """Edges as (D, V+1), whichever way they lie."""
+def _as_rows(
+    edges: np.ndarray, path: Path, attributes: TokenAttributes
+) -> Num[np.ndarray, "D edges"]:
+    """Edges in the shape (D, V+1), transposed if necessary."""
     D, V = attributes.transition_dim, attributes.vocabulary
     if edges.shape == (D, V + 1) and (D != V + 1 or _increase(edges)):
         return edges
@@ -138,15 +142,15 @@ def _as_rows(edges: np.ndarray, path: Path, attributes: TokenAttributes) -> np.n
         return edges.T
     raise TTOError(
         f"bins {path}: expected {V + 1} edges of each of {D} dimensions, got an array of shape "
-        f"{edges.shape}; were they fitted for this model?"
+        f"{edges.shape}; give the bins that this model was trained with"
     )
 
 
-def _increase(edges: np.ndarray) -> bool:
+def _increase(edges: Num[np.ndarray, "D edges"]) -> bool:
     return bool((np.diff(edges, axis=1) >= 0).all())
 
 
-def _is_even(edges: np.ndarray) -> bool:
+def _is_even(edges: Float[np.ndarray, "D edges"]) -> bool:
     low, high = edges[:, 0], edges[:, -1]
     even = np.linspace(low, high, edges.shape[1], axis=1)
     width = (high - low) / (edges.shape[1] - 1)
@@ -154,7 +158,7 @@ def _is_even(edges: np.ndarray) -> bool:
 
 
 def _rows(path: Path, attributes: TokenAttributes) -> Float[np.ndarray, "rows D"]:
-    """All transitions of a dataset folder, with rewards as the model counts them."""
+    """All transitions of a dataset folder, with rewards as the model's tokens encode them."""
     dataset = open_dataset(path)
     matrices = [
         transition_matrix(episode, **attributes.reward_settings)

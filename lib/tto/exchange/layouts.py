@@ -1,9 +1,10 @@
-"""Weights of other implementations by our names.
+"""Conversion of other implementations' weights to ours.
 
-Three layouts hold the same network as ours under other names: the official code's, that of its port
-in `transformers` 4.35.2 (`TrajectoryTransformerModel`), and that of the public re-implementation
-that caches attention inputs. In all of them head i reads position i of a transition and predicts
-what follows; here head i predicts dimension i. This file knows tensors only: no files, no bins.
+Three layouts hold the same network as ours under other names: that of the official code, that of
+its port in `transformers` 4.35.2 (`TrajectoryTransformerModel`), and that of the public
+re-implementation that caches attention inputs. In all of them head i reads position i of a
+transition and predicts the next token; in ours head i predicts dimension i. This module only
+handles tensors, no files and no bins.
 
 Letters: D tokens a transition, V bins, C channels, P positions.
 """
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from tto.errors import TTOError
@@ -25,10 +27,12 @@ class Layout:
     """Names in one implementation's state.
 
     Attributes:
-        block: name inside a block, by ours.
-        attention: names of the query, key and value layers of a block, or the one of all three.
-        norm: of the last layer norm.
-        mask: of a block's buffer that says what may be attended to; `masked` stands where not.
+        name: name of the layout.
+        block: names inside a block, keyed by our names.
+        attention: names of the query, key and value layers of a block, or of one joint layer.
+        norm: name of the last layer norm.
+        mask: name of a block's attention mask.
+        masked: value in that mask where attention is forbidden.
     """
 
     name: str
@@ -79,15 +83,15 @@ LAYOUTS = (OFFICIAL, PORT, CACHED)
 
 
 def layout_of(tensors: Mapping[str, Tensor]) -> Layout:
-    """Which layout a state has, by its first block's names.
+    """Recognise the layout of a state by the names in its first block.
 
     Raises:
-        TTOError: none of the three, or a goal-conditioned model of the official code.
+        TTOError: none of the three layouts, or a goal-conditioned model of the official code.
     """
     if "goal_emb.weight" in tensors:
         raise TTOError(
             "weights: expected a model without goals, got the official code's ConditionalGPT, "
-            "which embeds them apart; import one that was trained without"
+            "which embeds goals separately; import a model that was trained without goals"
         )
     for layout in LAYOUTS:
         first = f"blocks.0.{layout.block['mlp_in']}.weight"
@@ -110,12 +114,12 @@ def config_of(
     heads: int,
     dropout: float = 0.1,
 ) -> ModelConfig:
-    """Our config for a state; what shapes do not say is given.
+    """Our config for a state, from its shapes and from the arguments.
 
-    A block of T transitions less one token, as the official code has it, counts as T.
+    A block of T transitions less one token, as in the official code, counts as T transitions.
 
     Raises:
-        TTOError: shapes that do not fit together or the dimensions.
+        TTOError: shapes that do not fit the dimensions or one another.
     """
     output, rows = _tensor(tensors, "head.weight"), len(_tensor(tensors, "tok_emb.weight"))
     positions = _tensor(tensors, "pos_emb").shape[-2]
@@ -155,14 +159,14 @@ def config_of(
 def from_layout(
     tensors: Mapping[str, Tensor], layout: Layout, config: ModelConfig
 ) -> TrajectoryTransformer:
-    """Our network with the weights of a state, in evaluation mode.
+    """Make our network with the weights of a state, in evaluation mode.
 
-    Where the state lacks the block's last position, which the official code never feeds, it gets
-    the vector of the same place one transition earlier; nothing but what follows a full block
-    depends on it.
+    The official code never uses the block's last position. If the state lacks it, it gets the
+    vector of the same dimension one transition earlier; only the prediction of the token after a
+    full block depends on it.
 
     Raises:
-        TTOError: a tensor is missing, of another shape, not finite, or not known.
+        TTOError: a tensor is missing, unknown, of another shape or not finite.
     """
     left = {name: tensor for name, tensor in tensors.items() if not name.endswith(layout.mask)}
     ours: dict[str, Tensor] = {}
@@ -171,8 +175,8 @@ def from_layout(
             block = f"blocks.{b}"
             for name, theirs in layout.block.items():
                 ours[f"{block}.{name}.{kind}"] = _take(left, f"{block}.{theirs}.{kind}")
-            joint = len(layout.attention) == 1  # torch's joint layer has an underscore there
-            dot = "_" if joint else "."
+            # the parameters of torch's joint layer are in_proj_weight and in_proj_bias
+            dot = "_" if len(layout.attention) == 1 else "."
             parts = [_take(left, f"{block}.{theirs}{dot}{kind}") for theirs in layout.attention]
             ours[f"{block}.attention_in.{kind}"] = torch.cat(parts)
         ours[f"output_norm.{kind}"] = _take(left, f"{layout.norm}.{kind}")
@@ -202,8 +206,10 @@ def _network(state: dict[str, Tensor], config: ModelConfig) -> TrajectoryTransfo
     return network.eval()
 
 
-def _whole_transitions(positions: Tensor, config: ModelConfig) -> Tensor:
-    """The block's positions; see `from_layout` for the one that may be missing."""
+def _whole_transitions(
+    positions: Float[Tensor, "P C"], config: ModelConfig
+) -> Float[Tensor, "block C"]:
+    """The block's positions; the last one may be missing (see `from_layout`)."""
     missing = config.block_size - len(positions)
     if missing <= 0:
         return positions[: config.block_size]
@@ -213,14 +219,17 @@ def _whole_transitions(positions: Tensor, config: ModelConfig) -> Tensor:
 
 
 def _fold_bias(state: dict[str, Tensor], bias: Tensor) -> None:
-    """Let the last norm and the output layer W add `bias` to the logits; ours has none of its own.
+    """Change the last norm and the output layer so that they add `bias` to the logits.
 
-    A normalised vector z sums to zero, so adding k_v / g to row v of W changes g z + b by
-    k_v * sum(b / g) alone. With b' = b + t g, where t makes that sum C, rows and bias fit.
+    Our output layer W has no bias. The last norm has gains g, biases b and normalised inputs z. As
+    z sums to zero, adding k_v / g to row v of W changes the logit W_v (g z + b) by k_v sum(b / g)
+    only. With b' = b + t g and t such that sum(b' / g) = C, k_v can be chosen to add the bias.
     """
     g, b = state["output_norm.weight"].double(), state["output_norm.bias"].double()
     if (g == 0).any():
-        raise TTOError("weights: expected a last layer norm without zeros, got some; train it on")
+        raise TTOError(
+            "weights: expected a last layer norm without zeros, got some; train the model further"
+        )
     weight = state["output"].double()
     t = 1 - (b / g).mean()
     k = (bias.double() - t * (weight @ g)) / len(g)
@@ -229,7 +238,7 @@ def _fold_bias(state: dict[str, Tensor], bias: Tensor) -> None:
 
 
 def _attends_values(tensors: Mapping[str, Tensor], layout: Layout, D: int) -> bool:
-    """Whether a later token may attend to the first reward-to-go; without a stored mask, no."""
+    """Whether later tokens may attend to the first reward-to-go; False without a stored mask."""
     mask = tensors.get(f"blocks.0.{layout.mask}")
     if mask is None or mask.shape[-1] <= D:
         return False

@@ -1,8 +1,8 @@
-"""Plain values out of a pickle, without running anything that it names.
+"""Plain values from a pickle, without running anything that it names.
 
-The official code pickles its configs: objects that hold a dictionary of numbers and texts. Every
-class and function in such a file becomes an inert record here, so nothing is imported or called;
-numbers, texts, lists and dictionaries come out as they are.
+The official code pickles its configs, which are objects that hold a dictionary of numbers and
+strings. Every class and function in such a file becomes an inert record here, so that nothing is
+imported or called. Numbers, strings, lists and dictionaries are read as usual.
 """
 
 import pickle
@@ -12,11 +12,11 @@ from typing import Any
 from tto.errors import TTOError, one_line
 from tto.files import StrPath
 
-_LARGEST = 2**20  # bytes; configs have a few hundred
+_LARGEST = 2**20  # largest size in bytes; configs have a few hundred
 
 
 class Inert:
-    """What stands for any class, function or object in a pickle; `state` is what it was given."""
+    """A stand-in for any class, function or object in a pickle; `state` is the object's state."""
 
     def __new__(cls, *_arguments: object, **_options: object) -> "Inert":
         return super().__new__(cls)
@@ -30,15 +30,15 @@ class Inert:
 
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str) -> Any:
-        """Never the named thing."""
+        """Return the stand-in for any name."""
         return Inert
 
 
 def read_config_pickle(path: StrPath) -> dict[str, Any]:
-    """The settings in a config that the official code pickled.
+    """Read the settings in a config that the official code pickled.
 
     Raises:
-        TTOError: no such pickle.
+        TTOError: the file is not such a pickle.
     """
     path = Path(path)
     try:
@@ -56,17 +56,16 @@ def read_config_pickle(path: StrPath) -> dict[str, Any]:
         raise _refused(path, error) from error
     except TTOError:
         raise
-    # a foreign file may fail in any way, inside values that only look like those of a config
+    # values in a foreign file may fail in any way
     except Exception as error:
         raise _refused(path, error) from error
     return {name: value for name, value in settings.items() if _is_plain(value)}
 
 
 def _refused(path: Path, error: Exception) -> TTOError:
-    reason = one_line(error)
     return TTOError(
-        f"{path}: expected a config pickled by the official code, got something else ({reason}); "
-        "remove it and give its settings as options"
+        f"{path}: expected a config pickled by the official code, got something else "
+        f"({one_line(error)}); remove it and give its settings as options"
     )
 
 

@@ -1,6 +1,7 @@
-"""Our weights as those of the port in `transformers` 4.35.2 (`TrajectoryTransformerModel`).
+"""Conversion of our weights to the port in `transformers` 4.35.2 (`TrajectoryTransformerModel`).
 
-The way back is `tto.exchange.layouts`. This file knows tensors only: no files, no bins.
+The opposite conversion is in `tto.exchange.layouts`. This module only handles tensors, no files and
+no bins.
 
 Letters: D tokens a transition, V bins, C channels.
 """
@@ -16,10 +17,10 @@ from tto.model.transformer import ModelConfig, TrajectoryTransformer
 
 
 def to_port(network: TrajectoryTransformer) -> dict[str, Tensor]:
-    """The state of a port in `transformers` 4.35.2 with the same logits of the V bins.
+    """The state of a port that has the same logits of the V bins.
 
-    One shared output layer becomes D equal heads, factored positions the table of their sums, and a
-    model without stop token gets one that nothing leads to, whose logit means nothing.
+    One shared output layer becomes D equal heads, and factored positions become a table of their
+    sums. A model without a stop token gets one, whose logit has no meaning.
 
     Raises:
         TTOError: the model attends to rewards-to-go or predicts Gaussians; the port does neither.
@@ -62,7 +63,7 @@ def to_port(network: TrajectoryTransformer) -> dict[str, Tensor]:
 
 
 def port_sizes(config: ModelConfig) -> dict[str, Any]:
-    """Arguments of the port's config, `TrajectoryTransformerConfig`, for such a network."""
+    """Arguments of `TrajectoryTransformerConfig` for a port of a network with `config`."""
     gpt = config.dropout if config.dropout_at == "gpt" else 0.0
     return {
         "vocab_size": config.vocabulary,

@@ -1,9 +1,8 @@
-"""Models that others trained, as ours: the official code's, its port's, the cached one's.
+"""Import of models from the official code, its port and the cached re-implementation.
 
-What a folder says of itself is read from its config (JSON, YAML, or a pickle of which only plain
-values are taken); what it does not say must be given. Weights come from safetensors or through
-torch's weights-only loader, so that a checkpoint cannot run code. `tto.exchange.layouts` renames
-them.
+Settings are read from the folder's config (JSON, YAML, or a pickle from which only plain values are
+taken); settings that are not there must be given. Weights are read from safetensors or by torch's
+weights-only loader, so that a checkpoint cannot run code. `tto.exchange.layouts` converts them.
 """
 
 import json
@@ -33,7 +32,7 @@ BINS_FILE = "discretizer.safetensors"
 _BINS = (BINS_FILE, "discretizer.pt", "discretizer.npz", "discretizer.npy")
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model_last.pt")
 _NUMBERED = re.compile(r"(?:state|model)_(\d+)\.pt")
-# The simulators that D4RL's v2 data fit, by the robot's name in a dataset's.
+# Simulators of D4RL's v2 data, by the robot's name in the dataset's name.
 _ENVIRONMENTS = {
     robot_of(env): env for env in ("Hopper-v4", "HalfCheetah-v4", "Walker2d-v4", "Ant-v4")
 }
@@ -41,14 +40,14 @@ _OFFICIAL_PENALTY = -100.0
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What is given rather than read; None takes the folder's word for it.
+class ImportSettings:
+    """Settings that replace those in the checkpoint's folder; None keeps the folder's setting.
 
     Attributes:
-        env: environment that the model acts in; its sizes are the model's.
-        dataset: what it was trained on.
-        heads: of attention, which no shape tells.
-        discount: of the reward-to-go.
+        env: environment that the model acts in; it determines the dimensions.
+        dataset: dataset that the model was trained on.
+        heads: number of attention heads, which cannot be inferred from shapes.
+        discount: discount of the reward-to-go.
     """
 
     env: str | None = None
@@ -59,12 +58,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Source:
-    """A checkpoint as it lies there: weights, and what stands beside them.
+    """A checkpoint as it was found: weights, settings and bins.
 
     Attributes:
-        known: settings by our names, from whatever config there is.
-        bins: the file with the edges of its bins, where there is one.
-        ours: what our own export says of the model's tokens, and whether it begins with goals.
+        path: file of the weights.
+        tensors: weights under their original names.
+        layout: layout of these names.
+        known: settings in the config, by our names.
+        bins: file with the edges of the bins, or None if there is none.
+        ours: attributes of the tokens and whether sequences begin with goals, if our own export
+            wrote the folder; else empty.
     """
 
     path: Path
@@ -79,18 +82,20 @@ def import_model(
     source: StrPath,
     *,
     bins: StrPath | None = None,
-    given: Settings | None = None,
+    given: ImportSettings | None = None,
 ) -> TrainedModel:
-    """A checkpoint of another implementation as a model that plans.
+    """Make a model for planning from a checkpoint of another implementation.
 
     Args:
-        source: its folder, or the file with its weights in such a folder.
-        bins: where the edges of its bins are, if not beside it (`tto.exchange.foreign_bins`).
+        source: folder of the checkpoint, or the file with the weights in such a folder.
+        bins: file or folder with the edges of the bins if they are not beside the weights
+            (`tto.exchange.foreign_bins`).
+        given: settings that replace those in the folder.
 
     Raises:
-        TTOError: a file is missing, foreign or does not fit; what is missing is named.
+        TTOError: a file or a setting is missing or does not fit, or a file is of an unknown kind.
     """
-    found, given = read_source(source), given or Settings()
+    found, given = read_source(source), given or ImportSettings()
     attributes = _attributes(found, given)
     config = config_of(
         found.tensors,
@@ -118,10 +123,10 @@ def import_model(
 
 
 def read_source(source: StrPath) -> Source:
-    """Weights and settings of a checkpoint, as they lie there.
+    """Read weights and settings of a checkpoint without converting them.
 
     Raises:
-        TTOError: there is none, or it cannot be read without running code.
+        TTOError: there is no checkpoint, or it cannot be read without running code.
     """
     weights = _weights_file(Path(source))
     tensors, folder = _read_weights(weights), weights.parent
@@ -154,7 +159,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
         raise TTOError(
             f"{path}: expected weights that load without running code, but loading failed "
-            f"({one_line(error)}); save the model's state_dict() anew"
+            f"({one_line(error)}); save the model's state_dict() again"
         ) from error
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
         raise TTOError(
@@ -165,7 +170,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _read_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the configs in a folder say, by our names, and what our own export added."""
+    """Settings in the configs of a folder, by our names, and the entries of our own export."""
     raw: dict[str, Any] = {}
     ours: dict[str, Any] = {}
     try:
@@ -180,8 +185,8 @@ def _read_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
                 raw |= read_config_pickle(folder / name)
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise TTOError(
-            f"{folder}: expected a whole config beside the weights, but reading it failed "
-            f"({one_line(error)}); fetch it again"
+            f"{folder}: expected a complete config beside the weights, but reading it failed "
+            f"({one_line(error)}); download it again"
         ) from error
     return {name: raw[key] for key, name in _OUR_NAMES.items() if raw.get(key) is not None}, ours
 
@@ -200,16 +205,16 @@ _OUR_NAMES = {
 }
 
 
-def _attributes(found: Source, given: Settings) -> TokenAttributes:
-    """What the model's tokens stand for; `vocabulary` and `discretizer` are filled in later."""
+def _attributes(found: Source, given: ImportSettings) -> TokenAttributes:
+    """Attributes of the model's tokens; `vocabulary` and `discretizer` are set later."""
     if found.ours:
         return TokenAttributes(**found.ours["tokens"])
     dataset = given.dataset or found.known.get("dataset")
     env = given.env or _ENVIRONMENTS.get(str(dataset).split("-")[0].lower())
     if env is None:
         raise TTOError(
-            f"{found.path}: expected the environment that the model acts in, found no config that "
-            f"says it; name it by --env (such as --env {_ENVIRONMENTS['hopper']})"
+            f"{found.path}: expected the environment that the model acts in, found none in a "
+            f"config; name it by --env (such as --env {_ENVIRONMENTS['hopper']})"
         )
     O, A = env_dimensions(env)
     stated = found.known.get("observation_dim", O), found.known.get("action_dim", A)
@@ -232,11 +237,11 @@ def _attributes(found: Source, given: Settings) -> TokenAttributes:
     )
 
 
-def _heads(found: Source, given: Settings) -> int:
+def _heads(found: Source, given: ImportSettings) -> int:
     heads = given.heads or found.known.get("heads")
     if heads is None:
         raise TTOError(
-            f"{found.path}: expected the number of attention heads, which no shape tells, found no "
-            "config that says it; give it by --heads (the official code has 4)"
+            f"{found.path}: expected the number of attention heads, which shapes do not determine, "
+            "found none in a config; give it by --heads (the official code has 4)"
         )
     return int(heads)

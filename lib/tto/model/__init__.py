@@ -1,1 +1,1 @@
-"""The Trajectory Transformer and its training (section 3.1, appendix A)."""
+"""The Trajectory Transformer: network, attention and files (section 3.1, appendix A)."""

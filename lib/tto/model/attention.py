@@ -1,9 +1,9 @@
-"""Causal attention for training, and dropout that costs little.
+"""Causal attention for training, and fast dropout.
 
-On processors, torch's fused kernel spends most of its time outside matrix products where heads are
-as small as here (32 channels); `_BlockedAttention` does the same sums by batched products on blocks
-of rows that stay in the cache, skips what lies in the future, and drops weights at little cost.
-Elsewhere torch's kernel is used, or, to drop weights, the formula as it stands.
+On CPUs, torch's fused kernel spends most of its time outside matrix products if heads are as small
+as here (32 channels). `_BlockedAttention` computes the same sums by batched products on blocks of
+rows that fit into the cache, skips future columns and drops weights at little cost. On other
+devices torch's kernel is used, or the plain formula if weights are dropped.
 
 Letters: B batch, H heads, L tokens, K head size; N = B * H.
 """
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-# Scores of a block: small enough for the second-level cache, large enough for the calls' overhead.
+# Blocks fit into the second-level cache but are large enough that the calls' overhead is small.
 _BLOCK_ROWS = 64
 _BLOCK_SCORES = 2**19
 
@@ -24,21 +24,28 @@ _BLOCK_SCORES = 2**19
 def keep_mask(
     shape: tuple[int, ...], p: float, generator: torch.Generator, device: torch.device
 ) -> tuple[Int[Tensor, "..."], float]:
-    """Ones where an element is kept, zeros where dropped, and the share that is kept on average.
+    """Draw a dropout mask: ones for kept elements, zeros for dropped ones.
 
-    The share is 1 - p rounded to a multiple of 2^-16: sixteen random bits decide on each element,
-    which costs a tenth of a `bernoulli_`.
+    Sixteen random bits decide on each element, which takes a tenth of the time of `bernoulli_`.
+
+    Returns:
+        The mask, and the expected share of kept elements: 1 - p rounded to a multiple of 2^-16.
     """
     count = math.prod(shape)
     words = torch.empty((count + 3) // 4, dtype=torch.int64, device=device)
-    # a full range of 64 bits: an upper end of None is the type's own
+    # the upper end None includes the largest integer, so that all 64 bits are random
     lanes = words.random_(-(2**63), None, generator=generator).view(torch.int16)
     kept = round((1 - p) * 2**16)
     return lanes[:count].view(shape).lt_(kept - 2**15), kept / 2**16
 
 
-def dropout(x: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
-    """Zero elements with probability p and scale the others so that the mean stays."""
+def dropout(
+    x: Float[Tensor, "*shape"], p: float, generator: torch.Generator | None
+) -> Float[Tensor, "*shape"]:
+    """Zero elements with probability p and scale the others so that the mean stays the same.
+
+    Without a generator nothing is dropped.
+    """
     if p == 0.0 or generator is None:
         return x
     mask, share = keep_mask(tuple(x.shape), p, generator, x.device)
@@ -57,9 +64,9 @@ def causal_attention(
     """Scaled dot-product attention over the past.
 
     Args:
-        mask: True where row may attend to column, which is never in the future; each row has one.
-            None is the whole past.
-        p: probability of dropping an attention weight (0 without a generator).
+        mask: True where a row may attend to a column: at least one in each row, none in the future.
+            None allows the whole past.
+        p: probability of dropping an attention weight; without a generator nothing is dropped.
     """
     dropped = p if generator is not None else 0.0
     if q.device.type == "cpu" and torch.is_grad_enabled() and q.requires_grad:
@@ -70,15 +77,15 @@ def causal_attention(
 
 
 def plain_attention(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
+    q: Float[Tensor, "B H L K"],
+    k: Float[Tensor, "B H L K"],
+    v: Float[Tensor, "B H L K"],
     *,
-    mask: Tensor | None = None,
+    mask: Bool[Tensor, "L L"] | None = None,
     p: float = 0.0,
     generator: torch.Generator | None = None,
-) -> Tensor:
-    """`causal_attention` by the formula; quadratic in memory."""
+) -> Float[Tensor, "B H L K"]:
+    """Compute `causal_attention` by the plain formula; memory is quadratic in L."""
     L, K = q.shape[-2:]
     scores = q @ k.transpose(-2, -1) / math.sqrt(K)
     allowed = torch.ones(L, L, dtype=torch.bool, device=q.device).tril() if mask is None else mask
@@ -87,11 +94,11 @@ def plain_attention(
 
 
 class _BlockedAttention(torch.autograd.Function):
-    """Attention by blocks of rows, each over the columns up to its last row.
+    """Attention by blocks of rows; each block reads the columns up to its last row.
 
-    Forward keeps the softmax's weights in the inputs' precision, those that were dropped with a
-    minus sign, so that backward needs neither a second softmax nor the mask. Softmax and sums over
-    blocks are float32.
+    The forward pass stores the weights of the softmax in the inputs' precision, and dropped weights
+    with a minus sign, so that the backward pass needs neither a second softmax nor the mask.
+    Softmax and sums over blocks are computed in float32.
     """
 
     @staticmethod
@@ -105,7 +112,7 @@ class _BlockedAttention(torch.autograd.Function):
         generator: torch.Generator | None,
     ) -> Tensor:
         B, H, L, K = q.shape
-        out = q.new_empty(B, L, H, K).transpose(1, 2)  # as the next layer reads it
+        out = q.new_empty(B, L, H, K).transpose(1, 2)  # the layout that the next layer reads
         weights, share = [], 1.0
         allowed = torch.ones(L, L, dtype=torch.bool).tril() if mask is None else mask
         hidden = torch.zeros(L, L).masked_fill_(~allowed, float("-inf"))
@@ -156,13 +163,13 @@ class _BlockedAttention(torch.autograd.Function):
 
 
 def _chunks(B: int, H: int, L: int) -> list[slice]:
-    """Runs of the batch whose blocks of scores fit into the cache."""
+    """Slices of the batch whose blocks of scores fit into the cache."""
     size = max(1, _BLOCK_SCORES // (H * L * min(L, _BLOCK_ROWS)))
     return [slice(start, min(start + size, B)) for start in range(0, B, size)]
 
 
 def _blocks(L: int) -> list[tuple[slice, slice]]:
-    """Blocks of rows of about equal size, each with the columns up to its last row."""
+    """Blocks of rows of about equal size, each with its columns: those up to its last row."""
     count = math.ceil(L / _BLOCK_ROWS)
     ends = [math.ceil(L * (i + 1) / count) for i in range(count)]
     return [(slice(s, e), slice(0, e)) for s, e in zip([0, *ends], ends, strict=False)]

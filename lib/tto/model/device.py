@@ -1,4 +1,4 @@
-"""Where a model computes, and with which numbers."""
+"""The device and the precision that a model is computed with."""
 
 from typing import Literal
 
@@ -8,10 +8,10 @@ from tto.errors import TTOError
 
 
 def device_named(name: str) -> str:
-    """`"cpu"`, `"cuda"`, or for `"auto"` the latter where there is one.
+    """Return `name`, or for "auto" "cuda" if a CUDA device is available, else "cpu".
 
     Raises:
-        TTOError: CUDA is asked for and there is none.
+        TTOError: `name` is "cuda" but no CUDA device is available.
     """
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
@@ -20,7 +20,7 @@ def device_named(name: str) -> str:
 
 
 def precision_named(name: str, device: str) -> Literal["float32", "bfloat16"]:
-    """`name`, or for `"auto"` bfloat16 where the device multiplies it faster than float32."""
+    """Return `name`, or for "auto" bfloat16 if `device` multiplies it faster than float32."""
     if name != "auto":
         return "bfloat16" if name == "bfloat16" else "float32"
     if device.startswith("cuda"):

@@ -1,4 +1,4 @@
-"""A trained model with its bins: everything that planning needs, in one folder."""
+"""A trained model with its bins, and its folder on disk."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +22,13 @@ _EDGES = "discretizer.edges"
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A Trajectory Transformer, the bins it speaks in and what its tokens stand for."""
+    """A Trajectory Transformer with all that planning needs.
+
+    Attributes:
+        network: the Transformer, over tokens.
+        discretizer: edges of the bins, which turn values into tokens and back.
+        tokens: source dataset, sizes and encoding of the tokens.
+    """
 
     network: TrajectoryTransformer
     discretizer: Discretizer
@@ -30,7 +36,7 @@ class TrainedModel:
 
     @property
     def config(self) -> ModelConfig:
-        """The network's sizes and what it was trained as."""
+        """The network's sizes and variants."""
         return self.network.config
 
     def encode(
@@ -42,12 +48,13 @@ class TrainedModel:
         *,
         observed: Bool[np.ndarray, "T O"] | None = None,
     ) -> Integer[np.ndarray, "T D"]:
-        """Tokens (bin numbers 0..V-1) of T transitions.
+        """Turn T transitions into tokens (bin numbers 0..V-1).
 
-        Of a model that was trained without rewards, these are 0, whatever is given.
+        If the model was trained without rewards, rewards and rewards-to-go are replaced by 0.
 
         Args:
-            observed: False where a dimension is hidden; there the mask token V stands.
+            observed: False where a dimension is hidden; it becomes the mask token V. None if
+                nothing is hidden.
 
         Raises:
             TTOError: shapes that do not fit the model, NaN or infinite values.
@@ -68,10 +75,10 @@ class TrainedModel:
 
     @torch.inference_mode()
     def log_probs(self, tokens: Integer[np.ndarray, "T D"]) -> Float[np.ndarray, "T*D V"]:
-        """Row l is the log-distribution of token l+1 given tokens 0..l; computed without a cache.
+        """Log-probabilities of each next token: row l is for token l+1 given tokens 0..l.
 
         Raises:
-            TTOError: more transitions than the block holds.
+            TTOError: more transitions than fit into the block.
         """
         device = self.network.output.device
         flat = torch.as_tensor(np.asarray(tokens).reshape(1, -1), dtype=torch.long, device=device)
@@ -80,7 +87,11 @@ class TrainedModel:
 
 
 def save(folder: StrPath, model: TrainedModel, *, extra: dict[str, Any]) -> None:
-    """Write model.safetensors (weights and edges) and config.json; `extra` goes into the latter."""
+    """Write model.safetensors (weights and edges) and config.json into `folder`.
+
+    Args:
+        extra: further entries of config.json.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
@@ -97,7 +108,7 @@ def save(folder: StrPath, model: TrainedModel, *, extra: dict[str, Any]) -> None
 
 
 def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:
-    """Load a folder that `save` wrote.
+    """Load the model in a folder that `save` wrote.
 
     Raises:
         TTOError: files are missing, damaged, of another format version or do not fit together.
@@ -106,16 +117,16 @@ def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise TTOError(
-                f"model {folder}: expected {name} in it, found none; train it first, or take in "
-                "another's checkpoint by tto import"
+                f"model {folder}: expected {name} in it, found none; train it first, or import "
+                "a checkpoint of another implementation by tto import"
             )
     try:
         stored = read_config(folder)
         if stored.get("format_version") != FORMAT_VERSION:
             raise TTOError(
                 f"model {folder}: expected format_version {FORMAT_VERSION}, "
-                f"got {stored.get('format_version')}; train it again, update the package, or take "
-                "in another's checkpoint by tto import"
+                f"got {stored.get('format_version')}; train it again, update the package, or "
+                "import a checkpoint of another implementation by tto import"
             )
         config = ModelConfig(**stored["model"])
         tokens = TokenAttributes(**stored["tokens"])

@@ -1,8 +1,8 @@
 """The Trajectory Transformer: a GPT decoder over transition tokens (section 3.1, appendix A).
 
-Tokens go in as bin numbers 0..V-1; the offset V*i of equation 1 selects the embedding here. The
-model knows nothing of losses, optimisers, bins' edges or planning. Randomness comes in as a
-generator: without one there is no dropout.
+Tokens are bin numbers 0..V-1; this module adds the offset V*i of equation 1 to select an embedding.
+Losses, optimisers, edges of bins and planning are elsewhere. The only randomness is dropout, which
+is drawn from a generator; without a generator there is no dropout.
 
 Letters: B batch, L tokens, D tokens a transition, V bins, C channels, H heads, K head size.
 """
@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from tto.errors import TTOError
 from tto.model.attention import causal_attention, dropout
 
-# (layer, query, key, value), each (B, H, L, K), to the attended values (B, H, L, K)
+# From the layer's number, queries, keys and values, each (B, H, L, K), to values (B, H, L, K).
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-# Of a Gaussian output, in units of half a dimension's range: a quarter of a bin of a hundred.
+# Smallest log-deviation of a Gaussian output, in units of half a dimension's range: a quarter of a
+# bin if there are a hundred.
 _LEAST_LOG_DEVIATION = -5.3
 
 
@@ -30,24 +31,29 @@ class ModelConfig:
     """Sizes and variants of a Trajectory Transformer.
 
     Attributes:
-        vocabulary: V, bins a dimension.
-        dropout_at: "block" drops once, at the end of each block (appendix A); "gpt" drops the
+        vocabulary: number of bins of a dimension, V.
+        layers, heads, width: number of blocks, attention heads and channels C.
+        dropout: probability of dropping an element.
+        dropout_at: "block" drops once, at the end of each block (appendix A). "gpt" drops the
             embedding, the attention and both residual branches (the official code).
-        input: "tokens", an embedding for each bin (section 3.1), or "values", a linear map of the
-            bin's centre, so that the input is continuous too (only beside a Gaussian output; the
-            values are those of as many equal bins as there are, so give it many).
-        output: "shared", one layer of V logits for all dimensions (appendix A), or
-            "per_dimension", a head for each of the D dimensions (the official code), or "gaussian",
-            where that head gives the mean and deviation of a Gaussian on the bins' centres in place
-            of V free logits (to see what those are worth; for equal bins without a mask token).
-        attend_values: whether tokens may attend to past reward-to-go tokens; the paper does not
-            say, the official code forbids it. Where they may, later tokens copy them.
-        position: "learned", a vector a position (GPT), or "factored", the sum of a vector for the
-            dimension and one for the time step.
-        block_tokens: the longest input; whole transitions of it are used, floor(block_tokens / D).
-        max_transitions: of a block, whatever D is (the official code's 10), or None.
-        stop_token: whether there is a token V, the same for all dimensions, that follows the end of
-            an episode which terminated (the official code); it has a logit of its own.
+        input: "tokens" gives each bin an embedding (section 3.1). "values" maps the bin's centre
+            linearly, so that the input is continuous like a Gaussian output, which it requires; the
+            vocabulary should be large then, since the centres are those of V equal bins.
+        output: "shared" is one layer of V logits for all dimensions (appendix A). "per_dimension"
+            is a head for each of the D dimensions (the official code). "gaussian" is a head for
+            each dimension that predicts the mean and deviation of a Gaussian on the bins' centres
+            instead of V free logits, to measure what free logits gain; it requires bins of equal
+            width and no mask token.
+        attend_values: whether tokens may attend to past reward-to-go tokens; if so, later tokens
+            copy them. The paper does not say, the official code forbids it.
+        position: "learned" is a vector for each position (GPT). "factored" is the sum of a vector
+            for the dimension and one for the time step.
+        block_tokens: largest number of input tokens; the block has floor(block_tokens / D) whole
+            transitions.
+        max_transitions: largest number of transitions in a block for any D (10 in the official
+            code), or None.
+        stop_token: whether a token V, the same for all dimensions and with its own logit, follows
+            the end of a terminated episode (the official code).
         goal: whether sequences begin with the state to reach (section 3.2), padded to a transition.
     """
 
@@ -75,44 +81,45 @@ class ModelConfig:
             )
         if self.output == "gaussian" and self.stop_token:
             raise TTOError(
-                "model: expected output shared or per_dimension with a stop token, which lies on "
-                "no Gaussian, got gaussian; set model.stop_token to false"
+                "model: expected output shared or per_dimension with a stop token, which no "
+                "Gaussian can predict, got gaussian; set model.stop_token to false"
             )
         if self.input == "values" and self.output != "gaussian":
             raise TTOError(
-                "model: expected output gaussian beside input values, which make a continuous "
-                f"model, got {self.output}; set model.output to gaussian or model.input to tokens"
+                "model: expected output gaussian with input values, got "
+                f"{self.output}; set model.output to gaussian or model.input to tokens"
             )
         if self.block_transitions < 1 + self.goal:
             raise TTOError(
-                f"model: block_tokens {self.block_tokens} hold no whole transition of "
-                f"{self.transition_dim} tokens{' after the goal' if self.goal else ''}; raise it"
+                f"model: expected a whole transition of {self.transition_dim} tokens"
+                f"{' after the goal' if self.goal else ''} in a block, got block_tokens "
+                f"{self.block_tokens}; raise model.block_tokens"
             )
 
     @property
     def transition_dim(self) -> int:
-        """D: tokens a transition."""
+        """Number of tokens of a transition, D."""
         return self.observation_dim + self.action_dim + 2
 
     @property
     def logits(self) -> int:
-        """Logits of a token: V, and one of the stop token where there is one."""
+        """Number of logits of a token: V, plus one if there is a stop token."""
         return self.vocabulary + self.stop_token
 
     @property
     def block_transitions(self) -> int:
-        """Transitions that fit into the block."""
+        """Number of transitions that fit into the block."""
         fitting = self.block_tokens // self.transition_dim
         return fitting if self.max_transitions is None else min(fitting, self.max_transitions)
 
     @property
     def block_size(self) -> int:
-        """Tokens of `block_transitions` whole transitions."""
+        """Number of tokens in `block_transitions` transitions."""
         return self.block_transitions * self.transition_dim
 
 
-class Block(nn.Module):
-    """Attention and a two-layer perceptron, each behind a layer norm and added to its input."""
+class DecoderBlock(nn.Module):
+    """Attention, then a two-layer perceptron; each reads a layer norm and is added to its input."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -143,19 +150,20 @@ class Block(nn.Module):
 
 
 class TrajectoryTransformer(nn.Module):
-    """Logits of each next token of a trajectory."""
+    """A network that computes the logits of each next token of a trajectory."""
 
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
-        """Initialise as GPT does: normal weights of deviation 0.02, zero biases."""
+        """Initialise as GPT does: normal weights with deviation 0.02, zero biases."""
         super().__init__()
         self.config = config
         D, V, C = config.transition_dim, config.vocabulary, config.width
-        rows = D if config.input == "values" else D * V + config.stop_token  # of values: slopes
+        # values need a slope for each dimension, tokens a vector for each bin
+        rows = D if config.input == "values" else D * V + config.stop_token
         self.token_embedding = nn.Embedding(rows, C)
         positions = config.block_size if config.position == "learned" else config.block_transitions
         self.position_embedding = nn.Embedding(positions, C)
         self.dimension_embedding = nn.Embedding(D, C) if config.position == "factored" else None
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(DecoderBlock(config) for _ in range(config.layers))
         self.output_norm = nn.LayerNorm(C)
         heads = 1 if config.output == "shared" else D
         outputs = 2 if config.output == "gaussian" else config.logits
@@ -175,13 +183,14 @@ class TrajectoryTransformer(nn.Module):
         *,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "B L V"]:
-        """Logits of token l+1 given tokens 0..l, for l = 0..L-1; `tokens` begin a transition.
+        """Logits of token l+1 given tokens 0..l, for l = 0..L-1.
 
         Args:
+            tokens: sequences that begin with the first token of a transition.
             generator: draws the dropout masks; None turns dropout off.
 
         Raises:
-            TTOError: more tokens than the block holds.
+            TTOError: more tokens than fit into the block.
         """
         config = self.config
         length = tokens.shape[1]
@@ -216,7 +225,7 @@ class TrajectoryTransformer(nn.Module):
     def _embedded(
         self, tokens: Int[Tensor, "B L"], dimensions: Int[Tensor, " L"]
     ) -> Int[Tensor, "B L"]:
-        """Rows of the embedding: with the offset V*i of equation 1, the stop token in the last."""
+        """Rows of the embedding: token + V*i (equation 1), or the last row for the stop token."""
         rows = tokens + dimensions * self.config.vocabulary
         if not self.config.stop_token:
             return rows
@@ -227,7 +236,7 @@ class TrajectoryTransformer(nn.Module):
     def run_blocks(
         self, x: Float[Tensor, "B L C"], attend: Attend, generator: torch.Generator | None = None
     ) -> Float[Tensor, "B L C"]:
-        """All blocks, with the attention left to the caller (cached or not)."""
+        """Run all blocks; the caller supplies the attention (cached or not)."""
         for layer, block in enumerate(self.blocks):
             x = block(x, lambda q, k, v, layer=layer: attend(layer, q, k, v), generator)
         return x
@@ -240,15 +249,15 @@ class TrajectoryTransformer(nn.Module):
         D = self.config.transition_dim
         B, L, C = x.shape
         if L == 1:
-            return self._of_bins(F.linear(x, self.output[(start + 1) % D]))
-        # position l feeds the head of dimension (l + 1) mod D: lay them along whole transitions
+            return self._bin_logits(F.linear(x, self.output[(start + 1) % D]))
+        # Position l needs the head of dimension (l + 1) mod D: pad to whole transitions.
         before, after = start % D, -(start + L) % D
         x = F.pad(x, (0, 0, before, after)).view(B, -1, D, C)
         logits = torch.einsum("btdc,dvc->btdv", x, self.output.roll(-1, dims=0))
-        return self._of_bins(logits.flatten(1, 2)[:, before : before + L])
+        return self._bin_logits(logits.flatten(1, 2)[:, before : before + L])
 
-    def _of_bins(self, outputs: Float[Tensor, "B L outputs"]) -> Float[Tensor, "B L V"]:
-        """Logits, from the heads' outputs: those themselves, or the logarithm of a Gaussian."""
+    def _bin_logits(self, outputs: Float[Tensor, "B L outputs"]) -> Float[Tensor, "B L V"]:
+        """Logits from the heads' outputs: the outputs themselves, or the log of a Gaussian."""
         if self.config.output != "gaussian":
             return outputs
         centers = self._centers(outputs.device)
@@ -257,13 +266,13 @@ class TrajectoryTransformer(nn.Module):
         return -0.5 * ((centers - mean[..., None]) * torch.exp(-log_deviation)[..., None]).square()
 
     def _centers(self, device: torch.device) -> Float[Tensor, " V"]:
-        """Middles of the V bins, in units of half a dimension's range."""
+        """Centres of the V bins, in units of half a dimension's range."""
         V = self.config.vocabulary
         return (torch.arange(V, device=device) + 0.5) * (2 / V) - 1
 
 
 def attention_mask(L: int, config: ModelConfig, device: torch.device) -> Bool[Tensor, "L L"]:
-    """True where row may attend to column: the past, less reward-to-go tokens where hidden."""
+    """True where a row may attend to a column: the past, without hidden reward-to-go tokens."""
     past = torch.ones(L, L, dtype=torch.bool, device=device).tril()
     return past & attended(L, config, device)
 
@@ -277,5 +286,5 @@ def attended(L: int, config: ModelConfig, device: torch.device) -> Bool[Tensor, 
 
 
 def attended_count(L: int, config: ModelConfig) -> int:
-    """How many of the first L tokens later ones may attend to."""
+    """How many of the first L tokens later tokens may attend to."""
     return L if config.attend_values else L - L // config.transition_dim

@@ -1,4 +1,4 @@
-"""Checkpoints of unfinished training: one writer at a time, whole files only."""
+"""Checkpoints of unfinished training: whole files only, from one training at a time."""
 
 import contextlib
 import fcntl
@@ -12,20 +12,20 @@ import torch
 
 from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path
-from tto.training.distributed import Group
+from tto.training.distributed import ProcessGroup
 
 LOGGER = logging.getLogger(__name__)
 _FILE = "checkpoint.pt"
 
 
 @contextlib.contextmanager
-def locked(folder: StrPath, *, shared_with: Group | None = None) -> Iterator[Path]:
-    """Hold `folder` against other trainers; wait for one that is still at work.
+def locked(folder: StrPath, *, shared_with: ProcessGroup | None = None) -> Iterator[Path]:
+    """Lock `folder`; wait while another training holds the lock.
 
-    A trainer whose workflow was killed goes on as an orphan; a second one must not write beside it.
-    Of a group, the first process holds the folder for all.
+    A training goes on as an orphan when its workflow is killed; a second training must not write to
+    the same folder. The first process of a group holds the lock for all its processes.
     """
-    group = shared_with or Group()
+    group = shared_with or ProcessGroup()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as lock:
@@ -39,7 +39,7 @@ def _acquire(lock: IO[str], folder: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        LOGGER.warning("%s: another process trains this model; waiting for it", folder)
+        LOGGER.warning("%s: another process trains this model; waiting until it ends", folder)
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
@@ -47,23 +47,24 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     """Replace the folder's checkpoint by `state` (tensors, numbers, strings, lists, dicts).
 
     Raises:
-        TTOError: it cannot be written, on a full disk say; the last one stays.
+        TTOError: the checkpoint cannot be written, for example on a full disk; the previous one is
+            kept.
     """
     try:
         with atomic_path(folder / _FILE) as path:
             torch.save(state, path)
-    except (OSError, RuntimeError) as error:  # torch's writer hides the system's error
+    except (OSError, RuntimeError) as error:  # torch's writer hides errors of the system
         raise TTOError(
             f"training: the checkpoint of update {state['update']} cannot be written to {folder} "
-            f"({one_line(error)}); the last one is whole: free some space, then run again"
+            f"({one_line(error)}); the previous one is kept: free some space, then run again"
         ) from error
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The folder's checkpoint, or None; only tensors and plain values are read, never code.
+    """Read the folder's checkpoint, or None if there is none; code in it is never run.
 
     Raises:
-        TTOError: it is damaged.
+        TTOError: the checkpoint is damaged.
     """
     path = folder / _FILE
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""How long and on what a model is trained."""
+"""Settings of the training of a Trajectory Transformer."""
 
 import math
 from collections.abc import Mapping
@@ -14,21 +14,26 @@ class TrainingConfig:
     """Settings of a training.
 
     Attributes:
-        epochs: how often the data is seen.
-        epoch: what an epoch is. "tokens": as many windows as hold the dataset's tokens once; the
-            paper's 80 epochs in 6 to 12 V100-hours fit this reading. "million_windows": a million
-            windows, rounded down to whole passes over all windows, as the official code has it.
-        bins: whether embeddings and outputs of neighbouring bins are learned "smooth"ly, alike (see
-            `tto.training.smooth_bins`), or "independent"ly (the paper, the official code).
-        batch_size: windows an update.
+        epochs: number of epochs.
+        epoch: meaning of an epoch. "tokens" is as many windows as hold the dataset's tokens once;
+            the paper's 80 epochs in 6 to 12 V100-hours fit this reading. "million_windows" is a
+            million windows, rounded down to whole passes over all windows, as in the official code.
+        bins: "smooth" makes neighbouring bins learn similar embeddings and outputs (see
+            `tto.training.smooth_bins`). "independent" learns each bin separately (the paper, the
+            official code).
+        batch_size: windows in the batch of an update.
+        optimizer: optimiser, learning rate and their settings.
+        loss_weights: weights of the four kinds of token in the loss.
+        held_out_fraction: fraction of the episodes that is held out.
         evaluate_every: updates between rows of metrics.csv.
-        evaluation_windows: held-out windows that the held-out loss is a mean over.
+        evaluation_windows: number of held-out windows in the mean of the held-out loss.
         checkpoint_every: updates between checkpoints.
-        precision: of the forward and backward pass; weights are float32 always.
-        compile: whether the network is compiled, which takes minutes and pays on GPUs.
+        precision: precision of the forward and backward pass; weights are always float32.
+        compile: whether the network is compiled, which takes minutes but makes updates faster on
+            GPUs.
     """
 
-    epochs: float
+    epochs: float | int
     epoch: Literal["tokens", "million_windows"] = "tokens"
     bins: Literal["independent", "smooth"] = "independent"
     batch_size: int = 64
@@ -42,7 +47,7 @@ class TrainingConfig:
     compile: bool = False
 
     def updates(self, windows: int, block_transitions: int) -> int:
-        """Updates of a training on so many windows, one for each transition."""
+        """Number of updates for a given number of training windows, one for each transition."""
         if self.epoch == "tokens":
             seen = self.epochs * windows / block_transitions
         else:
@@ -51,7 +56,7 @@ class TrainingConfig:
 
 
 def training_config(settings: Mapping[str, Any]) -> TrainingConfig:
-    """From one flat mapping, the config's: the optimiser's settings stand beside the others."""
+    """Settings from the flat `training` section of the config, which includes the optimiser's."""
     rest = dict(settings)
     weights = LossWeights(**rest.pop("loss_weights"))
     optimizer = OptimizerConfig(**{f.name: rest.pop(f.name) for f in fields(OptimizerConfig)})

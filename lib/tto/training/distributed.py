@@ -1,7 +1,7 @@
-"""Training by several processes: one a GPU, on one machine or several, started by torchrun.
+"""Training by several processes that torchrun starts: one for each GPU, on one or more machines.
 
-Each process computes its share of every batch; gradients and losses are summed over all of them, so
-that the result is that of one process with the whole batch, dropout's draws aside.
+Each process computes its share of every batch. Gradients and losses are summed over all processes,
+so that the result equals that of one process with the whole batch, except for dropout's draws.
 """
 
 import json
@@ -23,21 +23,26 @@ from torch.nn.parallel import DistributedDataParallel
 
 from tto.errors import TTOError
 from tto.files import StrPath, atomic_path
-from tto.training.interruption import asked_to_stop
+from tto.training.interruption import catch_stop_signals
 
-_TIMEOUT = timedelta(days=1)  # the others wait while the first one waits for a lock
+_TIMEOUT = timedelta(days=1)  # processes wait for the first one, which may wait for a lock
 
 
 @dataclass(frozen=True)
-class Group:
-    """The processes of one training; a single one where torchrun did not start it."""
+class ProcessGroup:
+    """The processes of one training; a single process if torchrun did not start it.
+
+    Attributes:
+        rank: number of this process.
+        size: number of processes.
+    """
 
     rank: int = 0
     size: int = 1
 
     @classmethod
-    def current(cls) -> "Group":
-        """The group that `join` entered."""
+    def current(cls) -> "ProcessGroup":
+        """The group that `join` joined."""
         return cls(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else cls()
 
     @property
@@ -46,35 +51,35 @@ class Group:
         return self.rank == 0
 
     def share(self, windows: Integer[np.ndarray, " B"]) -> Integer[np.ndarray, " b"]:
-        """This process's part of a batch."""
+        """The part of a batch that this process computes."""
         return windows[self.rank :: self.size]
 
     def sum(self, values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """The sum over all processes, in place."""
+        """Replace `values` by their sum over all processes, in place, and return them."""
         if self.size > 1:
             dist.all_reduce(values)
         return values
 
     def any(self, value: bool, device: torch.device) -> bool:
-        """Whether it is true in any process, so that all of them act as one."""
-        return (
-            value if self.size == 1 else bool(self.sum(torch.tensor(float(value), device=device)))
-        )
+        """Whether `value` is true in any process, so that all processes take the same branch."""
+        if self.size == 1:
+            return value
+        return bool(self.sum(torch.tensor(float(value), device=device)))
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes have called this."""
         if self.size > 1:
             dist.barrier()
 
     def wrap(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """The network with gradients averaged over the group by its backward pass."""
+        """Wrap `network` so that its backward pass averages the gradients over the group."""
         if self.size == 1:
             return network
         return DistributedDataParallel(network, [device] if device.type == "cuda" else None)
 
 
 def join(device: str) -> str:
-    """Enter the group that torchrun made and return the device of this process.
+    """Join the processes that torchrun started and return the device of this process.
 
     Raises:
         TTOError: more processes than GPUs.
@@ -83,8 +88,8 @@ def join(device: str) -> str:
     if device == "cuda":
         if local >= torch.cuda.device_count():
             raise TTOError(
-                f"training.processes: expected at most one for each of the "
-                f"{torch.cuda.device_count()} GPUs of a machine, got more"
+                "training.processes: expected at most one process for each of the "
+                f"{torch.cuda.device_count()} GPUs of a machine, got more; lower it"
             )
         torch.cuda.set_device(local)
     dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=_TIMEOUT)
@@ -92,10 +97,10 @@ def join(device: str) -> str:
 
 
 def launch(job: Mapping[str, Any], path: StrPath, *, processes: int) -> None:
-    """Write a job of `tto.training.worker` to `path` and run it by torchrun on this machine.
+    """Write a job of `tto.training.worker` to `path` and run it with torchrun on this machine.
 
     Raises:
-        TTOError: a process failed; what it said stands in the log.
+        TTOError: a process failed; the error holds its message, and the log all of its output.
     """
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(job, indent=1) + "\n")
@@ -104,7 +109,7 @@ def launch(job: Mapping[str, Any], path: StrPath, *, processes: int) -> None:
     reason = "see the log"
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as torchrun:
         assert torchrun.stderr is not None
-        with asked_to_stop(then=torchrun.terminate):
+        with catch_stop_signals(then=torchrun.terminate):
             for line in torchrun.stderr:
                 sys.stderr.write(line)
                 if line.startswith("Error: "):

@@ -1,4 +1,4 @@
-"""Loss on held-out episodes, of all tokens and of each dimension: which of them are hard?"""
+"""Loss on held-out episodes for each dimension, which shows what is hard to predict."""
 
 import csv
 import math
@@ -6,24 +6,29 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from tto.files import StrPath, atomic_path
 from tto.model.transformer import ModelConfig
 from tto.training.windows import Windows
 
-# a batch of windows to the losses of tokens 1..L-1, and which of the L tokens count
-Losses = Callable[[np.ndarray], tuple[Float[Tensor, "B predicted"], Bool[Tensor, "B L"]]]
+# From the numbers of a batch of windows to the losses of tokens 1..L-1 and to which tokens count.
+Losses = Callable[
+    [Integer[np.ndarray, " B"]], tuple[Float[Tensor, "B predicted"], Bool[Tensor, "B L"]]
+]
 
 
 @torch.no_grad()
 def held_out_losses(
     windows: Windows, losses: Losses, *, count: int, batch_size: int, seed: int
 ) -> tuple[Float[np.ndarray, " D"], Int[np.ndarray, " D"]]:
-    """Sum of the losses, in nats, and number of the tokens of each dimension.
+    """Sum of the losses, in nats, and number of tokens, both for each dimension.
 
-    The same `count` windows are drawn for a seed each time, fewer where there are not as many.
+    Args:
+        losses: computes the losses of a batch of windows.
+        count: number of windows, at most; all windows are used if there are fewer.
+        seed: seed of the windows; the same seed draws the same windows each time.
     """
     D = windows.file.tokens.shape[1]
     sums, counts = np.zeros(D), np.zeros(D, dtype=np.int64)
@@ -44,7 +49,7 @@ def write_dimension_losses(
     sums: Float[np.ndarray, " D"],
     counts: Int[np.ndarray, " D"],
 ) -> None:
-    """One row a dimension of a transition: index, kind and mean held-out loss in nats."""
+    """Write a table with a row for each dimension: its kind and mean held-out loss in nats."""
     kinds = ["observation"] * config.observation_dim + ["action"] * config.action_dim
     kinds += ["reward", "reward_to_go"]
     with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:

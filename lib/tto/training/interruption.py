@@ -1,4 +1,7 @@
-"""SIGTERM (clusters send it before they kill) and SIGINT as a request that can be waited with."""
+"""SIGTERM and SIGINT as a stop request that is honoured at the end of an update.
+
+Clusters send SIGTERM some time before they kill a job.
+"""
 
 import contextlib
 import signal
@@ -9,14 +12,17 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextlib.contextmanager
-def asked_to_stop(
+def catch_stop_signals(
     then: Callable[[], object] = lambda: None,
 ) -> Iterator[Callable[[], str | None]]:
-    """Yield a function that tells the name of the first signal that came meanwhile, or None.
+    """Yield a function that returns the name of the first signal received so far, or None.
 
-    That signal calls `then`. A SIGINT that follows acts at once. A SIGTERM that follows does
-    nothing, and if the first was one, too, not even later: Slurm sends it to each process of a job,
-    and srun once more. Outside the main thread, signals stay as they are.
+    A second SIGINT has its usual effect at once. A second SIGTERM is ignored, since Slurm sends
+    SIGTERM to each process of a job and srun sends it once more; after a first SIGTERM it is
+    ignored even after this context ends. Outside the main thread, signals are not caught.
+
+    Args:
+        then: called when the first signal is received.
     """
     received: list[str] = []
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""The training objective of section 3.1: the log-likelihood of each next token."""
+"""The training objective of section 3.1: the negative log-likelihood of each next token."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,11 @@ from tto.model.transformer import ModelConfig
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the four kinds of token; the paper has none, the official code 1, 5, 1, 1."""
+    """Weights of the four kinds of token; the paper has none, the official code has 1, 5, 1, 1.
+
+    Attributes:
+        value: weight of the reward-to-go.
+    """
 
     observation: float = 1.0
     action: float = 1.0
@@ -41,6 +45,6 @@ def next_token_losses(
 def weighted_sum(
     losses: Float[Tensor, "B predicted"], counted: Bool[Tensor, "B L"], weights: Float[Tensor, " D"]
 ) -> Float[Tensor, ""]:
-    """Sum of the weighted losses of the tokens that count."""
+    """Sum of the weighted losses of the tokens that count; `losses` are of tokens 1..L-1."""
     of_tokens = weights.repeat(counted.shape[1] // len(weights))[1:]
     return (losses * of_tokens * counted[:, 1:]).sum()

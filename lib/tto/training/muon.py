@@ -1,8 +1,8 @@
 """Muon: momentum whose matrices are orthogonalised (Jordan et al. 2024).
 
-As `torch.optim.Muon`, which multiplies in bfloat16 whatever the machine: processors without it take
-ten times as long over that as over float32, longer than over the network itself. Here float32
-serves all machines, and matrices of one shape go through the iteration together.
+`torch.optim.Muon` always multiplies in bfloat16. On CPUs without bfloat16 that takes ten times as
+long as float32, and longer than the network itself. This one uses float32 and batches matrices of
+the same shape.
 """
 
 import math
@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-# Of the quintic iteration, and how often: singular values end near 1, which is near enough.
+# Coefficients of the quintic iteration and number of steps; singular values end roughly at 1, which
+# is accurate enough.
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 
@@ -29,7 +30,7 @@ class Muon(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         momentum: float = 0.95,
     ) -> None:
-        """Take the matrices to update; decay is decoupled, as AdamW's."""
+        """Take the matrices to update; weight decay is decoupled as in AdamW."""
         super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
 
     @torch.no_grad()

@@ -18,12 +18,15 @@ class OptimizerConfig:
     """How weights are updated.
 
     Attributes:
-        optimizer: "adam" (appendix A), "adamw" (the official code; decay on linear weights only) or
-            "muon" (Muon for the blocks' matrices, AdamW for all else; its updates are scaled to
-            AdamW's size, so that one learning rate serves both).
-        learning_rate: the peak, reached after `warmup_updates`.
-        final_learning_rate_fraction: of the peak, at the cosine's end.
-        clip_norm: the largest norm of the gradient, or None.
+        optimizer: "adam" (appendix A), "adamw" (the official code; only linear weights decay) or
+            "muon" (Muon for the blocks' matrices and AdamW for all else; Muon's updates are scaled
+            to the size of AdamW's, so that both use the same learning rate).
+        learning_rate: peak of the learning rate, reached after `warmup_updates`.
+        warmup_updates: number of updates over which the learning rate rises.
+        final_learning_rate_fraction: final learning rate as a fraction of the peak.
+        weight_decay: decay of the weights; decoupled except for "adam".
+        betas: decay rates of the two moments of Adam and AdamW.
+        clip_norm: largest norm of the gradient, or None.
     """
 
     optimizer: Literal["adam", "adamw", "muon"] = "adam"
@@ -38,7 +41,7 @@ class OptimizerConfig:
 def make_optimizers(
     model: TrajectoryTransformer, config: OptimizerConfig
 ) -> Sequence[torch.optim.Optimizer]:
-    """The optimisers that together update every parameter of `model` once."""
+    """Make optimisers that together update every parameter of `model` once."""
     matrices: list[nn.Parameter] = []
     linear: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
@@ -48,7 +51,7 @@ def make_optimizers(
     for name, parameter in model.named_parameters():
         if id(parameter) in block_matrices:
             matrices.append(parameter)
-        elif "output" in name.split("."):  # as it is, or its coefficients
+        elif "output" in name.split("."):  # the output layer or its coefficients (`smooth_bins`)
             linear.append(parameter)
         else:
             others.append(parameter)
@@ -73,7 +76,7 @@ def make_optimizers(
 
 
 def learning_rate(update: int, *, updates: int, config: OptimizerConfig) -> float:
-    """The rate of update 0..updates-1: a linear rise, then half a cosine down, then constant."""
+    """Learning rate of an update: a linear rise, then half a cosine down, then constant."""
     if update < config.warmup_updates:
         return config.learning_rate * (update + 1) / config.warmup_updates
     progress = (update - config.warmup_updates) / max(1, updates - config.warmup_updates)

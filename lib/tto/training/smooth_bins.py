@@ -1,9 +1,9 @@
-"""Tables over bins in a cosine basis, so that neighbouring bins learn alike.
+"""Tables over bins in a cosine basis, so that neighbouring bins learn similar vectors.
 
-A model with a free vector for each bin has to find out from data that bin 41 lies between 40 and
-42. Here the optimiser moves cosine coefficients over the bins instead, the slow waves farther than
-the fast ones. Any table can still be reached, and training ends with plain tables: the trained
-model is none the wiser. The paper and the official code learn bins independently.
+A model with a free vector for each bin has to learn from data that bin 41 is between 40 and 42.
+Here the optimiser updates coefficients of cosines over the bins instead, and moves slow waves
+farther than fast ones. Any table can still be reached, and training ends with plain tables, so that
+the trained model has the usual layout. The paper and the official code learn bins independently.
 
 Letters: V bins, N tokens of a dimension (V, and a mask or stop token), C channels.
 """
@@ -19,16 +19,17 @@ from tto.model.transformer import TrajectoryTransformer
 
 
 def smooth_bins(network: TrajectoryTransformer, *, bins: int) -> None:
-    """Let the bins' embeddings and output rows be learned in the cosine basis, until `fold`.
+    """Represent the bins' embeddings and output rows in the cosine basis, until `fold`.
 
-    Initial tables keep their deviation. Rows of tokens that are no bins (mask, stop) are learned as
-    they are. A Gaussian output and inputs of values have no rows for bins and stay.
+    Initial tables keep their standard deviation. Rows of tokens that are not bins (mask, stop) are
+    learned directly. A Gaussian output and inputs of values have no rows for bins and do not
+    change.
 
     Args:
-        bins: V; a dimension's tokens from V on are no bins.
+        bins: number of bins V; tokens of a dimension from V on are not bins.
     """
     config = network.config
-    # unsafe: the coefficients start as the table did, so that the table starts smooth
+    # `unsafe` lets the old table become the coefficients, so that the new table starts smooth
     if config.input == "tokens":
         tables = CosineTables(bins, rows=config.vocabulary)
         parametrize.register_parametrization(network.token_embedding, "weight", tables, unsafe=True)
@@ -38,30 +39,32 @@ def smooth_bins(network: TrajectoryTransformer, *, bins: int) -> None:
 
 
 def fold(network: TrajectoryTransformer) -> None:
-    """Turn coefficients into plain tables; a network without coefficients stays as it is."""
+    """Turn coefficients into plain tables; a network without coefficients does not change."""
     for module, name in ((network.token_embedding, "weight"), (network, "output")):
         if parametrize.is_parametrized(module, name):
             parametrize.remove_parametrizations(module, name)
 
 
 class CosineTables(nn.Module):
-    """Coefficients to tables of `rows` rows, of which the first `bins` are in the cosine basis."""
+    """A map from coefficients to tables of `rows` rows, the first `bins` in the cosine basis."""
 
     basis: Float[Tensor, "V V"]
 
     def __init__(self, bins: int, *, rows: int) -> None:
-        """Compute the basis: column k is a wave of k half periods, and 1 / (1 + k) as strong."""
+        """Compute the basis: column k is a wave of k half periods with strength 1 / (1 + k)."""
         super().__init__()
         self.rows = rows
         bin_number, wave = torch.arange(bins, dtype=torch.float64), torch.arange(bins)
         basis = torch.cos(math.pi / bins * (bin_number[:, None] + 0.5) * wave) * math.sqrt(2 / bins)
         basis[:, 0] /= math.sqrt(2)
         strength = 1.0 / (1 + wave.double())
-        basis *= strength / strength.square().mean().sqrt()  # tables keep the coefficients' size
+        basis *= (
+            strength / strength.square().mean().sqrt()
+        )  # tables keep the deviation of coefficients
         self.register_buffer("basis", basis.float(), persistent=False)
 
-    def forward(self, coefficients: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Tables one below the other, and what follows the last whole one as it is."""
+    def forward(self, coefficients: Float[Tensor, "*rows C"]) -> Float[Tensor, "*rows C"]:
+        """Transform tables that follow one another; rows after the last whole table are copied."""
         C, V = coefficients.shape[-1], len(self.basis)
         flat = coefficients.reshape(-1, C)
         whole = len(flat) // self.rows * self.rows

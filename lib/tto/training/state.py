@@ -1,4 +1,4 @@
-"""One training run between its checkpoints: updates, metrics, and the state to go on from."""
+"""The state of one training: weights, optimisers and metrics, which each update advances."""
 
 import math
 import time
@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from tto.errors import TTOError
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.tokens.token_file import TokenFile
 from tto.training.config import TrainingConfig
-from tto.training.distributed import Group
+from tto.training.distributed import ProcessGroup
 from tto.training.held_out import held_out_losses
 from tto.training.loss import next_token_losses, weighted_sum
 from tto.training.optimizers import learning_rate, make_optimizers
@@ -30,17 +30,24 @@ METRICS: tuple[str, ...] = (
     "held_out_loss",
     "tokens_per_second",
 )
-_EXPLODED = 3.0  # times the first update's loss, which is that of a guess
-
+_EXPLODED = 3.0  # ratio to the first update's loss, which is about that of guessing
 
 Forward = Callable[..., Float[Tensor, "B predicted V"]]
 
 
-class Run:
-    """Weights, optimisers and the metrics so far.
+class TrainingState:
+    """Weights, optimisers and metrics of one training after some number of updates.
 
-    Windows and dropout masks of an update are drawn from the seed and the update's number alone, so
-    that nothing else has to be stored.
+    The windows and dropout masks of an update depend only on the seed and the update's number, so
+    checkpoints need no state of random generators.
+
+    Attributes:
+        updates: number of updates of the whole training.
+        update: number of updates so far.
+        seconds: time that the updates took so far.
+        losses: training losses since the last row of metrics.
+        first_loss: training loss of the first update.
+        metrics: rows of metrics.csv so far.
     """
 
     def __init__(
@@ -51,7 +58,7 @@ class Run:
         *,
         seed: int,
         device: torch.device,
-        group: Group,
+        group: ProcessGroup,
     ) -> None:
         self.training, self.seed, self.device, self.group = training, seed, device, group
         self.train_windows, self.held_out_windows = split_windows(
@@ -76,15 +83,15 @@ class Run:
         self.update, self.seconds = 0, 0.0
         self.losses: list[float] = []
         self.first_loss = math.nan
-        self.metrics: list[dict[str, float]] = []
+        self.metrics: list[dict[str, float | int]] = []
 
     @property
     def finished(self) -> bool:
-        """Whether no update is left."""
+        """Whether all updates are made."""
         return self.update == self.updates
 
-    def state(self) -> dict[str, Any]:
-        """All that `restore` needs: tensors, numbers, lists and dictionaries."""
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers, lists and dictionaries from which `load_state_dict` can resume."""
         return {
             "update": self.update,
             "seconds": self.seconds,
@@ -95,8 +102,8 @@ class Run:
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Resume from a dictionary that `state_dict` returned."""
         self.update, self.seconds = state["update"], state["seconds"]
         self.losses, self.metrics = state["losses"], state["metrics"]
         self.first_loss = state["first_loss"]
@@ -104,11 +111,13 @@ class Run:
         for optimizer, stored in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(stored)
 
-    def advance(self) -> dict[str, float] | None:
-        """Make one update; return the row of metrics that it completes, if it does.
+    def advance(self) -> dict[str, float | int] | None:
+        """Make one update; return a row of metrics when an evaluation is due, else None.
+
+        Only the first process of a group evaluates.
 
         Raises:
-            TTOError: the loss is not finite, or far above that of a guess.
+            TTOError: the loss is not finite, or far above that of the first update.
         """
         started = time.perf_counter()
         self.losses.append(self._make_update())
@@ -132,8 +141,11 @@ class Run:
         self.losses = []
         return row
 
-    def dimension_losses(self) -> tuple[Float[np.ndarray, " D"], np.ndarray]:
-        """Held-out losses of each dimension, unweighted, over the same windows each time."""
+    def dimension_losses(self) -> tuple[Float[np.ndarray, " D"], Int[np.ndarray, " D"]]:
+        """Sums of the unweighted held-out losses of each dimension, and numbers of tokens.
+
+        The windows are the same each time.
+        """
         return held_out_losses(
             self.held_out_windows,
             lambda batch: self._losses(self.network, self.held_out_windows, batch),
@@ -157,9 +169,9 @@ class Run:
         self._check(value, rate)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-            for settings in optimizer.param_groups:
-                settings["lr"] = rate
-        (loss * self.group.size).backward()  # the group averages gradients
+            for parameters in optimizer.param_groups:
+                parameters["lr"] = rate
+        (loss * self.group.size).backward()  # DistributedDataParallel averages
         if self.training.optimizer.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(
                 self.network.parameters(), self.training.optimizer.clip_norm
@@ -173,17 +185,18 @@ class Run:
             self.first_loss = loss
         if math.isfinite(loss) and loss <= _EXPLODED * self.first_loss:
             return
-        wanted = "a finite loss" if not math.isfinite(loss) else f"one near {self.first_loss:.3g}"
+        near = f"a loss near {self.first_loss:.3g}"
+        expected = near if math.isfinite(loss) else "a finite loss"
         raise TTOError(
-            f"training: expected {wanted}, got {loss:.3g} at update {self.update} with learning "
-            f"rate {rate:.3g}; lower the rate or set training.clip_norm"
+            f"training: expected {expected}, got {loss:.3g} at update {self.update} with learning "
+            f"rate {rate:.3g}; lower training.learning_rate or set training.clip_norm"
         )
 
     def _losses(
         self,
         network: Forward,
         windows: Windows,
-        chosen: np.ndarray,
+        chosen: Integer[np.ndarray, " B"],
         *,
         generator: torch.Generator | None = None,
     ) -> tuple[Float[Tensor, "B predicted"], Bool[Tensor, "B L"]]:

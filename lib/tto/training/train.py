@@ -19,12 +19,12 @@ from tto.model.transformer import ModelConfig
 from tto.tokens.token_file import read_token_file
 from tto.training.checkpoint import load_checkpoint, locked, save_checkpoint
 from tto.training.config import TrainingConfig
-from tto.training.distributed import Group
+from tto.training.distributed import ProcessGroup
 from tto.training.events import Events
 from tto.training.held_out import write_dimension_losses
-from tto.training.interruption import asked_to_stop
+from tto.training.interruption import catch_stop_signals
 from tto.training.smooth_bins import fold
-from tto.training.state import METRICS, Run
+from tto.training.state import METRICS, TrainingState
 
 
 def train(
@@ -40,21 +40,22 @@ def train(
 ) -> TrainedModel:
     """Train on the tokens at `token_path`; write model, metrics.csv and dimensions.csv to `output`.
 
-    Training that was cut off, by whatever, goes on from its last checkpoint under `checkpoints`, in
-    a folder named by the digest of all that determines the result, and ends as it would have
-    without. SIGTERM and SIGINT save a checkpoint first. Several processes that torchrun started
-    (`tto.training.worker`) train one model together.
+    An interrupted training resumes from its last checkpoint, and the interruption does not change
+    the result. Its checkpoints are in a folder under `checkpoints` that is named by the digest of
+    all that determines the result. SIGTERM and SIGINT stop the training after a checkpoint. Several
+    processes that torchrun started (`tto.training.worker`) train one model together.
 
     Args:
-        model: fields of `ModelConfig` other than those that the token file gives.
-        seed: of the initial weights, the held-out episodes, the windows' order and dropout.
-        events: folder of TensorBoard's event files.
+        model: fields of `ModelConfig` that are not in the token file.
+        seed: seed of the initial weights, the held-out episodes, the windows and dropout.
+        checkpoints: folder of the checkpoints of all trainings.
+        events: folder of TensorBoard's event files; None writes no events.
 
     Raises:
         TTOError: an unreadable token file, sizes that do not fit, a loss that is not finite, a
             checkpoint that cannot be written, or a signal to stop.
     """
-    group = Group.current()
+    group = ProcessGroup.current()
     file = read_token_file(token_path)
     config = ModelConfig(
         observation_dim=file.attributes.observation_dim,
@@ -63,21 +64,23 @@ def train(
         **model,
     )
     folder = Path(checkpoints) / _key(token_path, config, training, seed)
-    with locked(folder, shared_with=group), asked_to_stop() as signal:
-        run = Run(file, config, training, seed=seed, device=torch.device(device), group=group)
-        state = load_checkpoint(folder)
-        if state is not None:
-            run.restore(state)
-        _finish(run, folder, signal, events=events if group.is_first else None)
-    fold(run.network)
-    trained = TrainedModel(run.network, file.discretizer, file.attributes)
+    with locked(folder, shared_with=group), catch_stop_signals() as stop_signal:
+        state = TrainingState(
+            file, config, training, seed=seed, device=torch.device(device), group=group
+        )
+        checkpoint = load_checkpoint(folder)
+        if checkpoint is not None:
+            state.load_state_dict(checkpoint)
+        _finish(state, folder, stop_signal, events=events if group.is_first else None)
+    fold(state.network)
+    trained = TrainedModel(state.network, file.discretizer, file.attributes)
     if group.is_first:
-        _write(Path(output), run, trained, extra={"training": asdict(training), "seed": seed})
+        _write(Path(output), state, trained, extra={"training": asdict(training), "seed": seed})
     return trained
 
 
 def _key(token_path: StrPath, config: ModelConfig, training: TrainingConfig, seed: int) -> str:
-    """Digest of all that determines the result, and of nothing else."""
+    """Digest of exactly what determines the result."""
     identity = {
         "model": asdict(config),
         "training": asdict(training),
@@ -89,19 +92,21 @@ def _key(token_path: StrPath, config: ModelConfig, training: TrainingConfig, see
 
 
 def _finish(
-    run: Run,
+    state: TrainingState,
     folder: Path,
-    signal: Callable[[], str | None],
+    stop_signal: Callable[[], str | None],
     *,
     events: StrPath | None,
 ) -> None:
-    """Make the updates that are left, with checkpoints."""
-    written = Events(events, rows=run.metrics)
-    progress = tqdm(total=run.updates, initial=run.update, desc="train", unit="upd", disable=None)
-    first = run.group.is_first
+    """Make the remaining updates and save checkpoints to `folder`."""
+    group, training = state.group, state.training
+    written = Events(events, rows=state.metrics)
+    progress = tqdm(
+        total=state.updates, initial=state.update, desc="train", unit="upd", disable=None
+    )
     try:
-        while not run.finished:
-            row = run.advance()
+        while not state.finished:
+            row = state.advance()
             progress.update()
             if row is not None:
                 written.add(row)
@@ -109,23 +114,27 @@ def _finish(
                     f"loss {row['train_loss']:.3f}, held out {row['held_out_loss']:.3f}, "
                     f"{row['tokens_per_second']:,.0f} tokens/s"
                 )
-            stop = run.group.any(signal() is not None, run.device) and not run.finished
-            if first and (stop or run.finished or run.update % run.training.checkpoint_every == 0):
-                save_checkpoint(folder, run.state())
+            stop = group.any(stop_signal() is not None, state.device) and not state.finished
+            due = state.update % training.checkpoint_every == 0
+            if group.is_first and (stop or state.finished or due):
+                save_checkpoint(folder, state.state_dict())
             if stop:
                 raise TTOError(
-                    f"training: stopped by {signal() or 'a signal'} at update {run.update} of "
-                    f"{run.updates}; a checkpoint is saved, run again to go on"
+                    f"training: stopped by {stop_signal() or 'a signal'} at update {state.update} "
+                    f"of {state.updates}; a checkpoint is saved, run again to go on"
                 )
     finally:
         written.close()
         progress.close()
 
 
-def _write(output: Path, run: Run, trained: TrainedModel, *, extra: dict[str, Any]) -> None:
+def _write(
+    output: Path, state: TrainingState, trained: TrainedModel, *, extra: dict[str, Any]
+) -> None:
     with atomic_path(output / "metrics.csv") as path, open(path, "w", newline="") as table:
         writer = csv.DictWriter(table, METRICS)
         writer.writeheader()
-        writer.writerows(run.metrics)
-    write_dimension_losses(output / "dimensions.csv", run.network.config, *run.dimension_losses())
+        writer.writerows(state.metrics)
+    losses = state.dimension_losses()
+    write_dimension_losses(output / "dimensions.csv", state.network.config, *losses)
     save(output, trained, extra=extra)

@@ -1,4 +1,4 @@
-"""Training windows: runs of consecutive transitions that never cross an episode's end."""
+"""Training windows: consecutive transitions of one episode."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,19 @@ from tto.tokens.token_file import TokenFile
 class Windows:
     """Windows of `transitions` transitions, one starting at each row of `rows`.
 
-    A window that reaches past its episode's end is padded there; `gather` says what counts. Each
-    transition is thus in as many windows as any other that has as much past, episodes shorter than
-    a window included.
+    A window that goes beyond the end of its episode is padded; padding does not count in the loss.
+    Hence transitions with equally many predecessors are in equally many windows, also in episodes
+    that are shorter than a window.
 
     Attributes:
-        owners: of each row: its episode.
-        stop_token: what follows a terminated episode and counts (the official code), or None.
-        goal: whether each window begins with the goal (section 3.2), the observation that its
-            episode ends with; it takes a transition, whose other tokens are zeros, and is given.
+        file: tokens of the episodes.
+        rows: first row of each window.
+        owners: number of the episode of each row of the file.
+        transitions: number of transitions in a window.
+        stop_token: token that fills windows after terminated episodes and counts (the official
+            code), or None.
+        goal: whether each window begins with its goal (section 3.2), the last observation of the
+            episode. The goal takes one of the transitions, is padded by zeros and does not count.
     """
 
     file: TokenFile
@@ -37,9 +41,9 @@ class Windows:
     def gather(
         self, windows: Integer[np.ndarray, " B"]
     ) -> tuple[Integer[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
-        """Tokens of the numbered windows, and which of them count; other padding holds zeros.
+        """Tokens of the given windows, and which of them count; L = transitions * D.
 
-        L = transitions * D.
+        Padding that is no stop token holds zeros.
         """
         starts = self.rows[windows]
         episodes = self.owners[starts]
@@ -68,7 +72,10 @@ def split_windows(
     held_out_fraction: float,
     rng: np.random.Generator,
 ) -> tuple[Windows, Windows]:
-    """Training and held-out windows; whole episodes are held out, drawn by `rng`.
+    """Make training windows and held-out windows; whole episodes are held out.
+
+    Args:
+        rng: draws the held-out episodes.
 
     Raises:
         TTOError: there are too few episodes to hold any out.

@@ -1,7 +1,8 @@
 """One of several training processes: `torchrun [--nnodes N ...] -m tto.training.worker JOB.json`.
 
-The workflow writes the job (`tto.training.distributed.launch`) and starts processes on one machine;
-on several machines the same line runs on each, with torchrun's own options for a rendezvous.
+The workflow writes the job and starts the processes on one machine
+(`tto.training.distributed.launch`). On several machines, run the same command on each of them with
+torchrun's options for a rendezvous.
 """
 
 import json
@@ -19,14 +20,14 @@ from tto.training.train import train
 
 
 def main() -> None:
-    """Train as the job file says."""
+    """Train with the arguments in the job file."""
     job = json.loads(Path(sys.argv[1]).read_text())
     torch.set_num_threads(job.pop("threads"))
     try:
         device = join(job.pop("device"))
         train(**(job | {"training": training_config(job["training"])}), device=device)
     except TTOError as error:
-        # the others would wait for this process, so none cleans up
+        # skip the clean-up, in which processes would wait for one another
         print(f"Error: {error}", file=sys.stderr, flush=True)
         os._exit(1)
     dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""A trained baseline on disk: safetensors, JSON and a table of losses, without pickle."""
+"""Folders of trained baselines: safetensors, JSON and a table of losses, without pickle."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +23,9 @@ def write_baseline(
     network: nn.Module,
     *,
     config: Mapping[str, Any],
-    metrics: Sequence[Mapping[str, float]],
+    metrics: Sequence[Mapping[str, float | int]],
 ) -> None:
-    """Write metrics.csv, config.json and model.safetensors into `folder`, the last one last."""
+    """Write metrics.csv, config.json and, last, model.safetensors into `folder`."""
     stored = {"format_version": FORMAT_VERSION, **config}
     with atomic_path(folder / "metrics.csv") as path, open(path, "w", newline="") as table:
         writer = csv.writer(table, lineterminator="\n")
@@ -41,11 +41,12 @@ def read_baseline(
     what: str,
     kind: str,
 ) -> Network:
-    """The network in a folder that `write_baseline` wrote.
+    """Read the network in a folder that `write_baseline` wrote.
 
     Args:
-        build: the network of a config and weights, before it takes these.
-        what, kind: names of the baseline in errors: "an ensemble", "ensemble".
+        build: makes a network of the right sizes from the config and the weights, which are loaded
+            into it afterwards.
+        what, kind: names of the baseline in errors, such as "an ensemble" and "ensemble".
 
     Raises:
         TTOError: files are missing, damaged, of another format version, or do not fit together.
@@ -58,10 +59,9 @@ def read_baseline(
         network = build(config, weights)
         network.load_state_dict(weights)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        reason = one_line(error)
         raise TTOError(
             f"{folder}: expected model.safetensors and config.json of {what}, got "
-            f"{type(error).__name__} ({reason}); train it again"
+            f"{type(error).__name__} ({one_line(error)}); train it again"
         ) from error
     if version != FORMAT_VERSION:
         raise TTOError(

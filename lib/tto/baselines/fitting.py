@@ -1,0 +1,114 @@
+"""The training loop of the baselines: minibatches, a cosine learning rate and held-out losses."""
+
+import math
+import time
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from tto.errors import TTOError
+
+
+def fit(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch_losses: Callable[[], Float[Tensor, "*members"]],
+    held_out_losses: Callable[[], Float[Tensor, "*members"]],
+    *,
+    updates: int,
+    evaluate_every: int,
+    patience: int | None = None,
+    penalties: Callable[[], Float[Tensor, "*members"]] | None = None,
+    dataset: str,
+    section: str,
+) -> list[dict[str, float | int]]:
+    """Train `network`, leave it with its best weights and return the rows of metrics.csv.
+
+    The network is either one model with scalar losses or an ensemble with a loss for each member;
+    the first axis of every parameter of an ensemble numbers the members. Each member keeps the
+    weights with its lowest held-out loss.
+
+    Args:
+        batch_losses: draws a minibatch and computes its losses.
+        held_out_losses: computes the losses on the held-out episodes.
+        updates: largest number of updates; the learning rate falls to 0 over them as a cosine.
+        evaluate_every: updates between held-out losses; there is one more after the last update.
+        patience: number of evaluations in a row without an improvement of any member after which
+            training ends early; None never ends it early.
+        penalties: computes terms that are minimised with the losses but not reported as losses.
+        dataset: name of the dataset, for progress and errors.
+        section: section of the config that holds the learning rate, for progress and errors.
+
+    Raises:
+        TTOError: a loss is not finite.
+    """
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
+    metrics: list[dict[str, float | int]] = []
+    losses: list[Tensor] = []
+    best: _BestWeights | None = None
+    start = time.perf_counter()
+    for update in tqdm(range(1, updates + 1), desc=f"{dataset}: {section}", disable=None):
+        rate = schedule.get_last_lr()[0]
+        loss = batch_losses()
+        objective = loss if penalties is None else loss + penalties()
+        optimizer.zero_grad()
+        objective.sum().backward()
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.detach())
+        if update % evaluate_every and update != updates:
+            continue
+        with torch.inference_mode():
+            held_out = held_out_losses()
+        row = {
+            "update": update,
+            "seconds": round(time.perf_counter() - start, 3),
+            "learning_rate": rate,
+            "train_loss": torch.stack(losses).mean().item(),
+            "held_out_loss": held_out.mean().item(),
+        }
+        if not all(map(math.isfinite, row.values())):
+            raise TTOError(
+                f"{dataset}: expected finite losses, got {row['train_loss']} in training and "
+                f"{row['held_out_loss']} on held-out episodes at update {update}; lower "
+                f"{section}.learning_rate"
+            )
+        metrics.append(row)
+        losses = []
+        best = best or _BestWeights(network, held_out)
+        best.keep(held_out, update)
+        if patience is not None and update - best.last_improved >= patience * evaluate_every:
+            break
+    if best is not None:
+        best.restore()
+    return metrics
+
+
+class _BestWeights:
+    """The weights with the lowest loss of each member, and the update of the last improvement."""
+
+    def __init__(self, network: nn.Module, losses: Float[Tensor, "*members"]) -> None:
+        """Begin with the present weights, of infinite loss; `losses` gives the members' shape."""
+        self.network = network
+        self.losses = torch.full_like(losses, math.inf, dtype=torch.float64)
+        self.weights = [parameter.detach().clone() for parameter in network.parameters()]
+        self.last_improved = 0
+
+    @torch.no_grad()
+    def keep(self, losses: Float[Tensor, "*members"], update: int) -> None:
+        """Copy the present weights of the members that never had as low a loss."""
+        better = losses < self.losses
+        self.losses = torch.where(better, losses, self.losses)
+        for kept, parameter in zip(self.weights, self.network.parameters(), strict=True):
+            kept[better] = parameter[better]  # a scalar `better` selects all or nothing
+        if better.any():
+            self.last_improved = update
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Give the network the kept weights."""
+        for kept, parameter in zip(self.weights, self.network.parameters(), strict=True):
+            parameter.copy_(kept)
