@@ -8,7 +8,7 @@ from tto.errors import TTOError
 from tto.evaluation.headless import working_renderer
 from tto.report.drawing.poses import load_robot, restore_positions, trace_points
 from tto.report.drawing.rendering import open_stage
-from tto.report.drawing.scene import Path, Pose, frame_camera
+from tto.report.drawing.scene import Pose, TracedPath, frame_camera
 
 RED, GREY = (0.8, 0.05, 0.05), (0.4, 0.4, 0.4)
 
@@ -114,7 +114,9 @@ def test_poses_and_paths_are_where_they_belong(robot):
         left = stage.draw(camera, [Pose(hopper_at(-0.8), RED)])
         both = stage.draw(camera, [Pose(hopper_at(0.8), GREY), Pose(hopper_at(-0.8), RED)])
         again = stage.draw(camera, [Pose(hopper_at(-0.8), RED)])
-        path = Path(np.array([[0.0, 0.0, 1.2], [0.5, 0.0, 1.2], [0.5, 0.0, 1.2]]), "#D00000", 0.03)
+        path = TracedPath(
+            np.array([[0.0, 0.0, 1.2], [0.5, 0.0, 1.2], [0.5, 0.0, 1.2]]), "#D00000", 0.03
+        )
         traced = stage.draw(camera, [Pose(hopper_at(-0.8), GREY)], [path])
     assert left.shape == (60, 120, 3)
     np.testing.assert_array_equal(left, again)
