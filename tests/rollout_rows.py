@@ -16,7 +16,7 @@ def rollout_rows(
     env: str = "Hopper-v5",
     source: str = "collect",
 ) -> pd.DataFrame:
-    """One row for each of `returns[method][seed][rollout]`."""
+    """Return one row for each of `returns[method][seed][rollout]`."""
     rows = []
     for method, seeds in returns.items():
         for seed, rollouts in enumerate(seeds):
@@ -29,14 +29,14 @@ def rollout_rows(
 
 
 def interval(*models: float) -> tuple[float, float, float]:
-    """Mean of the numbers of two or three models and the ends of its interval, by a table of t."""
+    """Return mean and interval ends of two or three models' numbers, from a table of t."""
     quantile = {2: 12.7062047, 3: 4.3026527}[len(models)]
     half = quantile * statistics.stdev(models) / len(models) ** 0.5
     middle = statistics.mean(models)
     return middle, middle - half, middle + half
 
 
-# 32.545723 is one per cent of hopper's range, -20.272305 its 0: scores 30, 50 and 10, 10.
+# Scores 30, 50 and 10, 10: score 0 is a return of -20.272305, and one point is 32.545723.
 HOPPER = {
     "tto": [[30 * 32.54572305 - 20.272305], [50 * 32.54572305 - 20.272305]],
     "bc": [[10 * 32.54572305 - 20.272305], [10 * 32.54572305 - 20.272305]],

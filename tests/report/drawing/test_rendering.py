@@ -1,5 +1,8 @@
 """Poses against the simulator that was observed, and pictures by what must be in them."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,7 @@ from tto.errors import TTOError
 from tto.evaluation.headless import working_renderer
 from tto.report.drawing.poses import load_robot, restore_positions, trace_points
 from tto.report.drawing.rendering import open_stage
+from tto.report.drawing.robots import HIDDEN, TRACED
 from tto.report.drawing.scene import Pose, TracedPath, frame_camera
 
 RED, GREY = (0.8, 0.05, 0.05), (0.4, 0.4, 0.4)
@@ -138,3 +142,11 @@ def test_floor_and_sky_are_pale(robot):
         picture = stage.draw(camera, [Pose(hopper_at(0.0), RED)])
     assert picture[:, :5].min() > 190
     assert picture[:, -5:].min() > 190
+
+
+def test_the_workflow_knows_robots_without_a_simulator():
+    assert HIDDEN.keys() == TRACED.keys()
+    code = (
+        "import sys, tto.report.drawing.robots; assert not {'mujoco', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

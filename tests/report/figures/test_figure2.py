@@ -74,7 +74,7 @@ def test_the_gain_of_context_is_paired():
     assert masked.last.mean == pytest.approx(20.0)
     answer = context_answer([full, masked])
     assert "+2.0 (seeds +2.0 to +2.0) nats" in answer
-    assert "hidden it is worth more than where all is seen" in answer
+    assert "state context is worth more than with a fully observed one" in answer
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ _FONT = "fonts/ttf/STIXGeneral.ttf"  # font of the figures, which comes with mat
 _LAST_MS = 1500  # duration of the last picture
 _QUALITY = 75
 
-Picture = UInt8[np.ndarray, "height width 3"]
+Picture = UInt8[np.ndarray, "_height _width 3"]  # pictures of a call may differ in size
 
 
 def side_by_side(panels: Iterable[tuple[str, Picture]], *, note: str) -> Picture:

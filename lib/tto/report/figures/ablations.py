@@ -118,7 +118,7 @@ def _draw_lines(axis: Axes, series: Series) -> None:
 def _draw_levels(
     axis: Axes, levels: Mapping[str, float], lines: Sequence[str], *, marked: bool
 ) -> None:
-    """Draw the mean of each dataset's own episodes; `marked` adds its line's marker at the right."""
+    """Draw the mean of each dataset's own episodes, with a marker at the right if `marked`."""
     for line_name, level in levels.items():
         look = look_of(lines.index(line_name))
         line = axis.axhline(level, color=look.color, linewidth=0.9, linestyle=(0, (1, 1.5)))

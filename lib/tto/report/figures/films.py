@@ -102,7 +102,7 @@ def _map_frames(episodes: Sequence[Filmed]) -> Iterator[Picture]:
             way = [_place(xy) for xy in positions[: t + 1]]
             if len(way) > 1:
                 draw.line(way, fill=color, width=4, joint="curve")
-            draw.ellipse(_circle(way[-1], 12), fill=color)
+            draw.ellipse(_circle(way[-1], 12.0), fill=color)
             if goal is not None:
                 draw.ellipse(
                     _circle(_place(goal), _FINER * _WIDTH * GOAL_RADIUS), outline=color, width=4

@@ -54,7 +54,7 @@ def interquartile_mean(values: Float[np.ndarray, " n"]) -> float:
     return float(np.sort(values)[cut : len(values) - cut].mean())
 
 
-def mean(values: Float[np.ndarray, " n"]) -> float:
+def mean(values: Outcomes) -> float:
     """Return the mean, as a statistic for `estimate`."""
     return float(np.mean(values))
 

@@ -111,7 +111,7 @@ def paired_differences(results: pd.DataFrame, unit: Unit) -> dict[str, PairedDif
     differences = {}
     for dataset, rows in results.groupby("dataset", sort=True):
         ours, theirs = (
-            values_by_seed(rows[rows["method"] == method], unit) for method in (OURS, BASELINE)
+            values_by_seed(rows.loc[rows["method"] == method], unit) for method in (OURS, BASELINE)
         )
         difference = paired_difference(ours, theirs) if _has(rows, unit) else None
         if difference is not None:

@@ -81,7 +81,9 @@ def make_rows(
     for summary in summarize(results):
         ours.setdefault(summary.dataset, {})[summary.method] = summary
     data = {row.dataset: row for row in statistics}
-    differences = {unit: paired_differences(results, unit) for unit in UNITS}
+    differences: dict[Unit, dict[str, PairedDifference]] = {
+        unit: paired_differences(results, unit) for unit in UNITS
+    }
 
     def row_of(paper: PaperRow | None, published: Mapping[str, Spread], name: str) -> TableRow:
         paired = {unit: found[name] for unit, found in differences.items() if name in found}
