@@ -86,7 +86,9 @@ def make_rows(
     }
 
     def row_of(paper: PaperRow | None, published: Mapping[str, Spread], name: str) -> TableRow:
-        paired = {unit: found[name] for unit, found in differences.items() if name in found}
+        paired: dict[Unit, PairedDifference] = {
+            unit: found[name] for unit, found in differences.items() if name in found
+        }
         return TableRow(paper, published, name, ours[name], data.get(name), paired)
 
     rows = []
