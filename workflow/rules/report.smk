@@ -1,8 +1,7 @@
 # All of a run on one page, with films of its episodes.
 
+from tto.report.drawing.robots import DRAWN
 
-# Datasets whose states can be drawn (tto.report.figures.films).
-DRAWN = ("hopper", "walker2d", "halfcheetah", "ant", "humanoid", "fourrooms")
 FILMED = [
     name for name, spec in (OFFLINE | IMITATION | ROOMS).items() if robot_of(spec["env"]) in DRAWN
 ]

@@ -21,7 +21,7 @@ from tto.report.claims.claims import CLAIMS, LOCAL
 from tto.report.claims.control_measures import NOT_D4RL
 from tto.report.claims.evidence import Evidence, read_evidence
 from tto.report.claims.rules import (
-    Rule,
+    VerdictRule,
     beats,
     exists_above,
     is_at_least,
@@ -34,6 +34,7 @@ from tto.report.claims.table import COLUMNS, write_claims
 from tto.report.numbers.dataset_statistics import DatasetStatistics
 from tto.report.numbers.published import PAPER_ROWS, read_published
 from tto.report.numbers.statistics import INTERVALS, Estimate, success_rate
+from tto.report.tables.formats import TableFiles
 from tto.row_files import write_rows
 
 BY_ID = {claim.id: claim for claim in CLAIMS}
@@ -55,7 +56,7 @@ def found(name: str, **evidence):
     return judge(BY_ID[name], Evidence(**evidence))
 
 
-def verdict(rule: Rule, low: float | None, high: float | None, value: float = 0.0) -> str:
+def verdict(rule: VerdictRule, low: float | None, high: float | None, value: float = 0.0) -> str:
     measured = Measured(Estimate(value, low, high))
     return judge(Claim("x", "1", "x", lambda _: measured, rule), Evidence()).verdict
 
@@ -72,7 +73,7 @@ RULES = [
 
 
 @pytest.mark.parametrize(("rule", "holds", "fails", "undecided"), RULES)
-def test_rules_on_intervals(rule: Rule, holds, fails, undecided):
+def test_rules_on_intervals(rule: VerdictRule, holds, fails, undecided):
     for expected, intervals in (("holds", holds), ("fails", fails), ("undecided", undecided)):
         for low, high in intervals:
             assert verdict(rule, low, high) == expected, (low, high)
@@ -96,7 +97,7 @@ NUMBERS = st.floats(-100, 100)
     ends=st.tuples(NUMBERS, NUMBERS).map(sorted),
     wider=st.tuples(st.floats(0, 50), st.floats(0, 50)),
 )
-def test_noise_decides_nothing(rule: Rule, ends: list[float], wider: tuple[float, float]):
+def test_noise_decides_nothing(rule: VerdictRule, ends: list[float], wider: tuple[float, float]):
     """A longer interval keeps a verdict or makes it undecided, and an undecided one stays so."""
     before = verdict(rule, *ends)
     after = verdict(rule, ends[0] - wider[0], ends[1] + wider[1])
@@ -104,7 +105,7 @@ def test_noise_decides_nothing(rule: Rule, ends: list[float], wider: tuple[float
 
 
 @given(rule=st.sampled_from([rule for rule, *_ in RULES]), value=NUMBERS)
-def test_a_number_without_noise_is_decided(rule: Rule, value: float):
+def test_a_number_without_noise_is_decided(rule: VerdictRule, value: float):
     """But at the very end of a margin, which belongs to neither side."""
     decided = verdict(rule, value, value) in ("holds", "fails")
     assert decided or (rule.words == "interval above 10 - 3" and value == 7)
@@ -599,7 +600,7 @@ def test_files(tmp_path):
     metrics.write_text("update,seconds\n1,1800\n2,7200\n")
     findings = judge_all(CLAIMS, read_evidence(rollouts=rollouts, metrics=[metrics]))
     paths = {name: tmp_path / f"claims.{name}" for name in ("csv", "markdown", "html")}
-    write_claims(findings, **paths)
+    write_claims(findings, TableFiles(**paths))
     with open(paths["csv"], newline="") as file:
         rows = {row["id"]: row for row in csv.DictReader(file)}
     assert tuple(rows["myopic"]) == COLUMNS

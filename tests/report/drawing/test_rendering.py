@@ -1,5 +1,8 @@
 """Poses against the simulator that was observed, and pictures by what must be in them."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,8 @@ from tto.errors import TTOError
 from tto.evaluation.headless import working_renderer
 from tto.report.drawing.poses import load_robot, restore_positions, trace_points
 from tto.report.drawing.rendering import open_stage
-from tto.report.drawing.scene import Path, Pose, frame_camera
+from tto.report.drawing.robots import HIDDEN, TRACED
+from tto.report.drawing.scene import Pose, TracedPath, frame_camera
 
 RED, GREY = (0.8, 0.05, 0.05), (0.4, 0.4, 0.4)
 
@@ -114,7 +118,9 @@ def test_poses_and_paths_are_where_they_belong(robot):
         left = stage.draw(camera, [Pose(hopper_at(-0.8), RED)])
         both = stage.draw(camera, [Pose(hopper_at(0.8), GREY), Pose(hopper_at(-0.8), RED)])
         again = stage.draw(camera, [Pose(hopper_at(-0.8), RED)])
-        path = Path(np.array([[0.0, 0.0, 1.2], [0.5, 0.0, 1.2], [0.5, 0.0, 1.2]]), "#D00000", 0.03)
+        path = TracedPath(
+            np.array([[0.0, 0.0, 1.2], [0.5, 0.0, 1.2], [0.5, 0.0, 1.2]]), "#D00000", 0.03
+        )
         traced = stage.draw(camera, [Pose(hopper_at(-0.8), GREY)], [path])
     assert left.shape == (60, 120, 3)
     np.testing.assert_array_equal(left, again)
@@ -136,3 +142,12 @@ def test_floor_and_sky_are_pale(robot):
         picture = stage.draw(camera, [Pose(hopper_at(0.0), RED)])
     assert picture[:, :5].min() > 190
     assert picture[:, -5:].min() > 190
+
+
+def test_the_workflow_knows_robots_without_a_simulator():
+    assert HIDDEN.keys() == TRACED.keys()
+    code = "import sys, tto.report.drawing.robots; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not {"mujoco", "torch"} & set(loaded.stdout.split())

@@ -10,6 +10,7 @@ from tto.analysis.indistinguishable import COLUMNS as ANSWER_COLUMNS
 from tto.analysis.log_likelihoods import COLUMNS
 from tto.errors import TTOError
 from tto.report.figures.figure2 import _line, curve, draw_calibration, draw_figure2
+from tto.report.tables.formats import TableFiles
 from tto.report.tables.model_analysis import (
     analysis_rows,
     context_answer,
@@ -73,7 +74,7 @@ def test_the_gain_of_context_is_paired():
     assert masked.last.mean == pytest.approx(20.0)
     answer = context_answer([full, masked])
     assert "+2.0 (seeds +2.0 to +2.0) nats" in answer
-    assert "hidden it is worth more than where all is seen" in answer
+    assert "state context is worth more than with a fully observed one" in answer
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_without_a_markovian_variant_nothing_is_claimed():
 
 def test_table_files(tmp_path):
     paths = {name: tmp_path / f"t.{name}" for name in ("csv", "markdown", "html")}
-    write_model_analysis(rows_of(), answers=ANSWERS, trajectories=9, **paths)
+    write_model_analysis(rows_of(), TableFiles(**paths), answers=ANSWERS, trajectories=9)
     with open(paths["csv"], newline="") as file:
         first, *_ = csv.DictReader(file)
     assert (first["model"], first["last_step"]) == ("transformer", "5")

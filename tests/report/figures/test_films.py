@@ -10,7 +10,7 @@ from tto.report.drawing import rendering
 from tto.report.drawing.flat_rendering import FlatStage
 from tto.report.drawing.poses import load_robot
 from tto.report.drawing.rendering import open_stage
-from tto.report.drawing.scene import Camera, Path, Pose
+from tto.report.drawing.scene import Camera, Pose, TracedPath
 from tto.report.figures.films import Filmed, write_film
 
 GREY, RED = (0.4, 0.4, 0.4), (0.9, 0.1, 0.1)
@@ -39,7 +39,7 @@ def test_a_hopper_stands_where_it_is():
 
 def test_paths_are_drawn_over_robots_and_floor_moves_with_the_camera():
     stage = FlatStage(load_robot("Hopper-v5"), width=120, height=100)
-    path = Path(np.array([[0.0, 0.0, 1.3], [0.8, 0.0, 1.3]]), "#D00000", 0.04)
+    path = TracedPath(np.array([[0.0, 0.0, 1.3], [0.8, 0.0, 1.3]]), "#D00000", 0.04)
     picture = stage.draw(CAMERA, [Pose(hopper_at(0.0), GREY)], [path]).astype(int)
     rows, columns = np.nonzero(picture[..., 0] - picture[..., 1] > 80)
     assert rows.max() < 40
@@ -69,7 +69,7 @@ def test_where_nothing_draws_pictures_are_flat(monkeypatch, caplog):
         assert isinstance(stage, FlatStage)
         assert stage.draw(CAMERA, [Pose(hopper_at(0.0), RED)]).shape == (30, 40, 3)
     (record,) = caplog.records
-    assert "expected egl to draw; painted flat" in record.getMessage()
+    assert "expected egl to draw; painting flat pictures" in record.getMessage()
 
 
 def hopping(steps, terminated):

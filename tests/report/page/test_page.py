@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from tto.report.page.contents import SECTIONS
 from tto.report.page.page import write_page
 from tto.report.page.timings import RuleTime, rule_times
 from tto.report.tables.extended import write_extended
+from tto.report.tables.formats import TableFiles
 from tto.report.tables.table1 import write_table1
 
 ROOT = Path(__file__).parents[3]
@@ -39,9 +41,9 @@ PROVENANCE = {
 TIMES = [RuleTime("train", 2, 7200.0, 4000.0, 812.0), RuleTime("table1", 1, 2.0, 2.0, None)]
 
 
-def paths(folder: Path, name: str) -> dict[str, Path]:
-    endings = {"csv": "csv", "markdown": "md", "html": "html"}
-    return {kind: folder / f"{name}.{ending}" for kind, ending in endings.items()}
+def paths(folder: Path, name: str) -> TableFiles:
+    csv, markdown, html = (folder / f"{name}.{ending}" for ending in ("csv", "md", "html"))
+    return TableFiles(csv, markdown, html)
 
 
 def room_episode() -> Rollout:
@@ -57,10 +59,10 @@ def results(tmp_path_factory) -> Path:
     """What a small run leaves, by the functions that make it."""
     folder = tmp_path_factory.mktemp("page") / "results"
     rows = rollout_rows(returns=HOPPER)
-    write_table1(rows, **paths(folder / "tables", "table1"), latex=folder / "tables/table1.tex")
-    write_extended(rows, **paths(folder / "tables", "extended"))
+    write_table1(rows, paths(folder / "tables", "table1"), latex=folder / "tables/table1.tex")
+    write_extended(rows, paths(folder / "tables", "extended"))
     found = judge_all(CLAIMS, Evidence(rollouts=rows))
-    write_claims(found, **paths(folder, "claims") | {"html": folder / "tables/claims.html"})
+    write_claims(found, replace(paths(folder, "claims"), html=folder / "tables/claims.html"))
     draw_figure4(rows, [folder / "figures/figure4.png"], dpi=60)
     draw_profiles(rows, [folder / "figures/profiles.png"], dpi=60)
     for name in ("hopper", "walk<er>"):

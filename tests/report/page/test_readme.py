@@ -19,7 +19,7 @@ def test_the_readme_shows_the_published_run():
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """The published run with another score, and one claim of each verdict but undecided."""
+    """A published run with one score, and one claim of each verdict but undecided."""
     folder = tmp_path / "docs/run"
     (folder / "tables").mkdir(parents=True)
     with (ROOT / "docs/results/local/tables/table1.csv").open(newline="") as file:
@@ -36,7 +36,7 @@ def run(tmp_path: Path) -> Path:
         writer.writerows(rows)
     (folder / "claims.csv").write_text(
         "id,section,claim,paper,ours,low,high,verdict\n"
-        "a,3.2,Sees far,104,0.5552,0.55,0.56,holds\n"
+        "attention_markov,3.2,Sees far,104,0.5552,0.55,0.56,holds\n"
         "b,4.2,Clones,,-3.46,-5,2,fails\n"
         "c,5,Is slow,,,,,not tested\n"
         "d,local,Ours alone,,1,0,2,holds\n"
@@ -53,7 +53,7 @@ def test_scores_and_judged_claims_are_shown(run: Path):
     lines = results_block(run, "docs/run").splitlines()
     tables = [cells(line) for line in lines if line.startswith("|")]
     assert ["ant medium", "44.0 ± 1.3", "30.1 ± 2.5", "-", "12.0"] in tables
-    assert ["Sees far (3.2)", "104.0", "0.56 [0.55, 0.56]", "holds"] in tables
+    assert ["Sees far (3.2)", "104.00", "0.56 [0.55, 0.56]", "holds"] in tables
     assert ["Clones (4.2)", "-", "-3.5 [-5.0, 2.0]", "fails"] in tables
     assert not any("Is slow" in line or "Ours alone" in line for line in lines)
     assert any("Of the paper's 3 claims, 1 hold in this run, 1 fail and 1 are" in x for x in lines)

@@ -11,13 +11,14 @@ from tto.errors import TTOError
 from tto.report.figures.profiles import draw_profiles, profile
 from tto.report.numbers.published import PAPER_ROWS, PaperRow, read_published
 from tto.report.tables.extended import our_rows, published_rows, write_extended
+from tto.report.tables.formats import TableFiles
 
 HOPPER_MIXED = PaperRow("hopper", "medium-replay")
 
 
 def write(folder, results):
     paths = {"csv": folder / "t.csv", "markdown": folder / "t.md", "html": folder / "t.html"}
-    write_extended(results, **paths)
+    write_extended(results, TableFiles(**paths))
     with open(paths["csv"], newline="") as file:
         return list(csv.DictReader(file)), paths["markdown"].read_text()
 

@@ -10,6 +10,7 @@ from tto.evaluation.goal_rows import ROWS as COLUMNS
 from tto.evaluation.goal_rows import read_goal_rows
 from tto.report.numbers.goal_reaching import goal_reaching_rows
 from tto.report.numbers.statistics import estimate, success_rate
+from tto.report.tables.formats import TableFiles
 from tto.report.tables.goal_reaching import write_goal_reaching
 
 ROWS = [  # of one model
@@ -85,7 +86,7 @@ def test_intervals_are_the_wider_of_pairs_and_models(tmp_path):
 
 def test_table(tmp_path):
     paths = {name: tmp_path / f"t.{name}" for name in ("csv", "markdown", "html")}
-    write_goal_reaching(goal_reaching_rows(read_goal_rows(stored(tmp_path))), **paths)
+    write_goal_reaching(goal_reaching_rows(read_goal_rows(stored(tmp_path))), TableFiles(**paths))
     with open(paths["csv"], newline="") as file:
         ours, theirs = csv.DictReader(file)
     assert float(ours["success"]) == 0.75
@@ -103,7 +104,7 @@ def test_nothing_reached(tmp_path):
     assert (ours.to_collector, ours.to_shortest, ours.path_length) == (None, None, None)
     assert theirs.to_shortest == (1.0, None, None)
     paths = {name: tmp_path / f"t.{name}" for name in ("csv", "markdown", "html")}
-    write_goal_reaching([ours, theirs], **paths)
+    write_goal_reaching([ours, theirs], TableFiles(**paths))
     assert "0 of 1" in paths["markdown"].read_text()
 
 

@@ -8,6 +8,7 @@ from tto.errors import TTOError
 from tto.report.figures.imitation import draw_imitation
 from tto.report.numbers.dataset_statistics import DatasetStatistics
 from tto.report.numbers.imitation import imitation_rows
+from tto.report.tables.formats import TableFiles
 from tto.report.tables.imitation import write_imitation
 
 RETURNS = {
@@ -43,7 +44,7 @@ def test_per_cent_of_the_expert_by_hand():
 def test_table(tmp_path):
     rows = imitation_rows(EXPERT, EXPERTS)
     paths = {name: tmp_path / f"t.{name}" for name in ("csv", "markdown", "html")}
-    write_imitation(rows, **paths)
+    write_imitation(rows, TableFiles(**paths))
     with open(paths["csv"], newline="") as file:
         cells = list(csv.DictReader(file))
     assert [row["predicted_transitions"] for row in cells] == ["1", "10", ""]

@@ -9,6 +9,7 @@ import pytest
 from rollout_rows import HOPPER, interval, rollout_rows
 
 from tto.report.numbers.dataset_statistics import DatasetStatistics
+from tto.report.tables.formats import TableFiles
 from tto.report.tables.table1 import write_table1
 
 STATISTICS = DatasetStatistics(
@@ -17,12 +18,11 @@ STATISTICS = DatasetStatistics(
 
 
 def write(folder, results, statistics=()):
-    endings = {"csv": "csv", "markdown": "md", "html": "html", "latex": "tex"}
-    paths = {name: folder / f"t.{ending}" for name, ending in endings.items()}
-    write_table1(results, **paths, statistics=statistics)
-    with open(paths["csv"], newline="") as file:
+    files = TableFiles(folder / "t.csv", folder / "t.md", folder / "t.html")
+    write_table1(results, files, latex=folder / "t.tex", statistics=statistics)
+    with open(files.csv, newline="") as file:
         rows = list(csv.DictReader(file))
-    return rows, paths["markdown"].read_text(), paths["latex"].read_text()
+    return rows, (folder / "t.md").read_text(), (folder / "t.tex").read_text()
 
 
 def test_one_collected_dataset(tmp_path):

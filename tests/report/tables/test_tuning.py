@@ -3,6 +3,7 @@ import csv
 import pandas as pd
 
 from tto.evaluation.sweeps import COLUMNS
+from tto.report.tables.formats import TableFiles
 from tto.report.tables.tuning import write_tuning
 
 
@@ -27,7 +28,7 @@ def test_the_best_of_each_dataset_is_marked(tmp_path):
         "bc": {"short": {"epochs": 3}, "long": {}},
     }
     paths = {name: tmp_path / f"tuning.{name}" for name in ("csv", "markdown", "html")}
-    write_tuning(sweeps, candidates, **paths)
+    write_tuning(sweeps, candidates, TableFiles(**paths))
     with paths["csv"].open() as file:
         rows = list(csv.DictReader(file))
     chosen = [

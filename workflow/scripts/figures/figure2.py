@@ -4,6 +4,7 @@ from tto.analysis.indistinguishable import read_indistinguishable
 from tto.analysis.log_likelihoods import read_log_likelihoods
 from tto.job import job
 from tto.report.figures.figure2 import draw_calibration, draw_figure2
+from tto.report.tables.formats import TableFiles
 from tto.report.tables.model_analysis import write_model_analysis
 
 with job(snakemake.log[0]):
@@ -13,9 +14,7 @@ with job(snakemake.log[0]):
     draw_calibration(rows, [output.calibration_png, output.calibration_pdf], dpi=dpi)
     write_model_analysis(
         rows,
-        csv=output.csv,
-        markdown=output.markdown,
-        html=output.html,
+        TableFiles(csv=output.csv, markdown=output.markdown, html=output.html),
         answers=read_indistinguishable(snakemake.input.answers),
         trajectories=snakemake.params.trajectories,
     )

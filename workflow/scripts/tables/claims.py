@@ -5,6 +5,7 @@ from tto.report.claims.claim import judge_all
 from tto.report.claims.claims import CLAIMS
 from tto.report.claims.evidence import read_evidence
 from tto.report.claims.table import write_claims
+from tto.report.tables.formats import TableFiles
 
 with job(snakemake.log[0]):
     inputs = snakemake.input
@@ -21,7 +22,9 @@ with job(snakemake.log[0]):
     )
     write_claims(
         judge_all(CLAIMS, evidence),
-        csv=snakemake.output.csv,
-        markdown=snakemake.output.markdown,
-        html=snakemake.output.html,
+        TableFiles(
+            csv=snakemake.output.csv,
+            markdown=snakemake.output.markdown,
+            html=snakemake.output.html,
+        ),
     )

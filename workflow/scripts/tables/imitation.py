@@ -5,6 +5,7 @@ from tto.job import job
 from tto.report.figures.imitation import draw_imitation
 from tto.report.numbers.dataset_statistics import read_statistics
 from tto.report.numbers.imitation import imitation_rows
+from tto.report.tables.formats import TableFiles
 from tto.report.tables.imitation import write_imitation
 
 with job(snakemake.log[0]):
@@ -13,9 +14,11 @@ with job(snakemake.log[0]):
     )
     write_imitation(
         rows,
-        csv=snakemake.output.csv,
-        markdown=snakemake.output.markdown,
-        html=snakemake.output.html,
+        TableFiles(
+            csv=snakemake.output.csv,
+            markdown=snakemake.output.markdown,
+            html=snakemake.output.html,
+        ),
     )
     draw_imitation(
         rows, [snakemake.output.png, snakemake.output.pdf], dpi=snakemake.params.report["dpi"]

@@ -3,14 +3,17 @@
 from tto.evaluation.results import read_results
 from tto.job import job
 from tto.report.numbers.dataset_statistics import read_statistics
+from tto.report.tables.formats import TableFiles
 from tto.report.tables.table1 import write_table1
 
 with job(snakemake.log[0]):
     write_table1(
         read_results(snakemake.input.rollouts),
-        csv=snakemake.output.csv,
-        markdown=snakemake.output.markdown,
-        html=snakemake.output.html,
+        TableFiles(
+            csv=snakemake.output.csv,
+            markdown=snakemake.output.markdown,
+            html=snakemake.output.html,
+        ),
         latex=snakemake.output.latex,
         statistics=read_statistics(snakemake.input.statistics),
     )

@@ -1,1 +1,1 @@
-"""The paper's claims and what the run says of each."""
+"""The paper's claims, and a verdict on each from the run's numbers."""

@@ -1,7 +1,7 @@
 """Numbers behind claims about attention: shares of one model's heads (figure 3).
 
-What a randomly initialised model of the same sizes shows on the same windows is owed to the
-architecture and to chance; patterns are held against it.
+Patterns are compared with those of a randomly initialised model of the same sizes on the same
+windows, since the architecture and chance alone produce some.
 """
 
 import pandas as pd
@@ -13,11 +13,11 @@ from tto.report.numbers.statistics import Estimate
 
 
 def previous_transition(*, claimed: float) -> Measure:
-    """Share of its attention that a head pays to the transition before: of the head with most.
+    """Return the largest share of its attention that a head pays to the previous transition.
 
     Args:
-        claimed: the claim asks for more; where a random model's head has as much as ours, as in
-            short windows, more judges nothing.
+        claimed: share that the claim demands. A larger one is no evidence if a head of a random
+            model has as much, as in short windows.
     """
 
     def measure(evidence: Evidence) -> Measured:
@@ -32,13 +32,13 @@ def previous_transition(*, claimed: float) -> Measure:
 
 
 def striation(evidence: Evidence) -> Measured:
-    """Attention of the striated head to its own dimension in older steps, over a random model's."""
+    """Return the striated head's share on its dimension in older steps / a random model's."""
     rows, measure = _rows(evidence), PATTERNS["striated"]
     return _single(_of_striated(rows, measure) / most_of_untrained(rows, measure))
 
 
 def actions_on_actions(evidence: Evidence) -> Measured:
-    """Attention of the striated head's actions to past actions less that to past states."""
+    """Return the attention of the striated head's actions to past actions less to past states."""
     rows = _rows(evidence)
     return _single(
         _of_striated(rows, "actions_to_actions") - _of_striated(rows, "actions_to_states")
@@ -52,7 +52,7 @@ def _rows(evidence: Evidence) -> pd.DataFrame:
 
 
 def _of_striated(rows: pd.DataFrame, column: str) -> float:
-    """A share of figure 3's striated head."""
+    """Return a share of figure 3's striated head."""
     layer, head = clearest_heads(rows)["striated"]
     is_it = (rows["kind"] == "head") & (rows["layer"] == layer) & (rows["head"] == head)
     (value,) = rows.loc[is_it, column].tolist()
@@ -60,5 +60,5 @@ def _of_striated(rows: pd.DataFrame, column: str) -> float:
 
 
 def _single(value: float, unfit: str | None = None) -> Measured:
-    """Of one model, so without an interval."""
+    """Return the number of one model, which has no interval."""
     return Measured(Estimate(value, None, None), unfit)

@@ -1,10 +1,9 @@
-"""What a claim is: a sentence, a number that the run's rows give for it, and the rule that judges.
+"""A claim: a sentence, a function that measures its number in a run, and a rule for its verdict.
 
-This file does not know the paper's claims (`tto.report.claims.claims`). A verdict is computed
-from a 95 % interval. It is `holds` where the whole interval meets the claim's condition,
-`fails` where no part of it does, `undecided` where it reaches both sides: a noisy run decides
-nothing. It is `not tested`, with the reason, where the run has no such experiment, or has numbers
-that judge nothing (a single model, other data than the paper's).
+The paper's claims are in `tto.report.claims.claims`. A verdict is computed from a 95 % interval:
+`holds` if the whole interval meets the claim's condition, `fails` if no part of it does, and
+`undecided` if only a part does, as in a noisy run. It is `not tested`, with the reason, if the run
+lacks the experiment or its numbers are no evidence (a single model, data other than the paper's).
 """
 
 from collections.abc import Callable, Iterable
@@ -12,18 +11,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tto.report.claims.evidence import Evidence
-from tto.report.claims.rules import Rule, Verdict
+from tto.report.claims.rules import Verdict, VerdictRule
 from tto.report.numbers.statistics import Estimate
 
 SINGLE = "a single model: no interval"
 
 
 class Untested(Exception):
-    """The run does not have what a claim is about; the message says what is missing."""
+    """A run cannot test a claim; the message says what is missing."""
 
 
 class Measured(NamedTuple):
-    """A number, and why it is shown but judges nothing (None: it judges)."""
+    """A number, and the reason why it is shown without a verdict (None: it gets a verdict)."""
 
     estimate: Estimate
     unfit: str | None = None
@@ -34,30 +33,30 @@ Measure = Callable[[Evidence], Measured]
 
 @dataclass(frozen=True)
 class Claim:
-    """One row to be.
+    """One claim.
 
     Attributes:
-        id: a short name without spaces.
-        section: of the paper; "local" for this project's own.
+        id: short name without spaces.
+        section: section of the paper, or "local" for this project's own claims.
         text: the claim, with the unit of its number in brackets.
-        measure: the run's number; raises `Untested`.
-        rule: judges it.
-        paper: the paper's number, in the same unit; None where it gives none.
-        digits: shown after the point.
+        measure: function that returns the run's number; it raises `Untested`.
+        rule: rule that gives the verdict.
+        paper: the paper's number in the same unit; None if it gives none.
+        digits: number of digits shown after the point.
     """
 
     id: str
     section: str
     text: str
     measure: Measure
-    rule: Rule
+    rule: VerdictRule
     paper: float | None = None
     digits: int = 1
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim judged; `why` is the rule's condition, or why there is no test."""
+    """A claim with its verdict; `why` is the rule's condition, or the reason for `not tested`."""
 
     claim: Claim
     estimate: Estimate | None
@@ -66,7 +65,7 @@ class Finding:
 
 
 def judge(claim: Claim, evidence: Evidence) -> Finding:
-    """Measure a claim on a run's rows and apply its rule."""
+    """Measure a claim in a run and apply its rule."""
     try:
         estimate, unfit = claim.measure(evidence)
     except Untested as missing:
@@ -82,5 +81,5 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
 
 
 def judge_all(claims: Iterable[Claim], evidence: Evidence) -> list[Finding]:
-    """Each claim judged, in their order."""
+    """Judge all claims, in their order."""
     return [judge(claim, evidence) for claim in claims]

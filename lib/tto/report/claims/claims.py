@@ -1,12 +1,12 @@
-"""Every claim of the paper (arXiv:2106.02039v1) about what was found, and this project's own.
+"""All claims of the paper (arXiv:2106.02039v1) about its findings, and this project's own.
 
-Definitions and settings (what the method is, how large the model) are no claims. A claim in words
-needs a reading before code can judge it; the reading is its measure and its rule, which are shown
-beside the verdict. Numbers that were published for D4RL's data are judged on that data alone. One
-measurement is one claim: what the paper says twice of one number is one row.
+Definitions and settings (of the method, of the model's size) are no claims. A claim in words must
+be interpreted before code can test it. Its measure and its rule are the interpretation, and they
+are shown beside the verdict. Numbers that were published for D4RL's data are tested on that data
+only. One measurement is one claim: two sentences of the paper about one number share a row.
 
-Rows of the section "local" are this project's own: what its results must show on any data. They
-may ask more of a number that is among the paper's, and do not count with these.
+Claims of the section "local" are this project's own demands on its results, on any data. They may
+demand more of a number that the paper has a claim about, and are counted separately.
 """
 
 from tto.report.claims.claim import Claim
@@ -27,7 +27,7 @@ _SECTIONS = ("abstract", "1", "2", "3.2", "4.1", "4.2", "5", "A", "E", LOCAL)
 
 
 def _local_claims() -> list[Claim]:
-    """What this project's results must show: TTO at least equals BC, and beats it on mixed data."""
+    """Return this project's own claims: TTO at least equals BC, and beats it on mixed data, etc."""
     claims = []
     for row in PAPER_ROWS:
         must_beat = row.kind == "medium-replay" and row.robot in ("hopper", "walker2d")
@@ -77,7 +77,7 @@ def _local_claims() -> list[Claim]:
 
 
 def _place(claim: Claim) -> int:
-    """Of the first section that a claim stands in."""
+    """Return the position of the first section that a claim is in."""
     return _SECTIONS.index(claim.section.split(",")[0])
 
 

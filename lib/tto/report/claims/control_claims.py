@@ -16,10 +16,11 @@ from tto.report.claims.control_measures import (
     training_time,
 )
 from tto.report.claims.rules import beats, not_below, within
+from tto.report.numbers.imitation import PAPER_PERCENT
 from tto.report.numbers.published import PAPER_ROWS, ROBOTS, PaperRow, read_published
-from tto.report.tables.imitation import PAPER_PERCENT
 
-# What counts as equal: points of normalised score, and per cent of an expert's mean return.
+# Differences that count as equal, in points of normalised score and in per cent of an expert's
+# mean return.
 SCORE_MARGIN, EXPERT_MARGIN = 3.0, 5.0
 _PUBLISHED = read_published()
 _OTHERS = ("bc", "cql", "mopo", "mbop")
@@ -30,25 +31,25 @@ _CHEETAH = [row for row in _OF["halfcheetah"] if row != _EXCEPTION]
 
 
 def _mean(method: str, rows: list[PaperRow]) -> float:
-    """Mean of a method's published scores."""
+    """Return the mean of a method's published scores."""
     return round(float(np.mean([_PUBLISHED[row][method].mean for row in rows])), 2)
 
 
 def _best_prior(rows: list[PaperRow]) -> float:
-    """Mean of the best published score of the other methods on each row."""
+    """Return the mean over rows of the best published score of the other methods."""
     best = [max(_PUBLISHED[row][method].mean for method in _OTHERS) for row in rows]
     return round(float(np.mean(best)), 2)
 
 
 def _mean_prior(rows: list[PaperRow]) -> float:
-    """Mean of the published scores of all other methods."""
+    """Return the mean of the published scores of all other methods."""
     return round(float(np.mean([_mean(method, rows) for method in _OTHERS])), 2)
 
 
 def _table1_claim(row: PaperRow) -> Claim:
-    """The paper's number for one row of its table 1, within its own standard deviation.
+    """Claim that TTO reaches the paper's number in a row of table 1, within its standard deviation.
 
-    For halfcheetah med-expert the same number is the exception of section 4.2: less than the mean
+    For halfcheetah med-expert the same number is the exception of section 4.2: it is below the mean
     of the prior methods.
     """
     mean, std = _PUBLISHED[row]["tto"]
@@ -56,7 +57,7 @@ def _table1_claim(row: PaperRow) -> Claim:
     section, exception = "E", ""
     if row == _EXCEPTION:
         prior = _mean_prior([row])
-        assert mean + std < prior  # so that the one condition is of both
+        assert mean + std < prior  # so one condition tests both
         section, exception = "E, 4.2, figure 4", f", less than prior methods' mean of {prior:.1f}"
     return Claim(
         f"table1_{row.robot}_{row.kind.replace('-', '_')}",
@@ -72,9 +73,9 @@ CONTROL_CLAIMS = (
     Claim(
         "no_pessimism",
         "abstract, 2, 3.2",
-        "Planning needs no behaviour constraints, ensembles or pessimism: it does not fall behind "
-        "its data, though reward-to-go is the value of the data's own policy (TTO less data, "
-        "score, mean over datasets)",
+        "Planning needs no behaviour constraints, ensembles or pessimism: it is no worse than its "
+        "data, although reward-to-go is the value of the data's own policy (TTO less data, score, "
+        "mean over datasets)",
         mean_minus_data,
         not_below(0, SCORE_MARGIN),
     ),
@@ -185,8 +186,8 @@ CONTROL_CLAIMS = (
     Claim(
         "not_real_time",
         "5",
-        "Control in real time is out of reach (median time of a plan for one episode alone, over "
-        "the time that a step takes in the world)",
+        "Control in real time is out of reach (median time of a plan for a single episode, divided "
+        "by the simulated time of a step)",
         planning_time,
         beats(1),
         digits=2,

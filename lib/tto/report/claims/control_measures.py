@@ -1,8 +1,8 @@
-"""Numbers behind claims about control: offline RL, imitation, goal reaching, sweeps, times.
+"""Measures of claims about control: offline RL, imitation, goal reaching, sweeps, times.
 
-Each function takes what a claim is about and returns its measure, which takes a run's `Evidence`.
-Intervals are over models; a number over several datasets is, of each model's seed, the mean over
-datasets, so that each dataset weighs the same.
+A measure takes a run's `Evidence` and returns a number with its interval over models. Functions
+with other arguments return a measure. A number over several datasets is averaged over datasets for
+each seed first, so that each dataset weighs the same.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,26 +13,27 @@ import pandas as pd
 
 from tto.data.environments import robot_of
 from tto.report.claims.claim import Measure, Measured, Untested
-from tto.report.claims.evidence import Evidence
-from tto.report.numbers.comparison import BASELINE, OURS
+from tto.report.claims.evidence import Evidence, where
 from tto.report.numbers.goal_reaching import goal_reaching_rows, in_percent
 from tto.report.numbers.imitation import ImitationRow, imitation_rows
+from tto.report.numbers.names import BASELINE, OURS
 from tto.report.numbers.published import PaperRow, paper_row
 from tto.report.numbers.statistics import (
     Estimate,
+    Values,
     estimate,
     paired_difference,
     shared_seeds,
     values_by_seed,
 )
 
-# What passes in the simulator between two actions, in milliseconds.
+# Simulated time between two actions, in milliseconds.
 STEP_MS = {"hopper": 8.0, "walker2d": 8.0, "halfcheetah": 50.0}
 NOT_D4RL = "not D4RL's data, so not comparable with published numbers"
 
 
 def score_of(row: PaperRow) -> Measure:
-    """Our normalised score on the data of a row of table 1."""
+    """Return a measure: our normalised score on the data of a row of table 1."""
 
     def measure(evidence: Evidence) -> Measured:
         rows = _rows_of(evidence, row, OURS)
@@ -42,7 +43,7 @@ def score_of(row: PaperRow) -> Measure:
 
 
 def mean_score(rows: Iterable[PaperRow]) -> Measure:
-    """Our normalised score, mean over rows of table 1."""
+    """Return a measure: our normalised score, mean over rows of table 1."""
     wanted = list(rows)
 
     def measure(evidence: Evidence) -> Measured:
@@ -53,7 +54,7 @@ def mean_score(rows: Iterable[PaperRow]) -> Measure:
 
 
 def minus_bc(row: PaperRow) -> Measure:
-    """TTO's score less behaviour cloning's on the data of a row of table 1, paired over seeds."""
+    """Return a measure: TTO's score less BC's on a row of table 1, paired over seeds."""
 
     def measure(evidence: Evidence) -> Measured:
         ours, theirs = (_scores(_rows_of(evidence, row, name)) for name in (OURS, BASELINE))
@@ -66,21 +67,19 @@ def minus_bc(row: PaperRow) -> Measure:
 
 
 def mean_minus_bc(evidence: Evidence) -> Measured:
-    """TTO's score less behaviour cloning's, mean over the datasets of offline RL."""
+    """Return TTO's score less behaviour cloning's, mean over the datasets of offline RL."""
     by_dataset = _offline(evidence)
     pairs = [(_of(rows, OURS), _of(rows, BASELINE)) for rows in by_dataset]
     pairs = [(ours, theirs) for ours, theirs in pairs if len(theirs)]
     if not pairs:
         raise Untested("no behaviour cloning beside TTO in this run")
-    differences = []
-    for pair in pairs:
-        a, b = map(_scores, pair)
-        differences.append({seed: a[seed].mean() - b[seed].mean() for seed in a.keys() & b.keys()})
-    return Measured(_mean_over(differences))
+    return Measured(
+        _mean_over([_differences(_scores(ours), _scores(theirs)) for ours, theirs in pairs])
+    )
 
 
 def mean_minus_data(evidence: Evidence) -> Measured:
-    """TTO's score less the mean score of the data's own episodes, mean over datasets."""
+    """Return TTO's score less the mean score of the data's own episodes, mean over datasets."""
     differences = []
     for rows in _offline(evidence):
         data = evidence.statistics.get(str(rows["dataset"].iloc[0]))
@@ -93,9 +92,9 @@ def mean_minus_data(evidence: Evidence) -> Measured:
 
 
 def planning_time(evidence: Evidence) -> Measured:
-    """Time of a plan for one episode alone over the time until the next action, mean of datasets.
+    """Return the time of a plan for a single episode / the simulated time between two actions.
 
-    That time is what passes in the simulator between two actions.
+    It is the mean over datasets.
     """
     ratios = []
     for rows in _offline(evidence):
@@ -109,7 +108,7 @@ def planning_time(evidence: Evidence) -> Measured:
 
 
 def training_time(evidence: Evidence) -> Measured:
-    """Hours of a model's training; another processor than the paper's judges nothing."""
+    """Return the hours of a model's training; they are no evidence on another processor."""
     if not evidence.training_hours:
         raise Untested("no training times in this run")
     hours = estimate([np.array([value]) for value in evidence.training_hours])
@@ -117,24 +116,27 @@ def training_time(evidence: Evidence) -> Measured:
 
 
 def imitation_score(robot: str) -> Measure:
-    """Normalised score of likelihood search with the longest prediction, on a robot's expert."""
+    """Return a measure: score of likelihood search with the longest prediction, on expert data."""
 
     def measure(evidence: Evidence) -> Measured:
         row = _longest(_imitated(evidence, robot))
         assert evidence.rollouts is not None
         rows = _of(evidence.rollouts, row.method)
-        rows = _where(rows, rows["dataset"] == row.dataset)
+        rows = where(rows, rows["dataset"] == row.dataset)
         return Measured(estimate(list(_scores(rows).values())), _published(rows))
 
     return measure
 
 
 def imitation_percent(*robots: str, baseline: bool = False) -> Measure:
-    """Return in per cent of the expert's own mean, of the robot where it is least.
+    """Return a measure: return in per cent of the expert's own mean, on the worst robot.
 
-    Of the search with the longest prediction, or of behaviour cloning. The interval reaches from
-    the least lower end of all robots to the least upper end, so that all of them must meet what a
-    claim asks.
+    The interval reaches from the lowest lower end of all robots to the lowest upper end, so all
+    robots must meet the claim's condition.
+
+    Args:
+        robots: names of the robots.
+        baseline: whether to measure behaviour cloning, not the search with the longest prediction.
     """
 
     def measure(evidence: Evidence) -> Measured:
@@ -154,12 +156,12 @@ def imitation_percent(*robots: str, baseline: bool = False) -> Measure:
 
 
 def goal_success(evidence: Evidence) -> Measured:
-    """Share of reached goals in per cent, with its interval (`tto.report.tables.goal_reaching`)."""
+    """Return the share of reached goals in per cent (`tto.report.numbers.goal_reaching`)."""
     return Measured(in_percent(goal_reaching_rows(_goals(evidence))[0].success))
 
 
 def path_ratio(evidence: Evidence) -> Measured:
-    """Length of our paths over the collector's, mean over pairs that both reached."""
+    """Return the length of our paths over the collector's, mean over pairs that both reached."""
     ratio = goal_reaching_rows(_goals(evidence))[0].to_collector
     if ratio is None:
         raise Untested("no goal that both TTO and the collector reached")
@@ -167,13 +169,15 @@ def path_ratio(evidence: Evidence) -> Measured:
 
 
 def switched(sweep: str, on: str, off: str, *, row: PaperRow | None = None) -> Measure:
-    """What a setting is worth: trials with one value less those with another, paired over seeds.
+    """Return a measure: results with one value of a setting less those with another value.
 
-    The two stand in a sweep as values or as lines; trials that differ in something else, too, are
-    averaged. In scores, or in returns where the environment has none.
+    Results are paired over seeds. They are scores, or returns if the environment has no score. The
+    two values are values or lines of a sweep; trials that differ in another setting are averaged.
 
     Args:
-        row: of table 1, on whose data alone; None takes all data of the sweep.
+        sweep: name of the sweep.
+        on, off: the two values.
+        row: row of table 1 whose data is used; None uses all datasets of the sweep.
     """
 
     def measure(evidence: Evidence) -> Measured:
@@ -181,39 +185,34 @@ def switched(sweep: str, on: str, off: str, *, row: PaperRow | None = None) -> M
         if rows is None:
             raise Untested(f"no sweep {sweep} in this run")
         if row is not None:
-            rows = _where(rows, [paper_row(name) == row for name in rows["dataset"]])
+            rows = where(rows, [paper_row(name) == row for name in rows["dataset"]])
         unit = "return" if rows["score"].isna().to_numpy().any() else "score"
         differences = []
         for _, part in rows.assign(state=_states(rows, on, off)).groupby("dataset"):
-            a, b = (values_by_seed(_where(part, part["state"] == s), unit) for s in (on, off))
-            shared = a.keys() & b.keys()
-            differences.append({seed: a[seed].mean() - b[seed].mean() for seed in shared})
+            a, b = (values_by_seed(where(part, part["state"] == s), unit) for s in (on, off))
+            differences.append(_differences(a, b))
         if not any(differences):
-            where = f" on {row.robot} {row.label}" if row else ""
-            raise Untested(f"no {on} beside {off} in a sweep {sweep}{where} in this run")
+            data = f" on {row.robot} {row.label}" if row else ""
+            raise Untested(f"no {on} beside {off} in a sweep {sweep}{data} in this run")
         return Measured(_mean_over([part for part in differences if part]))
 
     return measure
 
 
 def _states(rows: pd.DataFrame, on: str, off: str) -> list[str]:
-    """Of each trial the value that is switched; a line's stands after the dataset's name."""
+    """Return the switched value of each trial; a line has it after the dataset's name."""
     return [
         value if value in (on, off) else line.rsplit(", ", 1)[-1]
         for value, line in zip(rows["value"], rows["line"], strict=True)
     ]
 
 
-def _where(rows: pd.DataFrame, mask: Any) -> pd.DataFrame:
-    return rows.loc[np.asarray(mask, dtype=bool)]
-
-
 def _of(rows: pd.DataFrame, method: str) -> pd.DataFrame:
-    return _where(rows, rows["method"] == method)
+    return where(rows, rows["method"] == method)
 
 
 def _offline(evidence: Evidence) -> list[pd.DataFrame]:
-    """Rows of each dataset that TTO planned on."""
+    """Return the rows of each dataset that TTO planned on."""
     rollouts = evidence.rollouts
     parts = [] if rollouts is None else [rows for _, rows in rollouts.groupby("dataset")]
     parts = [rows for rows in parts if OURS in set(rows["method"])]
@@ -223,7 +222,7 @@ def _offline(evidence: Evidence) -> list[pd.DataFrame]:
 
 
 def _rows_of(evidence: Evidence, row: PaperRow, method: str) -> pd.DataFrame:
-    """Rows of one method on the data of a row of table 1, D4RL's own where there are several."""
+    """Return a method's rows on the data of a row of table 1; D4RL's if there are several."""
     parts = [part for part in _offline(evidence) if paper_row(part["dataset"].iloc[0]) == row]
     parts = [part for part in (_of(part, method) for part in parts) if len(part)]
     if not parts:
@@ -231,18 +230,25 @@ def _rows_of(evidence: Evidence, row: PaperRow, method: str) -> pd.DataFrame:
     return min(parts, key=lambda part: part["source"].iloc[0] != "d4rl")
 
 
-def _scores(rows: pd.DataFrame) -> dict[int, np.ndarray]:
+def _scores(rows: pd.DataFrame) -> dict[int, Values]:
+    """Return normalised scores by seed."""
     if rows["score"].isna().to_numpy().any():
         raise Untested(f"no normalised score for {rows['env'].iloc[0]}")
     return values_by_seed(rows, "score")
 
 
 def _published(rows: pd.DataFrame) -> str | None:
+    """Return why rows do not compare with published numbers, or None if they do."""
     return None if set(rows["source"]) == {"d4rl"} else NOT_D4RL
 
 
+def _differences(ours: Mapping[int, Values], theirs: Mapping[int, Values]) -> dict[int, float]:
+    """Return mean of `ours` less mean of `theirs` for each seed that both have."""
+    return {s: ours[s].mean() - theirs[s].mean() for s in ours.keys() & theirs.keys()}
+
+
 def _mean_over(parts: Iterable[Mapping[int, Any]]) -> Estimate:
-    """Mean over datasets of each seed that all of them have, with its interval over seeds."""
+    """Return the mean over datasets, for seeds that all have, with its interval over seeds."""
     means = [{seed: float(np.mean(values)) for seed, values in part.items()} for part in parts]
     seeds = shared_seeds(means)
     if not seeds:
@@ -251,7 +257,7 @@ def _mean_over(parts: Iterable[Mapping[int, Any]]) -> Estimate:
 
 
 def _imitated(evidence: Evidence, robot: str) -> list[ImitationRow]:
-    """Rows of the imitation table of a robot."""
+    """Return the rows of the imitation table of a robot."""
     if evidence.rollouts is not None:
         for _, rows in evidence.rollouts.groupby("dataset"):
             searched = any(str(method).startswith("imitation_h") for method in rows["method"])
@@ -261,7 +267,7 @@ def _imitated(evidence: Evidence, robot: str) -> list[ImitationRow]:
 
 
 def _longest(rows: Iterable[ImitationRow]) -> ImitationRow:
-    """The search that predicts farthest; the paper states no length, and a best one is a choice."""
+    """Return the search with the longest prediction: the paper states none, so do not choose."""
     return max((row for row in rows if row.predicted), key=lambda row: row.predicted or 0)
 
 

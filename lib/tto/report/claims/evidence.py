@@ -1,14 +1,16 @@
-"""The rows of a run that claims are judged by, read from its files; what is missing is None.
+"""Rows of a run's files that claims are tested with.
 
-All claims derive from these tidy files alone: evaluated episodes, goal reaching, statistics of
-datasets, sweeps, log-likelihoods of held-out states, shares of attention, a classifier's answers
-about predicted trajectories, and times of predicted steps and of trainings.
+The files are of evaluated episodes, goal reaching, statistics of datasets, sweeps, log-likelihoods
+of held-out states, shares of attention, a classifier's answers about predicted trajectories, and
+times of predicted steps and of trainings.
 """
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tto.analysis.heads_file import read_heads
@@ -25,19 +27,19 @@ from tto.report.numbers.dataset_statistics import DatasetStatistics, read_statis
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run left.
+    """Rows of a run; None, or empty, for an experiment that it does not have.
 
     Attributes:
         rollouts: rows of `rollouts.csv`.
         goals: rows of `goal_reaching.csv`.
-        statistics: of datasets, by name.
+        statistics: statistics of datasets, by name.
         sweeps: rows of `sweeps/<name>.csv`, by name.
         likelihoods: rows of `log_likelihoods.csv`.
-        heads: shares of attention of figure 3's model.
-        answers: whether a classifier tells predicted trajectories of figure 1's dataset from real
-            ones.
+        heads: shares of attention of the model in figure 3.
+        answers: a classifier's answers to whether trajectories on figure 1's dataset are predicted
+            or real.
         times: CPU seconds of a predicted step.
-        training_hours: of each model of offline RL.
+        training_hours: training time of each model of offline RL.
     """
 
     rollouts: pd.DataFrame | None = None
@@ -63,10 +65,10 @@ def read_evidence(
     times: Sequence[StrPath] = (),
     metrics: Iterable[StrPath] = (),
 ) -> Evidence:
-    """Read and check a run's files; None for an experiment that it does not have.
+    """Read and check a run's files; pass None for an experiment that it does not have.
 
     Args:
-        heads: `attention.csv` of the model that figure 3 shows.
+        heads: `attention.csv` of the model in figure 3.
         answers, times: files of `tto.analysis.indistinguishable` and `prediction_times`.
         metrics: `metrics.csv` of the models of offline RL.
 
@@ -87,8 +89,13 @@ def read_evidence(
     )
 
 
+def where(rows: pd.DataFrame, mask: Any) -> pd.DataFrame:
+    """Return the rows at which a mask (one boolean for each row) is true."""
+    return rows.loc[np.asarray(mask, dtype=bool)]
+
+
 def _training_hours(path: StrPath) -> float:
-    """Of one model, from its last row of metrics."""
+    """Return the training time of one model in hours, from the last row of its metrics."""
     try:
         return float(pd.read_csv(path)["seconds"].iloc[-1]) / 3600
     except (OSError, ValueError, KeyError, IndexError) as error:

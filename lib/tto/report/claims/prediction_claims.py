@@ -19,10 +19,10 @@ from tto.report.claims.prediction_measures import (
 )
 from tto.report.claims.rules import beats, exists_above, is_at_most, stays_below, within
 
-_LONG = 100  # steps of figure 1
-_FEW_DOZEN = 36  # steps: three dozen
-_OVERWHELMING = 0.5  # of a head's attention
-_BY_EYE = 60  # % right answers; 50 are right where there is nothing to tell
+_LONG = 100  # steps in figure 1
+_FEW_DOZEN = 36  # steps, three dozen
+_OVERWHELMING = 0.5  # share of a head's attention
+_BY_EYE = 60  # % right answers of a classifier; guessing gives 50
 
 PREDICTION_CLAIMS = (
     Claim(
@@ -44,8 +44,8 @@ PREDICTION_CLAIMS = (
     Claim(
         "indistinguishable",
         "4.1, figure 1",
-        "Predicted trajectories cannot be told from real ones (right answers of a classifier in "
-        f"place of the eye, %; 50 is guessing, below {_BY_EYE} indistinguishable)",
+        "Predicted trajectories look like real ones (right answers of a classifier in place of the "
+        f"eye, %; 50 is guessing, below {_BY_EYE} indistinguishable)",
         right_answers(TRANSFORMER),
         stays_below(_BY_EYE),
     ),
@@ -76,24 +76,24 @@ PREDICTION_CLAIMS = (
     Claim(
         "markovian_full",
         "4.1, figure 2",
-        "Where all is seen, a Markovian variant does similarly: within a tenth of the lead over "
-        "the ensemble (Transformer less variant, % of that lead)",
+        "With fully observed states, a Markovian variant does similarly: within a tenth of the "
+        "lead over the ensemble (Transformer less variant, % of that lead)",
         context_share,
         within(0, 10),
     ),
     Claim(
         "architecture",
         "4.1",
-        "So architecture and discretisation are much of the accuracy: the Markovian variant, too, "
-        "beats the ensemble (log-likelihood, nats, mean over steps)",
+        "Architecture and discretisation explain much of the accuracy: the Markovian variant beats "
+        "the ensemble, too (log-likelihood, nats, mean over steps)",
         lead(MARKOVIAN, ENSEMBLE),
         beats(),
     ),
     Claim(
         "markovian_masked",
         "4.1, figure 2",
-        "Where half of the state is hidden, context plays a larger role (Transformer less "
-        "Markovian variant, masked less full, nats)",
+        "With half of the state hidden, context plays a larger role (Transformer less Markovian "
+        "variant, masked less full, nats)",
         masked_gain,
         beats(),
     ),
@@ -109,8 +109,8 @@ PREDICTION_CLAIMS = (
     Claim(
         "attention_striated",
         "4.1, figure 3",
-        "A head attends to the same dimension of several earlier states (times the share that the "
-        "heads of a random model have there, at most)",
+        "A head attends to the same dimension of several earlier states (its share divided by the "
+        "largest share of a random model's heads)",
         striation,
         exists_above(2),
         digits=2,
@@ -127,9 +127,9 @@ PREDICTION_CLAIMS = (
     Claim(
         "discretisation",
         "5",
-        "Discretisation is much more effective than a continuous model (read as the same "
-        "Transformer with values as inputs and Gaussian outputs; not as the ensemble at its first "
-        "step; log-likelihood less that model's, nats, mean over steps)",
+        "Discretisation is much more effective than a continuous model (the same Transformer with "
+        "values as inputs and Gaussian outputs, not the ensemble at its first step; log-likelihood "
+        "less that model's, nats, mean over steps)",
         lead(TRANSFORMER, GAUSSIAN),
         beats(),
     ),
@@ -137,7 +137,7 @@ PREDICTION_CLAIMS = (
         "slower_prediction",
         "5",
         "The Transformer predicts more slowly than single-step models (its CPU time of a predicted "
-        "step over the ensemble's)",
+        "step divided by the ensemble's)",
         slowdown(TRANSFORMER, ENSEMBLE),
         beats(1),
     ),

@@ -1,21 +1,22 @@
-"""Numbers behind claims about prediction: log-likelihoods of held-out states, answers and times.
+"""Measures of claims about prediction: log-likelihoods of held-out states, answers and times.
 
-Likelihoods are compared on the same states, of the same episodes, in nats a state, and paired over
-training seeds; of the paper's robot, the humanoid, alone where both models predict it. The
-Transformer draws its own actions where the run lets it; the ensemble follows the recorded ones.
-Shares of attention have a module of their own (`tto.report.claims.attention_measures`).
+A measure takes a run's `Evidence`; functions with other arguments return a measure. Likelihoods are
+compared on the same states of the same episodes, in nats per state, and paired over training seeds.
+If both models predict the paper's robot, the humanoid, only its states count. The Transformer
+samples its own actions if the run lets it; the ensemble follows the recorded ones. Measures of
+attention are in `tto.report.claims.attention_measures`.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
-from tto.analysis.log_likelihoods import MARGINAL
+from tto.analysis.log_likelihoods import MARGINAL, select
 from tto.data.environments import robot_of
 from tto.report.claims.claim import Measure, Measured, Untested
-from tto.report.claims.evidence import Evidence
+from tto.report.claims.evidence import Evidence, where
 from tto.report.numbers.names import label_of
 from tto.report.numbers.statistics import Estimate, estimate, values_by_seed
 
@@ -29,55 +30,56 @@ _STATE = ["dataset", "seed", "episode", "step"]
 
 
 def lead(ours: str, theirs: str) -> Measure:
-    """Log-likelihood of one model less another's where all is seen, mean over all steps."""
+    """Return a measure: a model's log-likelihood less another's, fully observed, all steps."""
     return lambda evidence: Measured(_estimate(_differences(_full(evidence), ours, theirs)))
 
 
 def lead_at(step: int, ours: str, theirs: str) -> Measure:
-    """The same at one step; a run that predicts fewer does not test it."""
+    """Return a measure: the same as `lead` at one step, untested if a run predicts fewer steps."""
 
     def measure(evidence: Evidence) -> Measured:
         rows = _full(evidence)
         steps = _steps(rows)
         if steps < step:
             raise Untested(f"{steps} steps are predicted in this run, not {step}")
-        return Measured(_estimate(_differences(_at(rows, step), ours, theirs)))
+        return Measured(_estimate(_differences(select(rows, step=step), ours, theirs)))
 
     return measure
 
 
 def slower_decay(ours: str, theirs: str) -> Measure:
-    """How much less of one model's log-likelihood is lost from the first step to the last."""
+    """Return a measure: how much less log-likelihood one model loses from first to last step."""
 
     def measure(evidence: Evidence) -> Measured:
         rows = _full(evidence)
-        first, last = (_differences(_at(rows, t), ours, theirs) for t in (1, _steps(rows)))
+        first, last = (_differences(select(rows, step=t), ours, theirs) for t in (1, _steps(rows)))
         return Measured(_estimate(_minus(last, first)))
 
     return measure
 
 
 def loss_of(model: str) -> Measure:
-    """A model's log-likelihood at the first step less that at the last."""
+    """Return a measure: a model's log-likelihood at the first step less that at the last."""
 
     def measure(evidence: Evidence) -> Measured:
         rows = _of_humanoid(_of(_full(evidence), model))
-        first, last = (_by_seed(_at(rows, t)) for t in (1, _steps(rows)))
+        first, last = (_by_seed(select(rows, step=t)) for t in (1, _steps(rows)))
         return Measured(_estimate(_minus(first, last)))
 
     return measure
 
 
 def useful_steps(model: str, *, claimed: int) -> Measure:
-    """The first step at which a model is worse than the training data's own marginal.
+    """Return a measure: the first step at which a model is worse than the data's own marginal.
 
-    Of each seed: the first step at which its log-likelihood, mean over episodes, falls below the
-    marginal's. Where it never does, the true number is larger than the steps that are predicted;
-    one more than they are counts then, the least that it can be, and it judges only against the
-    claim.
+    For each seed it is the first step at which the log-likelihood, mean over episodes, falls below
+    that of the training data's marginal. If it never does, the true number exceeds the number of
+    predicted steps. Then the smallest possible value counts, one more than the predicted steps, and
+    the result is evidence only if it contradicts the claim.
 
     Args:
-        claimed: the most steps that the claim allows.
+        model: name of the model.
+        claimed: largest number of steps that agrees with the claim.
     """
 
     def measure(evidence: Evidence) -> Measured:
@@ -87,7 +89,7 @@ def useful_steps(model: str, *, claimed: int) -> Measure:
         steps, first = _steps(ours), {}
         for _, part in ours.groupby(["seed", "dataset"]):
             seed, dataset = part["seed"].iloc[0], part["dataset"].iloc[0]
-            level = _by_step(_where(marginal, marginal["dataset"] == dataset))
+            level = _by_step(select(marginal, dataset=dataset))
             below = _by_step(part) < level
             fallen = int(below.argmax()) + 1 if below.any() else steps + 1
             first.setdefault(int(seed), []).append(fallen)
@@ -102,11 +104,11 @@ def useful_steps(model: str, *, claimed: int) -> Measure:
 
 
 def right_answers(model: str) -> Measure:
-    """Per cent of a classifier's answers that are right: is a trajectory predicted or real?"""
+    """Return a measure: per cent of right answers of a classifier: is a trajectory predicted?"""
 
     def measure(evidence: Evidence) -> Measured:
         if evidence.answers is None:
-            raise Untested("no classifier was asked about predicted trajectories in this run")
+            raise Untested("no classifier judged predicted trajectories in this run")
         rows = _of(evidence.answers, model)
         share = 100 * rows["right"] / rows["asked"]
         return Measured(_estimate(dict(zip(rows["seed"].tolist(), share.tolist(), strict=True))))
@@ -115,7 +117,7 @@ def right_answers(model: str) -> Measure:
 
 
 def slowdown(slower: str, faster: str) -> Measure:
-    """How many times as long one model's predicted step takes, by its median repetition."""
+    """Return a measure: CPU time of a step of one model / another's, medians of repetitions."""
 
     def measure(evidence: Evidence) -> Measured:
         if evidence.times is None:
@@ -128,7 +130,7 @@ def slowdown(slower: str, faster: str) -> Measure:
 
 
 def context_share(evidence: Evidence) -> Measured:
-    """Per cent of the lead over the ensemble that is lost without context."""
+    """Return the per cent of the lead over the ensemble that is lost without context."""
     rows = _full(evidence)
     whole = _estimate(_differences(rows, TRANSFORMER, ENSEMBLE)).value
     if whole <= 0:
@@ -138,7 +140,7 @@ def context_share(evidence: Evidence) -> Measured:
 
 
 def masked_gain(evidence: Evidence) -> Measured:
-    """What context is worth where parts of the state are hidden, less where all is seen."""
+    """Return the gain by context with partially observed states less that with full ones."""
     rows = _likelihoods(evidence)
     states: dict[str, set[str]] = {}
     for env, state in zip(rows["env"], rows["state"], strict=True):
@@ -146,9 +148,9 @@ def masked_gain(evidence: Evidence) -> Measured:
     both = [robot for robot, seen in states.items() if seen >= {"full", "masked"}]
     if not both:
         raise Untested("no robot with full and with masked states in this run")
-    rows = _where(rows, [robot_of(env) in both for env in rows["env"]])
+    rows = where(rows, [robot_of(env) in both for env in rows["env"]])
     masked, full = (
-        _differences(_where(rows, rows["state"] == state), TRANSFORMER, MARKOVIAN)
+        _differences(select(rows, state=state), TRANSFORMER, MARKOVIAN)
         for state in ("masked", "full")
     )
     return Measured(_estimate(_minus(masked, full)))
@@ -162,26 +164,22 @@ def _likelihoods(evidence: Evidence) -> pd.DataFrame:
 
 def _full(evidence: Evidence) -> pd.DataFrame:
     rows = _likelihoods(evidence)
-    rows = _where(rows, rows["state"] == "full")
+    rows = select(rows, state="full")
     if rows.empty:
         raise Untested("no fully observed states in this run's model analysis")
     return rows
 
 
-def _where(rows: pd.DataFrame, mask: Any) -> pd.DataFrame:
-    return rows.loc[np.asarray(mask, dtype=bool)]
-
-
 def _of(rows: pd.DataFrame, model: str) -> pd.DataFrame:
-    rows = _where(rows, rows["model"] == model)
+    rows = select(rows, model=model)
     if rows.empty:
         raise Untested(f"no {label_of(model)} in this run's model analysis")
     return rows
 
 
 def _of_humanoid(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the humanoid, of which section 4.1 speaks; all rows where there are none."""
-    humanoid = _where(rows, [robot_of(env) == "humanoid" for env in rows["env"]])
+    """Return rows of the humanoid, the robot of section 4.1, or all rows if there are none."""
+    humanoid = where(rows, [robot_of(env) == "humanoid" for env in rows["env"]])
     return rows if humanoid.empty else humanoid
 
 
@@ -189,24 +187,20 @@ def _steps(rows: pd.DataFrame) -> int:
     return int(rows["step"].to_numpy().max())
 
 
-def _at(rows: pd.DataFrame, step: int) -> pd.DataFrame:
-    return _where(rows, rows["step"] == step)
-
-
 def _medians(times: pd.DataFrame) -> dict[int, float]:
-    """Of the repetitions of each seed, in seconds."""
+    """Return the median over repetitions for each seed, in seconds."""
     seconds = values_by_seed(times, "seconds")
     return {seed: float(np.median(values)) for seed, values in seconds.items()}
 
 
-def _by_step(rows: pd.DataFrame) -> np.ndarray:
-    """Mean log-likelihood over episodes at each step, in their order."""
+def _by_step(rows: pd.DataFrame) -> Float[np.ndarray, " steps"]:
+    """Return the mean log-likelihood over episodes at each step."""
     means = rows.pivot_table(index="step", values="log_likelihood", aggfunc="mean")
     return means["log_likelihood"].to_numpy()
 
 
 def _differences(rows: pd.DataFrame, ours: str, theirs: str) -> dict[int, float]:
-    """Mean of each seed over the states that both models were asked for."""
+    """Return the mean difference for each seed, over states that both models predicted."""
     pairs = _of(rows, ours).merge(_of(rows, theirs), on=_STATE, suffixes=("", "_theirs"))
     pairs = _of_humanoid(pairs)
     return _by_seed(
@@ -215,7 +209,7 @@ def _differences(rows: pd.DataFrame, ours: str, theirs: str) -> dict[int, float]
 
 
 def _by_seed(rows: pd.DataFrame) -> dict[int, float]:
-    """Mean log-likelihood of each seed; each dataset weighs the same."""
+    """Return the mean log-likelihood for each seed; each dataset weighs the same."""
     values: dict[int, list[float]] = {}
     for _, part in rows.groupby(["seed", "dataset"]):
         mean = float(part["log_likelihood"].to_numpy().mean())
@@ -228,7 +222,7 @@ def _minus(a: Mapping[int, float], b: Mapping[int, float]) -> dict[int, float]:
 
 
 def _estimate(by_seed: Mapping[int, float]) -> Estimate:
-    """Mean over seeds, with its interval."""
+    """Return the mean over seeds, with its interval."""
     if not by_seed:
         raise Untested("no seed that both models have")
     return estimate([np.array([by_seed[seed]]) for seed in sorted(by_seed)])

@@ -1,4 +1,4 @@
-"""Rules that judge a claim by the 95 % interval of its number."""
+"""Rules that give a verdict on a claim from the 95 % interval of its number."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,14 +8,16 @@ Verdict = Literal["holds", "fails", "undecided", "not tested"]
 
 
 @dataclass(frozen=True)
-class Rule:
-    """When a claim holds and when it fails; a longer interval never makes it do either.
+class VerdictRule:
+    """The conditions under which a claim holds or fails.
+
+    Widening an interval never turns another verdict into `holds` or `fails`.
 
     Attributes:
         words: condition on the interval under which the claim holds, for the reader.
-        holds: whether the whole interval, from `low` to `high`, meets the condition.
-        fails: whether no part of it does.
-        point: whether the number alone is judged, as an interval of no length.
+        holds: function of low and high end: whether the whole interval meets the condition.
+        fails: function of low and high end: whether no part of the interval meets it.
+        point: whether the number is judged without its interval.
     """
 
     words: str
@@ -24,71 +26,71 @@ class Rule:
     point: bool = False
 
     def verdict(self, low: float, high: float) -> Verdict:
-        """The verdict on an interval."""
+        """Return the verdict on an interval."""
         if self.holds(low, high):
             return "holds"
         return "fails" if self.fails(low, high) else "undecided"
 
 
-def beats(threshold: float = 0.0) -> Rule:
-    """More than the threshold."""
-    return Rule(
+def beats(threshold: float = 0.0) -> VerdictRule:
+    """Hold above the threshold."""
+    return VerdictRule(
         f"interval above {threshold:g}",
         lambda low, high: low > threshold,
         lambda low, high: high <= threshold,
     )
 
 
-def stays_below(threshold: float) -> Rule:
-    """Less than the threshold."""
-    return Rule(
+def stays_below(threshold: float) -> VerdictRule:
+    """Hold below the threshold."""
+    return VerdictRule(
         f"interval below {threshold:g}",
         lambda low, high: high < threshold,
         lambda low, high: low >= threshold,
     )
 
 
-def not_below(threshold: float, margin: float) -> Rule:
-    """At least equal: not less than the threshold by the margin or more."""
+def not_below(threshold: float, margin: float) -> VerdictRule:
+    """Hold above threshold - margin: at least equal, within the margin."""
     least = threshold - margin
-    return Rule(
+    return VerdictRule(
         f"interval above {threshold:g} - {margin:g}",
         lambda low, high: low > least,
         lambda low, high: high < least,
     )
 
 
-def within(center: float, margin: float) -> Rule:
-    """Similar: no farther from the center than the margin."""
+def within(center: float, margin: float) -> VerdictRule:
+    """Hold within the margin around the center, ends included."""
     least, most = center - margin, center + margin
-    return Rule(
+    return VerdictRule(
         f"interval within {center:g} ± {margin:g}",
         lambda low, high: low >= least and high <= most,
         lambda low, high: high < least or low > most,
     )
 
 
-def is_at_least(threshold: float) -> Rule:
-    """The threshold or more."""
-    return Rule(
+def is_at_least(threshold: float) -> VerdictRule:
+    """Hold at the threshold or above."""
+    return VerdictRule(
         f"interval from {threshold:g} up",
         lambda low, high: low >= threshold,
         lambda low, high: high < threshold,
     )
 
 
-def is_at_most(threshold: float) -> Rule:
-    """The threshold or less."""
-    return Rule(
+def is_at_most(threshold: float) -> VerdictRule:
+    """Hold at the threshold or below."""
+    return VerdictRule(
         f"interval up to {threshold:g}",
         lambda low, high: high <= threshold,
         lambda low, high: low > threshold,
     )
 
 
-def exists_above(threshold: float) -> Rule:
-    """For what was seen once: the number of a single model, which has no interval."""
-    return Rule(
+def exists_above(threshold: float) -> VerdictRule:
+    """Hold above the threshold for the number of a single model, which has no interval."""
+    return VerdictRule(
         f"one model's number above {threshold:g}, without an interval",
         lambda low, high: low > threshold,
         lambda low, high: high <= threshold,

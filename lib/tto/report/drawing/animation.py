@@ -1,4 +1,4 @@
-"""Pictures side by side, below their names, and sequences of them as animated WebP files."""
+"""Pictures side by side with their names, and animated WebP files."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,16 +10,21 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tto.files import StrPath, atomic_path
 
-_BAR, _GAP = 26, 6  # pixels: of the bar with the names, between panels
-_FONT = "fonts/ttf/STIXGeneral.ttf"  # that of the figures; comes with matplotlib
-_LAST_MS = 1500  # that the last picture stays
+_BAR, _GAP = 26, 6  # pixels: height of the bar with the names, distance between panels
+_FONT = "fonts/ttf/STIXGeneral.ttf"  # font of the figures, which comes with matplotlib
+_LAST_MS = 1500  # duration of the last picture
 _QUALITY = 75
 
-Picture = UInt8[np.ndarray, "height width 3"]
+Picture = UInt8[np.ndarray, "_height _width 3"]  # pictures of a call may differ in size
 
 
 def side_by_side(panels: Iterable[tuple[str, Picture]], *, note: str) -> Picture:
-    """Pictures of one size from left to right, each below its name, and a note at the right end."""
+    """Return pictures of one size from left to right, each below its name.
+
+    Args:
+        panels: name and picture of each panel.
+        note: text in the upper right corner.
+    """
     named = list(panels)
     height, width, _ = named[0][1].shape
     image = Image.new("RGB", (len(named) * (width + _GAP) - _GAP, height + _BAR), "white")
@@ -34,7 +39,7 @@ def side_by_side(panels: Iterable[tuple[str, Picture]], *, note: str) -> Picture
 
 
 def write_animation(path: StrPath, frames: Sequence[Picture], *, frame_ms: int) -> None:
-    """Write frames of `frame_ms` milliseconds; the last one stays longer, then all begins anew."""
+    """Write a looping animation of frames of `frame_ms` milliseconds; the last one stays longer."""
     first, *others = [Image.fromarray(frame) for frame in frames]
     with atomic_path(path) as temporary:
         first.save(

@@ -1,8 +1,8 @@
-"""Pictures of robots where nothing draws three dimensions: a view from the side, painted flat.
+"""Flat pictures of robots from the side, for machines without a renderer.
 
-Bodies are spheres and capsules, so seen from the side each is a circle or a thick line with round
-ends. It has the methods of `tto.report.drawing.rendering.Stage`, but no shadows, perspective or
-elevation.
+Bodies are spheres and capsules, so from the side each is a circle or a thick line with round ends.
+`FlatStage` has the methods of `tto.report.drawing.rendering.Stage`, but draws no shadows,
+perspective or elevation.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,15 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 
 from tto.report.drawing.poses import Robot, place_bodies
-from tto.report.drawing.scene import FIELD_OF_VIEW, FLOOR, Camera, Path, Pose
+from tto.report.drawing.scene import FIELD_OF_VIEW, FLOOR, Camera, Pose, TracedPath
 
 _CAPSULE, _SPHERE = mujoco.mjtGeom.mjGEOM_CAPSULE.value, mujoco.mjtGeom.mjGEOM_SPHERE.value
-_FINER = 3  # times as many pixels each way are painted, and averaged
-_TILE = 1.0  # metres of floor between marks, which show that a robot moves
-_EDGE = 0.75  # of a body's colour: its rim, which sets limbs apart
-_RIM = 0.006  # metres
+_FINER = 3  # painted pixels per side of a pixel, which is their average
+_TILE = 1.0  # metres between marks on the floor, which show that a robot moves
+_EDGE = 0.75  # brightness of a body's rim, which separates limbs, relative to the body
+_RIM = 0.006  # half the width of a rim, in metres
+
+_Point = Float[np.ndarray, "3"]
 
 
 class FlatStage:
@@ -31,9 +33,9 @@ class FlatStage:
         self._data = mujoco.MjData(robot.model)
 
     def draw(
-        self, camera: Camera, poses: Sequence[Pose], paths: Sequence[Path] = ()
+        self, camera: Camera, poses: Sequence[Pose], paths: Sequence[TracedPath] = ()
     ) -> UInt8[np.ndarray, "height width 3"]:
-        """A picture of some poses and paths."""
+        """Return a picture of poses and paths."""
         image = Image.new("RGB", (_FINER * self.width, _FINER * self.height), "white")
         brush = _Brush(image, camera)
         brush.floor()
@@ -49,8 +51,8 @@ class FlatStage:
         return np.asarray(image.reduce(_FINER))
 
 
-def _capsules(model: Any, data: Any) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """Both ends and the radius of each body's parts, the farthest from the viewer first."""
+def _capsules(model: Any, data: Any) -> list[tuple[_Point, _Point, float]]:
+    """Return both ends and the radius of each geom, the farthest from the viewer first."""
     found = []
     for number in range(model.ngeom):
         kind, size = model.geom_type[number], model.geom_size[number]
@@ -64,16 +66,19 @@ def _capsules(model: Any, data: Any) -> list[tuple[np.ndarray, np.ndarray, float
 
 
 class _Brush:
-    """Draws what is given in metres."""
+    """Paints shapes whose sizes and places are in metres."""
 
     def __init__(self, image: Image.Image, camera: Camera) -> None:
         self._draw, self._size = ImageDraw.Draw(image), image.size
         tangent = np.tan(np.deg2rad(FIELD_OF_VIEW) / 2)
-        self._scale = image.height / (2 * camera.distance * tangent)  # pixels of a metre
+        self._scale = image.height / (2 * camera.distance * tangent)  # pixels per metre
         self._middle = np.array(camera.target)
 
     def line(
-        self, points: Float[np.ndarray, "N 3"], radius: float, color: Sequence[float] | np.ndarray
+        self,
+        points: Float[np.ndarray, "N 3"],
+        radius: float,
+        color: Sequence[float] | Float[np.ndarray, "3"],
     ) -> None:
         fill = tuple(round(255 * float(part)) for part in color)
         pixels = [self._place(point) for point in points]
@@ -93,6 +98,6 @@ class _Brush:
             dark = tuple(round(0.94 * part) for part in pale)
             self._draw.rectangle([x, ground, x + self._scale * _TILE, height], fill=dark)
 
-    def _place(self, point: Float[np.ndarray, "3"]) -> tuple[float, float]:
+    def _place(self, point: _Point) -> tuple[float, float]:
         x, _, z = (point - self._middle) * self._scale
         return self._size[0] / 2 + x, self._size[1] / 2 - z

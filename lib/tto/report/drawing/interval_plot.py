@@ -8,7 +8,7 @@ from matplotlib.ticker import NullLocator
 from tto.report.drawing.style import Look
 from tto.report.numbers.statistics import Estimate
 
-_LOG_SPAN = 8  # values that span more than this factor stand on a logarithmic axis
+_LOG_SPAN = 8  # values that span more than this factor get a logarithmic axis
 _MOST_TICKS = 9
 
 
@@ -19,7 +19,14 @@ def draw_estimates(
     look: Look,
     label: str,
 ) -> None:
-    """Values joined by a line, each with its interval as an error bar, over a light band."""
+    """Draw values joined by a line, with their intervals as error bars and as a light band.
+
+    Args:
+        axis: axes to draw on.
+        estimates: estimates by their place on the horizontal axis.
+        look: colour, marker and line.
+        label: name in the legend.
+    """
     places = sorted(estimates)
     values = [estimates[place].value for place in places]
     ends = {
@@ -44,12 +51,12 @@ def draw_estimates(
 
 
 def is_logarithmic(values: Sequence[float]) -> bool:
-    """Whether values are all above 0 and span more than a factor of 8."""
+    """Return whether values are all above 0 and span more than a factor of 8."""
     return min(values) > 0 and max(values) > _LOG_SPAN * min(values)
 
 
 def set_numeric_axis(axis: Axes, values: Sequence[float]) -> None:
-    """Ticks at the values themselves, on a logarithmic axis where they span widely."""
+    """Put ticks at the values; the axis is logarithmic if `is_logarithmic`."""
     places = sorted(set(values))
     if is_logarithmic(places):
         axis.set_xscale("log")
@@ -59,7 +66,7 @@ def set_numeric_axis(axis: Axes, values: Sequence[float]) -> None:
 
 
 def number_text(value: float) -> str:
-    """Short: 0.5, 64, 20k, 1.5M."""
+    """Return a short text: 0.5, 64, 20k, 1.5M."""
     for least, unit, name in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if abs(value) >= least:
             return f"{value / unit:.3g}{name}"

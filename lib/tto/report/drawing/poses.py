@@ -1,10 +1,10 @@
-"""Observations back to a simulator's positions, and the paths of head and feet through space.
+"""Restore a simulator's positions from observations, and trace head and feet through space.
 
-MuJoCo's robots do not observe where they are: hopper, walker2d and halfcheetah leave out the root's
-x, ant and humanoid its x and y. They do observe its velocity, which is integrated here by the
-trapezoid rule over the time between two observations. This module knows nothing of pictures.
+MuJoCo's robots do not observe the position of their root (`tto.report.drawing.robots`). They do
+observe its velocity, which is integrated here by the trapezoid rule over the time between two
+observations.
 
-Letters: T states, P traced points, nq and nv the simulator's positions and velocities.
+Dimensions: T states, O observed values, nq and nv the simulator's positions and velocities.
 """
 
 from dataclasses import dataclass
@@ -16,30 +16,9 @@ from jaxtyping import Float
 
 from tto.data.environments import make_env, robot_of
 from tto.errors import TTOError
+from tto.report.drawing.robots import HIDDEN, TRACED
 
-_TOP = 1.0  # of a capsule: how far along its axis, in half lengths
-# Root coordinates that are not observed, and what is traced: geoms, with a place along their axis.
-_HIDDEN = {"hopper": 1, "walker2d": 1, "halfcheetah": 1, "ant": 2, "humanoid": 2}
-_TRACED: dict[str, dict[str, tuple[str, float]]] = {
-    "hopper": {"head": ("torso_geom", _TOP), "foot": ("foot_geom", 0.0)},
-    "walker2d": {
-        "head": ("torso_geom", _TOP),
-        "right foot": ("foot_geom", 0.0),
-        "left foot": ("foot_left_geom", 0.0),
-    },
-    "halfcheetah": {
-        "head": ("head", 0.0),
-        "back foot": ("bfoot", 0.0),
-        "front foot": ("ffoot", 0.0),
-    },
-    "ant": {"torso": ("torso_geom", 0.0)},
-    "humanoid": {
-        "head": ("head", 0.0),
-        "right foot": ("right_foot", 0.0),
-        "left foot": ("left_foot", 0.0),
-    },
-}
-_QUATERNION = slice(3, 7)  # of a free root's positions
+_QUATERNION = slice(3, 7)  # place among the positions of a free root
 
 
 @dataclass(frozen=True)
@@ -47,10 +26,10 @@ class Robot:
     """A robot whose poses can be restored from its observations.
 
     Attributes:
-        model: MuJoCo's model, a fresh one that may be changed.
+        model: MuJoCo's model, which the owner may change.
         step: seconds between two observations.
-        hidden: root coordinates that are not observed.
-        traced: geoms whose paths are drawn, and the place along their axis, by name.
+        hidden: number of root coordinates that are not observed.
+        traced: name of each traced part, with its geom and the place along the geom's axis.
     """
 
     model: Any
@@ -65,20 +44,20 @@ class Robot:
 
 
 def load_robot(env_id: str) -> Robot:
-    """The robot of a MuJoCo environment.
+    """Load the robot of a MuJoCo environment.
 
     Raises:
-        TTOError: it is none of those whose observations this module knows.
+        TTOError: the robot is not in `tto.report.drawing.robots`.
     """
     name = robot_of(env_id)
-    if name not in _HIDDEN:
+    if name not in HIDDEN:
         raise TTOError(
-            f"poses of {env_id!r}: expected an environment of {', '.join(_HIDDEN)}; draw figure 1 "
+            f"poses of {env_id!r}: expected an environment of {', '.join(HIDDEN)}; draw figure 1 "
             "for another dataset"
         )
     env = make_env(env_id)
     simulator: Any = env.unwrapped
-    robot = Robot(simulator.model, float(simulator.dt), _HIDDEN[name], _TRACED[name])
+    robot = Robot(simulator.model, float(simulator.dt), HIDDEN[name], TRACED[name])
     env.close()
     return robot
 
@@ -86,13 +65,13 @@ def load_robot(env_id: str) -> Robot:
 def restore_positions(
     robot: Robot, observations: Float[np.ndarray, "T O"]
 ) -> Float[np.ndarray, "T nq"]:
-    """Positions of the states that were observed; the root starts at 0 where it is not observed.
+    """Return the positions of observed states; hidden root coordinates start at 0.
 
-    Observed quaternions are normalised. What follows positions and velocities (contact forces, say)
-    is not needed.
+    Observed quaternions are normalised. Observed values after positions and velocities, for example
+    contact forces, are ignored.
 
     Raises:
-        TTOError: observations are too short, NaN or infinite.
+        TTOError: observations have too few values, or are NaN or infinite.
     """
     nq, nv, hidden = robot.model.nq, robot.model.nv, robot.hidden
     needed = nq + nv - hidden
@@ -117,7 +96,7 @@ def restore_positions(
 def trace_points(
     robot: Robot, positions: Float[np.ndarray, "T nq"]
 ) -> dict[str, Float[np.ndarray, "T 3"]]:
-    """Where head and feet are in space, by name, in metres."""
+    """Return the positions of head and feet in space, by name, in metres."""
     model, data = robot.model, mujoco.MjData(robot.model)
     paths = {name: np.empty((len(positions), 3)) for name in robot.traced}
     for t, qpos in enumerate(positions):
@@ -132,9 +111,9 @@ def trace_points(
 
 
 def place_bodies(model: Any, data: Any) -> None:
-    """Compute where bodies are from `data.qpos`: the part of MuJoCo's forward pass without forces.
+    """Compute the places of bodies from `data.qpos`, without MuJoCo's forces.
 
-    A predicted pose may be deep in the floor, where forces have no bounds.
+    Forces have no bounds if a predicted pose is deep in the floor.
     """
     mujoco.mj_kinematics(model, data)
     mujoco.mj_comPos(model, data)

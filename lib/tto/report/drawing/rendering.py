@@ -1,9 +1,8 @@
 """Pictures of robots without a screen: several poses and traced paths in one scene.
 
-MuJoCo draws into memory through EGL (a GPU or Mesa's software) or OSMesa, whichever works
-(`tto.evaluation.headless`); where none does, `tto.report.drawing.flat_rendering` paints. Poses of
-several moments are in one scene, so that nearer ones hide farther ones; paths are thin cylinders.
- This module knows nothing of models and datasets.
+MuJoCo draws into memory through EGL (on a GPU or by Mesa's software) or OSMesa, whichever works
+(`tto.evaluation.headless`). If none does, `tto.report.drawing.flat_rendering` paints. Poses of
+several moments share one scene, so that nearer ones hide farther ones. Paths are thin capsules.
 """
 
 import importlib
@@ -21,16 +20,16 @@ from tto.errors import TTOError
 from tto.evaluation.headless import working_renderer
 from tto.report.drawing.flat_rendering import FlatStage
 from tto.report.drawing.poses import Robot, place_bodies
-from tto.report.drawing.scene import FIELD_OF_VIEW, FLOOR, Camera, Path, Pose
+from tto.report.drawing.scene import FIELD_OF_VIEW, FLOOR, Camera, Pose, TracedPath
 
 _SKY = (1.0, 1.0, 1.0)
-_CHECKER = 0.06  # by how much every other square of the floor is darker
-_AZIMUTH, _ELEVATION = 90.0, -14.0  # degrees: along y, so that robots move to the right
+_CHECKER = 0.06  # share by which every other square of the floor is darker
+_AZIMUTH, _ELEVATION = 90.0, -14.0  # degrees; the view along y lets robots move to the right
 _MOST_GEOMS = 20000
 
 
 class Stage:
-    """One robot's scene and the memory it is drawn into; made by `open_stage`."""
+    """A robot's scene and the memory that it is drawn into; use `open_stage` to make one."""
 
     def __init__(self, robot: Robot, context: Any, *, width: int, height: int) -> None:
         self.robot, self.width, self.height = robot, width, height
@@ -46,9 +45,9 @@ class Stage:
         self._option = mujoco.MjvOption()
 
     def draw(
-        self, camera: Camera, poses: Sequence[Pose], paths: Sequence[Path] = ()
+        self, camera: Camera, poses: Sequence[Pose], paths: Sequence[TracedPath] = ()
     ) -> UInt8[np.ndarray, "height width 3"]:
-        """A picture of some poses and paths."""
+        """Return a picture of poses and paths."""
         view = mujoco.MjvCamera()
         view.lookat[:], view.distance = camera.target, camera.distance
         view.azimuth, view.elevation = _AZIMUTH, _ELEVATION
@@ -70,7 +69,7 @@ class Stage:
             self._add(path)
         return self._pixels()
 
-    def _add(self, path: Path) -> None:
+    def _add(self, path: TracedPath) -> None:
         for start, end in zip(path.points[:-1], path.points[1:], strict=True):
             if self._scene.ngeom == self._scene.maxgeom or np.allclose(start, end):
                 continue
@@ -101,17 +100,18 @@ class Stage:
 
 @contextmanager
 def open_stage(robot: Robot, *, width: int, height: int) -> Iterator[Stage | FlatStage]:
-    """A stage for pictures of a size; it changes how the robot's model looks.
+    """Open a stage for pictures of `width` x `height` pixels.
 
-    Where nothing draws without a screen, it says so in the log and paints flat pictures.
+    It changes colours and lights of the robot's model. If no renderer works without a screen, it
+    logs a warning and paints flat pictures.
     """
     try:
         backend = working_renderer()
     except TTOError as error:
-        logging.warning("%s; painted flat for now", error)
+        logging.warning("%s; painting flat pictures instead", error)
         yield FlatStage(robot, width=width, height=height)
         return
-    os.environ.setdefault("MUJOCO_GL", backend)  # MuJoCo's own library asks which one it is
+    os.environ.setdefault("MUJOCO_GL", backend)  # MuJoCo reads the name of the renderer from here
     context = importlib.import_module(f"mujoco.{backend}").GLContext(width, height)
     context.make_current()
     stage = Stage(robot, context, width=width, height=height)
@@ -123,7 +123,7 @@ def open_stage(robot: Robot, *, width: int, height: int) -> Iterator[Stage | Fla
 
 
 def _dress(model: Any, width: int, height: int) -> None:
-    """White sky, a pale checkered floor without mirror, soft light: what prints well."""
+    """Give a model looks that print well: white sky, pale floor without mirror, soft light."""
     model.vis.global_.offwidth, model.vis.global_.offheight = width, height
     model.vis.global_.fovy = FIELD_OF_VIEW
     model.vis.rgba.haze[:3] = _SKY

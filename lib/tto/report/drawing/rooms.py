@@ -1,4 +1,4 @@
-"""The walls of the four rooms, as figures and films draw them."""
+"""The walls of the four rooms in figures and films."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ WALL_COLOR = "#3A3A3A"
 
 
 def wall_rectangles() -> Iterator[tuple[float, float, float, float]]:
-    """Left, bottom, width and height of each piece of wall between doors."""
+    """Yield left, bottom, width and height of each piece of wall between doors."""
     doors = sorted(DOORS)
     starts = [0.0, *(door + DOOR_HALF_WIDTH for door in doors)]
     ends = [*(door - DOOR_HALF_WIDTH for door in doors), 1.0]

@@ -1,4 +1,4 @@
-"""What a picture of robots is made of: poses and paths, seen by a camera from the side."""
+"""Parts of a picture of robots: poses, paths, and a camera at the side."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,17 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.colors import to_rgb
 
-FIELD_OF_VIEW = 16.0  # degrees; a narrow one hardly distorts poses at a picture's sides
+FIELD_OF_VIEW = 16.0  # degrees; a narrow view hardly distorts poses at the sides
 FLOOR = (0.88, 0.88, 0.89)
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Where pictures are taken from: from the side, a little above.
+    """A camera at the side, a little above.
 
     Attributes:
-        target: the point in the middle of the picture.
-        distance: from there to the camera, in metres.
+        target: point in the middle of the picture, in metres.
+        distance: distance from the target to the camera, in metres.
     """
 
     target: tuple[float, float, float]
@@ -25,14 +25,14 @@ class Camera:
 
 @dataclass(frozen=True)
 class Pose:
-    """One pose in a scene: positions `(nq,)` and a colour, red, green and blue in [0, 1]."""
+    """A pose in a scene: positions `(nq,)`, and a colour as red, green and blue in [0, 1]."""
 
     positions: Float[np.ndarray, " nq"]
     color: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Path:
+class TracedPath:
     """A curve in space, `(T, 3)` points in metres, with its colour and radius."""
 
     points: Float[np.ndarray, "T 3"]
@@ -41,15 +41,17 @@ class Path:
 
     @property
     def rgb(self) -> tuple[float, float, float]:
-        """The colour's red, green and blue in [0, 1]."""
+        """Red, green and blue of the colour, in [0, 1]."""
         return to_rgb(self.color)
 
 
 def frame_camera(points: Float[np.ndarray, "N 3"], *, aspect: float, margin: float = 1.0) -> Camera:
-    """A camera whose picture holds all points, with `margin` times their size in it.
+    """Return a camera whose picture contains all points.
 
     Args:
+        points: points in space, in metres.
         aspect: width of the picture divided by its height.
+        margin: size of the picture relative to that of the points.
     """
     low, high = points.min(axis=0), points.max(axis=0)
     x, y, z = map(float, (low + high) / 2)

@@ -1,8 +1,8 @@
-"""How all figures look: one style, one set of colours, files that do not depend on the clock.
+"""Style of all figures: one set of fonts and colours, and files that do not depend on the clock.
 
-The fonts come with matplotlib, so that a figure is the same on every machine. Colours are near
-Okabe and Ito's palette, told apart by colour-blind readers. For print in grey the first three
-differ in lightness, and every series has a marker, a line and a hatch of its own.
+The fonts come with matplotlib, so a figure is the same on every machine. Colours are close to Okabe
+and Ito's palette, which colour-blind readers can distinguish. For print in grey, the first three
+colours differ in lightness, and every series has its own marker, line and hatch.
 """
 
 import contextlib
@@ -21,15 +21,15 @@ from tto.files import StrPath, atomic_path
 
 PAGE_WIDTH = 6.75  # inches, two columns of a paper
 BLUE, ORANGE, GREEN, PURPLE = "#005A96", "#D55E00", "#35B78F", "#C9A0DC"
-_PALEST = 0.22  # share of colour where `saturating` begins
+_PALEST = 0.22  # share of colour at the pale end of `saturating`
 
 
 class Look(NamedTuple):
-    """How one of several series is drawn: as a line with a marker, or as hatched bars."""
+    """Look of one of several series: of its line with markers, or of its hatched bars."""
 
     color: str
     marker: str
-    line: Any  # as matplotlib takes it
+    line: Any  # matplotlib's line style
     hatch: str
 
 
@@ -70,7 +70,7 @@ _STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     "axes.unicode_minus": True,
 }
-# What each format would otherwise take from the clock or the installed version.
+# Metadata that each format would otherwise take from the clock or the installed version.
 _METADATA: dict[str, dict[str, None]] = {
     ".pdf": {"CreationDate": None, "Producer": None, "Creator": None},
     ".png": {"Software": None},
@@ -80,22 +80,22 @@ SEQUENCE = tuple(look.color for look in LOOKS)
 
 
 def look_of(index: int) -> Look:
-    """Of a series by its number, from 0; after the last one it begins anew."""
+    """Return the look of a series by its number, from 0; looks repeat after the last one."""
     return LOOKS[index % len(LOOKS)]
 
 
 @contextlib.contextmanager
 def paper_style() -> Iterator[None]:
-    """Draw and save inside this context; nothing global changes."""
+    """Apply the style inside this context only; draw and save figures in it."""
     with matplotlib.rc_context(_STYLE):
         yield
 
 
 def save_figure(figure: Figure, paths: Iterable[StrPath], *, dpi: int) -> None:
-    """Write the figure to each path in the format of its suffix; equal figures are equal bytes.
+    """Write the figure to each path in the format of its suffix; equal figures give equal bytes.
 
     Raises:
-        TTOError: a suffix other than .png, .pdf and .svg.
+        TTOError: a path has a suffix other than .png, .pdf and .svg.
     """
     for path in map(Path, paths):
         if path.suffix not in _METADATA:
@@ -107,6 +107,6 @@ def save_figure(figure: Figure, paths: Iterable[StrPath], *, dpi: int) -> None:
 
 
 def saturating(color: str, count: int) -> Float[np.ndarray, "count 3"]:
-    """Colours from pale to the full one."""
+    """Return `count` colours from pale to the full colour."""
     share = np.linspace(_PALEST, 1.0, count)[:, None]
     return 1.0 - share * (1.0 - np.array(to_rgb(color)))

@@ -1,4 +1,4 @@
-"""Ablations: return against one setting that was varied, all others kept."""
+"""Ablations: return against one setting, with all others kept."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -16,17 +16,17 @@ from tto.report.numbers.statistics import Estimate, estimate, values_by_seed
 _LEVEL_LABEL = "mean of the data"
 _SWITCH = {"true": "on", "false": "off"}
 
-Series = dict[str, dict[float | str, Estimate]]  # by line and swept value
+Series = dict[str, dict[float | str, Estimate]]  # estimates by line and swept value
 
 
 def sweep_estimates(rows: pd.DataFrame, unit: str) -> Series:
-    """Mean over models of a line and value, with its interval over models.
+    """Return the mean over models for each line and value, with its interval over models.
 
-    Values are numbers where all are; else text, in the order of the rows, with on and off for true
-    and false.
+    If all values are numbers, they are floats. Otherwise they are texts in the order of the rows,
+    with on and off for true and false.
 
     Args:
-        rows: of `tto.evaluation.sweeps.read_sweep`.
+        rows: rows of a sweep (`tto.evaluation.sweeps.read_sweep`).
         unit: `score` or `return`.
     """
     texts = [str(text) for text in dict.fromkeys(rows["value"])]
@@ -56,17 +56,18 @@ def draw_ablation(
     line_key: str = "",
     dpi: int = 150,
 ) -> None:
-    """Draw one sweep: its lines against a number, or bars for values that are text.
+    """Draw one sweep: lines if its values are numbers, bars if they are texts.
 
-    Scores where every rollout has one, else returns. A thin line is the mean of a dataset's own
-    episodes.
+    The figure shows scores if every rollout has one, else returns. A thin line is the mean of a
+    dataset's own episodes.
 
     Args:
-        rows: of `tto.evaluation.sweeps.read_sweep`.
-        paths: where to write the figure, in the formats of their suffixes.
-        statistics: of datasets; others than the sweep's are ignored.
-        label: of the horizontal axis; None takes the sweep's name.
-        line_key: the setting that lines differ in, if any; names those that are on or off.
+        rows: rows of a sweep (`tto.evaluation.sweeps.read_sweep`).
+        paths: files to write, in the formats of their suffixes.
+        statistics: statistics of datasets; those of other datasets than the sweep's are ignored.
+        label: label of the horizontal axis; None takes the sweep's name.
+        line_key: setting in which lines differ, if any; names the lines that are on or off.
+        dpi: resolution of pixel formats.
     """
     unit = "return" if rows["score"].isna().to_numpy().any() else "score"
     series = sweep_estimates(rows, unit)
@@ -97,7 +98,10 @@ def draw_ablation(
 
 
 def line_name(line: str, key: str) -> str:
-    """What a legend calls a line: `hopper, true` of `planning.reward_to_go` is on or off."""
+    """Return a line's name in the legend.
+
+    `hopper, true` with the key `planning.reward_to_go` becomes `hopper, reward-to-go on`.
+    """
     dataset, _, value = line.rpartition(", ")
     if value not in _SWITCH or not key:
         return line
@@ -114,7 +118,7 @@ def _draw_lines(axis: Axes, series: Series) -> None:
 def _draw_levels(
     axis: Axes, levels: Mapping[str, float], lines: Sequence[str], *, marked: bool
 ) -> None:
-    """The mean of each dataset's own episodes; `marked` by its first line's marker on the right."""
+    """Draw the mean of each dataset's own episodes, with a marker at the right if `marked`."""
     for line_name, level in levels.items():
         look = look_of(lines.index(line_name))
         line = axis.axhline(level, color=look.color, linewidth=0.9, linestyle=(0, (1, 1.5)))
@@ -134,7 +138,7 @@ def _draw_levels(
 
 
 def _draw_bars(axis: Axes, series: Series) -> None:
-    """A group a value, a bar a dataset."""
+    """Draw a group of bars for each value, a bar for each line."""
     values = list(dict.fromkeys(value for estimates in series.values() for value in estimates))
     width = 0.8 / len(series)
     for index, (dataset, estimates) in enumerate(series.items()):

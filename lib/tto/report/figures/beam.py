@@ -1,4 +1,4 @@
-"""A picture of one plan: what the search keeps, drops and chooses."""
+"""A picture of one plan: sequences that the search keeps, drops and chooses."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from tto.planning.levels import Level, chosen_path, surviving
 from tto.report.drawing.style import BLUE, ORANGE, PAGE_WIDTH, paper_style, save_figure
 
 _DROPPED = "#BDBDBD"
-_PALEST = 0.25  # share of colour of the worst first action
+_PALEST = 0.25  # place of the worst first action in the colour map
 
 
 def draw_beam(
@@ -27,16 +27,20 @@ def draw_beam(
     score: str = "return",
     dpi: int = 150,
 ) -> None:
-    """Draw values by depth, the first actions that are weighed, and planned observations.
+    """Draw scores by depth, the candidates for the first action, and planned observations.
+
+    The first panel shows scores less the best one at their depth, because scores differ more
+    between depths than at one depth.
 
     Args:
-        levels: of `tto.planning.levels.beam_levels`.
-        dimension: of the observation, that the third panel shows.
-        score: what the levels' scores are; the first panel shows how far each is from the best
-            of its depth, which differ more from one depth to the next.
+        levels: levels of a beam search (`tto.planning.levels.beam_levels`).
+        paths: files to write, in the formats of their suffixes.
+        dimension: dimension of the observation in the third panel.
+        score: name of the levels' scores.
+        dpi: resolution of pixel formats.
 
     Raises:
-        TTOError: no level, or no such dimension.
+        TTOError: there is no level, or no such dimension.
     """
     if not levels:
         raise TTOError("beam: expected at least one level, got none; plan with a horizon above 0")
@@ -56,13 +60,13 @@ def draw_beam(
         _draw_actions(actions, levels[0], chosen_path(levels)[0])
         actions.set(xlabel="action dimension", title="(b) first actions (darker: better)")
         _draw_observations(path, levels, dimension)
-        path.set(xlabel="transitions ahead", title=f"(c) observation {dimension} foreseen")
+        path.set(xlabel="transitions ahead", title=f"(c) observation {dimension} predicted")
         _draw_legend(figure)
         save_figure(figure, paths, dpi=dpi)
 
 
 def _draw_values(axis: Axes, levels: list[Level]) -> None:
-    """A tree: each sequence above its depth, at its score, joined to the one that it continues."""
+    """Draw a tree of sequences by depth and score; a line joins each to the one it continues."""
     alive, best = surviving(levels), chosen_path(levels)
     behind = [level.scores - level.scores.max() for level in levels]
     edges: dict[str, list[np.ndarray]] = {_DROPPED: [], BLUE: []}
@@ -83,7 +87,7 @@ def _draw_values(axis: Axes, levels: list[Level]) -> None:
 
 
 def _draw_actions(axis: Axes, level: Level, best: int) -> None:
-    """Each kept first action as a line over its dimensions, the darker the better."""
+    """Draw each kept first action as a line over its dimensions; darker ones are better."""
     dimensions = np.arange(1, level.actions.shape[-1] + 1)
     worst_first = np.argsort(level.scores)
     lines = [np.stack([dimensions, level.actions[w, 0]], axis=1) for w in worst_first]
@@ -97,7 +101,7 @@ def _draw_actions(axis: Axes, level: Level, best: int) -> None:
 
 
 def _draw_observations(axis: Axes, levels: list[Level], dimension: int) -> None:
-    """One dimension of the observations along each sequence; the more share a path, the broader."""
+    """Draw one dimension of observations; a path is wider if more sequences share it."""
     alive = surviving(levels)
     for depth, (level, kept) in enumerate(zip(levels, alive, strict=True)):
         last = depth == len(levels) - 1

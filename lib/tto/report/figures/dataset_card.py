@@ -1,9 +1,9 @@
-"""A dataset at a glance: returns, episode lengths, and how its tokens use their bins."""
+"""A picture of a dataset: returns, episode lengths, and how often its tokens use each bin."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Integer, Real
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -21,9 +21,13 @@ _EMPTY = "#C4C4C4"
 def bin_occupancy(
     tokens: Integer[np.ndarray, "rows D"], vocabulary: int
 ) -> Float[np.ndarray, "D V"]:
-    """Share of each dimension's values in each of its bins; rows sum to 1.
+    """Return the share of each dimension's values in each of its bins; rows sum to 1.
 
-    Tokens above the bins, which stand for hidden values, do not count.
+    Tokens of hidden values, which are larger than those of the bins, do not count.
+
+    Args:
+        tokens: one row for each transition.
+        vocabulary: number V of bins.
     """
     counts = [np.bincount(column, minlength=vocabulary)[:vocabulary] for column in tokens.T]
     seen = np.stack(counts).astype(np.float64)
@@ -31,9 +35,9 @@ def bin_occupancy(
 
 
 def clipped_share(dataset: EpisodeDataset, file: TokenFile) -> Float[np.ndarray, " D"]:
-    """Share of each dimension's values that lie outside its bins and are clipped to the end ones.
+    """Return the share of each dimension's values that are clipped to the bins at the ends.
 
-    Zero for the dataset that the bins were fitted to; `dataset` is read as a stream.
+    It is zero for the dataset that the bins were fitted to. `dataset` is read as a stream.
     """
     low, high = file.discretizer.edges[:, 0], file.discretizer.edges[:, -1]
     outside, rows = np.zeros(len(low)), 0
@@ -58,9 +62,11 @@ def draw_dataset_card(
 
     Args:
         file: the dataset's tokens.
+        paths: files to write.
         returns, lengths: returns and lengths of its episodes.
         clipped: share of values outside the bins (`clipped_share`).
-        title: the dataset's id and, where it is not D4RL's, its source.
+        title: title of the figure.
+        dpi: resolution of pixel formats.
     """
     occupancy = bin_occupancy(file.tokens, file.attributes.vocabulary)
     labels = _dimension_labels(file)
@@ -90,7 +96,7 @@ def _dimension_labels(file: TokenFile) -> list[str]:
     ]
 
 
-def _histogram(axis: Axes, values: np.ndarray, label: str, color: str) -> None:
+def _histogram(axis: Axes, values: Real[np.ndarray, " episodes"], label: str, color: str) -> None:
     axis.hist(values, bins=_BINS, color=color, edgecolor="white", linewidth=0.3)
     mean = float(np.mean(values))
     axis.axvline(mean, color=ORANGE, linewidth=1.2)
@@ -103,8 +109,10 @@ def _histogram(axis: Axes, values: np.ndarray, label: str, color: str) -> None:
     )
 
 
-def _heat_map(figure: Figure, axis: Axes, occupancy: np.ndarray, labels: list[str]) -> None:
-    """Occupancy relative to equal use of all bins; empty bins are grey."""
+def _heat_map(
+    figure: Figure, axis: Axes, occupancy: Float[np.ndarray, "D V"], labels: list[str]
+) -> None:
+    """Draw occupancy relative to equal use of all bins; empty bins are grey."""
     relative = occupancy * occupancy.shape[1]
     shown = np.where(relative > 0, relative, np.nan)
     image = axis.imshow(
@@ -125,7 +133,9 @@ def _heat_map(figure: Figure, axis: Axes, occupancy: np.ndarray, labels: list[st
     figure.colorbar(image, ax=axis, pad=0.015, aspect=35)
 
 
-def _end_shares(axis: Axes, occupancy: np.ndarray, clipped: np.ndarray) -> None:
+def _end_shares(
+    axis: Axes, occupancy: Float[np.ndarray, "D V"], clipped: Float[np.ndarray, " D"]
+) -> None:
     rows = np.arange(len(occupancy))
     axis.barh(rows, 100 * (occupancy[:, 0] + occupancy[:, -1]), color="#BBBBBB", height=0.8)
     axis.barh(rows, 100 * clipped, color=ORANGE, height=0.4)

@@ -1,4 +1,4 @@
-"""Held-out loss of each dimension of a transition: which of them are hard to predict?"""
+"""Held-out loss of each dimension of a transition."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,8 +20,8 @@ from tto.report.drawing.style import (
     save_figure,
 )
 
-_LEAST = 15  # places in a row, so that few dimensions make no broad bars
-# the field's letters, one colour a kind
+_LEAST = 15  # least number of places in a row, so that bars of few dimensions are not wide
+# Symbol and colour of each kind.
 _KINDS = {
     "observation": ("s", BLUE),
     "action": ("a", ORANGE),
@@ -36,14 +36,15 @@ def draw_dimension_losses(
     *,
     dpi: int = 150,
 ) -> None:
-    """One panel a dataset: a bar a dimension, the mean over seeds, with a dot for each seed.
+    """Draw a panel for each dataset, with the mean over seeds as bars and each seed as dots.
 
     Args:
-        losses: (dataset, seed) to the dimensions.csv of that training, in nats a token.
-        paths: where to write the figure, in the formats of their suffixes.
+        losses: path of the dimensions.csv (nats per token) of each (dataset, seed).
+        paths: files to write, in the formats of their suffixes.
+        dpi: resolution of pixel formats.
 
     Raises:
-        TTOError: no training, or a file that is none of ours.
+        TTOError: there is no training, or a file is no dimensions.csv.
     """
     if not losses:
         raise TTOError("dimension losses: expected at least one dimensions.csv, got none")
@@ -56,7 +57,7 @@ def draw_dimension_losses(
         ):
             _draw(axis, [table for (name, _), table in tables.items() if name == dataset])
             axis.set_title(dataset, loc="left")
-            axis.set_ylabel("nats a token")
+            axis.set_ylabel("nats per token")
         handles = [
             Patch(color=color, label=kind.replace("_", "-")) for kind, (_, color) in _KINDS.items()
         ]
@@ -71,7 +72,10 @@ def _read(path: StrPath) -> pd.DataFrame:
     except (OSError, ValueError, KeyError) as error:
         raise TTOError(f"{path}: expected a dimensions.csv, got {error}; train again") from error
     if not known or table.empty:
-        raise TTOError(f"{path}: expected kind and held_out_loss of each dimension; train again")
+        raise TTOError(
+            f"{path}: expected kind and held_out_loss of each dimension, got the columns "
+            f"{', '.join(table.columns)} in {len(table)} rows; train again"
+        )
     return table
 
 

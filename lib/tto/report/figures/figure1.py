@@ -1,8 +1,8 @@
-"""Figure 1 of the paper: poses that were recorded and that models predict, with traced paths.
+"""Figure 1 of the paper: recorded and predicted poses, with traced paths.
 
-All panels share one camera, which is set by what was recorded: a prediction that leaves the picture
-has left the truth. A robot that hardly moves would stand in its own way, so a constant drift is
-added to the picture, the same in each panel, that sets the poses apart (`drift`).
+All panels share a camera that is set by the recorded states, so a wrong prediction may leave the
+picture. Poses of a robot that hardly moves would overlap, so a constant drift, the same in each
+panel, separates them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from tto.files import StrPath
 from tto.report.drawing.flat_rendering import FlatStage
 from tto.report.drawing.poses import Robot, load_robot, restore_positions, trace_points
 from tto.report.drawing.rendering import Stage, open_stage
-from tto.report.drawing.scene import Camera, Path, Pose, frame_camera
+from tto.report.drawing.scene import Camera, Pose, TracedPath, frame_camera
 from tto.report.drawing.style import (
     BLUE,
     GREEN,
@@ -39,24 +39,25 @@ PANELS = {
 TRACE_COLORS = (ORANGE, GREEN, BLUE)
 BODY = "#7A7E8A"
 _POSES = 9
-# Metres between poses shown, at least: a humanoid is that wide.
+# Least distance between the shown poses in metres, about the width of the robot.
 _SPACING = {"humanoid": 0.5, "ant": 0.8}
 _LEAST_SPACING = 0.15
-_BEYOND = np.array([0.5, 0.5, 0.2])  # of the recorded size: how far predictions widen the picture
-_WIDE = 1.7  # panels wider than this times their height stand in rows
+# Share of the recorded size by which predictions may widen the picture.
+_BEYOND = np.array([0.5, 0.5, 0.2])
+_WIDE = 1.7  # panels wider than this times their height are stacked
 _MARGIN = 1.22
 
 
 @dataclass(frozen=True)
 class Strip:
-    """One panel: positions `(T, nq)` and the paths of head and feet, `(T, 3)` each, by name."""
+    """A panel: positions `(T, nq)`, and the path `(T, 3)` of each traced part, by name."""
 
     positions: Float[np.ndarray, "T nq"]
     traces: dict[str, Float[np.ndarray, "T 3"]]
 
 
 def make_strips(robot: Robot, predictions: Predictions, *, drift: float = 0.0) -> dict[str, Strip]:
-    """Poses and traces of each panel; the root drifts by `drift` metres over the whole time."""
+    """Return poses and traces of each panel; the root drifts by `drift` metres in all."""
     strips = {}
     for name in PANELS:
         positions = restore_positions(robot, getattr(predictions, name))
@@ -66,13 +67,13 @@ def make_strips(robot: Robot, predictions: Predictions, *, drift: float = 0.0) -
 
 
 def needed_drift(env_id: str, positions: Float[np.ndarray, "T nq"]) -> float:
-    """Metres that the recorded root must move farther for the poses shown to stand apart."""
+    """Return the metres that the root must drift so that the shown poses do not overlap."""
     spacing = _SPACING.get(robot_of(env_id), _LEAST_SPACING)
     return max(0.0, spacing * (_POSES - 1) - float(positions[-1, 0] - positions[0, 0]))
 
 
 def shared_camera(strips: dict[str, Strip], *, aspect: float) -> Camera:
-    """Holds all that was recorded, down to the floor, and of predictions what is near it."""
+    """Return a camera on all recorded points, down to the floor, and on predicted points nearby."""
     recorded = _points(strips["recorded"])
     low, high = recorded.min(axis=0), recorded.max(axis=0)
     beyond = _BEYOND * (high - low)
@@ -81,13 +82,13 @@ def shared_camera(strips: dict[str, Strip], *, aspect: float) -> Camera:
 
 
 def picture_aspect(strips: dict[str, Strip]) -> float:
-    """Width by height of the space that the recorded paths take, within what fits a page."""
+    """Return width / height of a panel for the recorded paths, within limits of the page."""
     width, _, height = np.ptp(_points(strips["recorded"]), axis=0)
     return float(np.clip((width + 0.35 * height) / (1.05 * height), 0.8, 4.0))
 
 
 def _points(strip: Strip) -> Float[np.ndarray, "N 3"]:
-    """All traced points, and those below them on the floor."""
+    """Return all traced points, and the points below them on the floor."""
     points = np.concatenate(list(strip.traces.values()))
     return np.concatenate([points, points * [1.0, 1.0, 0.0]])
 
@@ -96,7 +97,7 @@ def draw_figure1(predictions: Predictions, paths: Sequence[StrPath], *, dpi: int
     """Draw the figure and write it to each path, in the format of its suffix.
 
     Raises:
-        TTOError: a robot whose poses are not known.
+        TTOError: the poses of the robot cannot be restored.
     """
     env_id, robot = predictions.origin.env, load_robot(predictions.origin.env)
     drift = needed_drift(env_id, restore_positions(robot, predictions.recorded))
@@ -128,10 +129,10 @@ def _pictures(
         yield stage.draw(camera, poses, trace_paths(strip))
 
 
-def trace_paths(strip: Strip, *, until: int | None = None) -> list[Path]:
-    """The traced curves of a strip, of its first `until` states or of all."""
+def trace_paths(strip: Strip, *, until: int | None = None) -> list[TracedPath]:
+    """Return the traced paths of a strip, over its first `until` states or all."""
     return [
-        Path(points[:until], color)
+        TracedPath(points[:until], color)
         for points, color in zip(strip.traces.values(), TRACE_COLORS, strict=False)
     ]
 

@@ -1,6 +1,7 @@
-"""Figure 1 as a film: what was recorded and what models predict, side by side, in slow motion.
+"""Figure 1 as a film: recorded and predicted states side by side, in slow motion.
 
-An animated WebP file, which needs no video player, and a page that holds it, for the report.
+The film is an animated WebP file, which needs no video player, and an HTML page with that file for
+Snakemake's report.
 """
 
 import base64
@@ -21,7 +22,7 @@ from tto.report.drawing.style import saturating
 from tto.report.figures.figure1 import BODY, PANELS, make_strips, shared_camera, trace_paths
 
 _WIDTH, _HEIGHT = 320, 340  # pixels of a panel
-_FRAMES = 34  # about
+_FRAMES = 34  # approximate number
 _FRAME_MS = 90
 
 
@@ -33,8 +34,12 @@ def write_movie(
 ) -> None:
     """Write the film, and an HTML page with the film in it.
 
+    Args:
+        predictions: recorded and predicted states.
+        webp, page: paths of the film and of the page.
+
     Raises:
-        TTOError: a robot whose poses are not known.
+        TTOError: the poses of the robot cannot be restored.
     """
     frames = draw_frames(predictions)
     write_animation(webp, frames, frame_ms=_FRAME_MS)
@@ -43,7 +48,7 @@ def write_movie(
 
 
 def draw_frames(predictions: Predictions) -> list[UInt8[np.ndarray, "height width 3"]]:
-    """Pictures of all panels at one moment each, from the first to the last state."""
+    """Return pictures of all panels, one for each moment from the first to the last state."""
     robot = load_robot(predictions.origin.env)
     strips = make_strips(robot, predictions)
     camera = shared_camera(strips, aspect=_WIDTH / _HEIGHT)
@@ -66,10 +71,10 @@ def draw_frames(predictions: Predictions) -> list[UInt8[np.ndarray, "height widt
 
 
 def frame_times(last: int) -> list[int]:
-    """The states shown: evenly spaced, the first and the last among them.
+    """Return the indices of the shown states: evenly spaced, with the first and the last.
 
     Raises:
-        TTOError: none but the first.
+        TTOError: there is only the first state.
     """
     if last < 1:
         raise TTOError(f"figure 1: expected one predicted state or more, got {last}")
@@ -78,7 +83,7 @@ def frame_times(last: int) -> list[int]:
 
 
 def write_page(path: StrPath, webp: bytes, *, title: str) -> None:
-    """An HTML page that holds an animated WebP picture, for browsers and Snakemake's report."""
+    """Write an HTML page with an animated WebP picture, for browsers and Snakemake's report."""
     data = base64.b64encode(webp).decode()
     name = html.escape(title)
     with atomic_path(path) as temporary:

@@ -1,10 +1,10 @@
-"""Figure 2 of the paper: how the likelihood of held-out states falls with the prediction horizon.
+"""Figure 2 of the paper: log-likelihood of held-out states against the prediction horizon.
 
-Beyond the paper, as thin lines: the Transformer with the other source of actions, which is told as
-much as the ensemble, and the training data's own marginal, below which a prediction is worth
-nothing. In a figure of its own: the same curves for other outputs of the Transformer (what does
-discretisation buy?) and calibration. Lines are means over training seeds of each seed's mean over
-episodes; bands span the seeds.
+Thin lines are not in the paper: the Transformer with the other source of actions, which compares it
+with the ensemble on equal terms, and the training data's own marginal, below which a prediction is
+useless. A second figure shows the same curves for variants of the Transformer, to measure the gain
+by discretisation, and the calibration of all models. Lines are means over training seeds of each
+seed's mean over episodes; bands span the seeds.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float, Integer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -38,16 +39,16 @@ _ORACLE = {"color": "black", "linestyle": "-", "linewidth": 0.7}
 
 
 class Curve(NamedTuple):
-    """A mean over seeds and the lowest and highest seed, of each step."""
+    """Mean over seeds, and the lowest and highest seed, at each step."""
 
-    steps: np.ndarray
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    steps: Integer[np.ndarray, " T"]
+    mean: Float[np.ndarray, " T"]
+    low: Float[np.ndarray, " T"]
+    high: Float[np.ndarray, " T"]
 
 
 def curve(rows: pd.DataFrame, column: str) -> Curve:
-    """Of the rows of one model on one dataset; all episodes of a seed weigh the same."""
+    """Return the curve of a column, from rows of one model on one dataset."""
     by_seed = rows.pivot_table(index="step", columns="seed", values=column, aggfunc="mean")
     values = by_seed.to_numpy()
     return Curve(
@@ -56,13 +57,15 @@ def curve(rows: pd.DataFrame, column: str) -> Curve:
 
 
 def draw_figure2(rows: pd.DataFrame, paths: Sequence[StrPath], *, dpi: int = 150) -> None:
-    """One row of panels an environment: states seen in full on the left, masked on the right.
+    """Draw a row of panels for each environment: fully observed states left, masked ones right.
 
     Args:
-        rows: of `log_likelihoods.csv`; the paper's models and `EXTRA` are drawn.
+        rows: rows of `log_likelihoods.csv`; the models `PAPER` and `EXTRA` are drawn.
+        paths: files to write, in the formats of their suffixes.
+        dpi: resolution of pixel formats.
 
     Raises:
-        TTOError: no row of such a model.
+        TTOError: there is no row of a model of the paper.
     """
     models = [name for name in PAPER if name in set(rows["model"])]
     if not models:
@@ -90,7 +93,13 @@ def draw_figure2(rows: pd.DataFrame, paths: Sequence[StrPath], *, dpi: int = 150
 
 
 def draw_calibration(rows: pd.DataFrame, paths: Sequence[StrPath], *, dpi: int = 150) -> None:
-    """All models, a row of panels a dataset: likelihood, and coverage of the 90 % interval."""
+    """Draw likelihood and coverage of the 90 % interval of all models, a row for each dataset.
+
+    Args:
+        rows: rows of `log_likelihoods.csv`.
+        paths: files to write, in the formats of their suffixes.
+        dpi: resolution of pixel formats.
+    """
     datasets = list(dict.fromkeys(rows["dataset"]))
     models = sorted(set(rows["model"]), key=rank_of)
     with paper_style():
@@ -137,7 +146,7 @@ def _draw_curves(axis: Axes, rows: pd.DataFrame, models: Sequence[str], column: 
 
 
 def _line(model: str, models: Sequence[str]) -> dict:
-    """Looks of the paper's models and extra lines stay; others take the next ones in turn."""
+    """Return a model's line style: fixed for `PAPER` and `EXTRA`, the next free one for others."""
     if model in _THIN:
         return _THIN[model]
     others = [name for name in models if name not in _LOOKS and name not in _THIN]

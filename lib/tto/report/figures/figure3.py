@@ -1,7 +1,7 @@
-"""Figure 3 of the paper: attention maps of the two heads with the clearest patterns, and all heads.
+"""Figure 3 of the paper: attention maps of the two heads with the clearest patterns.
 
-Rows are predicted tokens, columns the tokens looked at; rewards and rewards-to-go are left out, as
-in the paper. Beside the maps stands what they were chosen from: each head's two numbers.
+Rows are predicted tokens, columns are attended tokens. Rewards and rewards-to-go are left out, as
+in the paper. A third panel shows the two numbers of all heads that the two were chosen by.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ _SHARES = {
     "previous_transition": "previous transition",
     "same_dimension_older": "same dimension, older steps",
 }
-_STEPS = 5  # transitions shown, at most
-_GAMMA = 0.5  # of the colour scale: weak attention is seen, too
+_STEPS = 5  # largest number of shown transitions
+_GAMMA = 0.5  # exponent of the colour scale, which makes weak attention visible
 _COLORS = LinearSegmentedColormap.from_list("attention", ["white", BLUE, "#00233B"])
 _STATE, _ACTION = BLUE, ORANGE  # as in the figure of each dimension's loss
 
@@ -34,9 +34,14 @@ _STATE, _ACTION = BLUE, ORANGE  # as in the figure of each dimension's loss
 def shown_map(
     attention: AttentionMaps, weights: Float[np.ndarray, "L L"], *, steps: int
 ) -> Float[np.ndarray, "shown shown"]:
-    """The last `steps` transitions' states and actions: attention of predicted rows on columns.
+    """Return the attention between states and actions of the last `steps` transitions.
 
-    Row l of `weights` is of the token after token l, so that rows shift by one.
+    Rows are predicted tokens. Row l of `weights` predicts token l + 1, so rows shift by one.
+
+    Args:
+        attention: maps of a model, for the sizes of its observations and actions.
+        weights: attention of one head over a window of L tokens.
+        steps: number of transitions.
     """
     O, A = attention.observation_dim, attention.action_dim
     D, L = O + A + 2, len(weights)
@@ -53,7 +58,14 @@ def draw_figure3(
     *,
     dpi: int = 150,
 ) -> None:
-    """Draw the figure and write it to each path, in the format of its suffix."""
+    """Draw the figure and write it to each path, in the format of its suffix.
+
+    Args:
+        attention: maps of the two heads.
+        rows: numbers of all heads (`tto.analysis.heads_file.read_heads`).
+        paths: files to write.
+        dpi: resolution of pixel formats.
+    """
     D = attention.observation_dim + attention.action_dim + 2
     steps = min(_STEPS, len(next(iter(attention.maps.values()))) // D)
     with paper_style():
@@ -112,7 +124,7 @@ def _draw_map(
 
 
 def _numbers(rows: pd.DataFrame, name: str, head: tuple[int, int]) -> str:
-    """What a head does with its attention, beside the most that a random model's heads do."""
+    """Describe a head by its shares of attention, beside the largest of a random model's heads."""
     is_it = (rows["kind"] == "head") & (rows["layer"] == head[0]) & (rows["head"] == head[1])
     chosen = rows.loc[is_it].iloc[0]
     lines = {
@@ -127,7 +139,7 @@ def _numbers(rows: pd.DataFrame, name: str, head: tuple[int, int]) -> str:
 
 
 def _draw_heads(axis: Axes, rows: pd.DataFrame, chosen: dict[str, tuple[int, int]]) -> None:
-    """All heads by the two numbers that they are chosen by, one colour a layer."""
+    """Draw all heads by the two numbers that they are chosen by, one colour for each layer."""
     x, y = PATTERNS["markov"], PATTERNS["striated"]
     heads, even = rows[rows["kind"] == "head"], rows[rows["kind"] == "even"]
     limits = [float(np.asarray(heads[column], dtype=float).max()) for column in (x, y)]

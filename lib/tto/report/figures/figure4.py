@@ -16,7 +16,7 @@ from tto.report.numbers.summary import Spread, Summary, summarize
 
 _HATCH = "/////"
 _HALO = withStroke(linewidth=1.4, foreground="white")  # shows black lines on dark bars
-_GAP = 1.6  # between groups, in widths of a bar
+_GAP = 1.6  # distance between groups, in widths of a bar
 
 
 class BarLook(NamedTuple):
@@ -38,27 +38,27 @@ OUR_LOOKS = {"bc": BarLook("BC (ours)", "#8C8C8C"), "tto": BarLook("TTO (ours)",
 
 
 class Bar(NamedTuple):
-    """One bar: whose, and its normalised score."""
+    """One bar: its look and normalised score, and the source of the training data."""
 
     look: BarLook
     score: Spread
-    source: str = "d4rl"  # of the data trained on
+    source: str = "d4rl"
 
     @property
     def hatched(self) -> bool:
-        """Trained on data other than D4RL's, so not comparable with the published bars."""
+        """Whether the training data is not D4RL's, so that published bars do not compare."""
         return self.source != "d4rl"
 
 
 class BarGroup(NamedTuple):
-    """The bars over one label of the horizontal axis."""
+    """Bars over one label of the horizontal axis."""
 
     label: str
     bars: Sequence[Bar]
 
 
 class Panel(NamedTuple):
-    """One pair of axes."""
+    """A title and groups of bars."""
 
     title: str
     groups: Sequence[BarGroup]
@@ -67,13 +67,15 @@ class Panel(NamedTuple):
 def draw_figure4(results: pd.DataFrame, paths: Sequence[StrPath], *, dpi: int = 150) -> None:
     """Draw the figure and write it to each path, in the format of its suffix.
 
-    One panel a robot with the paper's three kinds of data, published bars first, ours last; bars of
-    models that were trained on data other than D4RL's are hatched. Datasets of the run that are not
-    in the paper stand in a panel of their own, if they have a score. Error bars are standard
+    Each robot has a panel with the paper's three kinds of data, published bars first, ours last.
+    Bars of models that were trained on data other than D4RL's are hatched. Datasets of the run that
+    are not in the paper share a last panel, if they have a score. Error bars are standard
     deviations over seeds x rollouts, as in the paper.
 
     Args:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
+        paths: files to write.
+        dpi: resolution of pixel formats.
     """
     panels = make_panels(summarize(results))
     with paper_style():
@@ -90,7 +92,7 @@ def draw_figure4(results: pd.DataFrame, paths: Sequence[StrPath], *, dpi: int = 
 
 
 def make_panels(summaries: Sequence[Summary]) -> list[Panel]:
-    """All bars of the figure."""
+    """Return all bars of the figure."""
     shown = [s for s in summaries if s.method in OUR_LOOKS and s.score is not None]
     published = read_published()
     panels = []
@@ -109,7 +111,7 @@ def make_panels(summaries: Sequence[Summary]) -> list[Panel]:
 def _groups(
     row: PaperRow, published: Mapping[str, Spread], shown: Sequence[Summary]
 ) -> list[BarGroup]:
-    """One group a row of the paper; more where the run has several datasets for it."""
+    """Return a group for a row of the paper, or more if the run has several datasets for it."""
     bars = [Bar(look, published[method]) for method, look in PUBLISHED_LOOKS.items()]
     names = list(dict.fromkeys(s.dataset for s in shown if paper_row(s.dataset) == row))
     if len(names) <= 1:
@@ -156,7 +158,7 @@ def _draw_panel(axis: Axes, panel: Panel) -> None:
 
 
 def _limits(panels: Sequence[Panel]) -> tuple[float, float]:
-    """From 0, or below the lowest bar, to above the highest error bar."""
+    """Return limits from 0, or below the lowest bar, to above the highest error bar."""
     bars = [bar for panel in panels for group in panel.groups for bar in group.bars]
     spans = [(bar.score.mean, bar.score.std or 0.0) for bar in bars]
     low = min(0.0, *(mean for mean, _ in spans))

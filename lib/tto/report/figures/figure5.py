@@ -26,15 +26,15 @@ from tto.report.drawing.style import (
 )
 
 _PANELS = 4
-_ROUTES = 3  # in a panel
+_ROUTES = 3  # routes in a panel
 _COLORS = (BLUE, ORANGE, GREEN)
 
 
 def choose_routes(routes: Sequence[Route]) -> list[list[Route]]:
-    """Routes of up to four panels, up to three each, chosen by number and not by outcome.
+    """Return the routes of up to four panels, up to three each, chosen by number, not by outcome.
 
-    A panel is a combination of start and goal room. Those with most walls between come first, so
-    four pairs of opposite rooms where there are enough routes; then the order is that of the rooms.
+    A panel shows one pair of start room and goal room. Pairs with more walls between the rooms come
+    first, so usually these are the four pairs of opposite rooms. Ties are in the order of rooms.
     """
     panels: dict[tuple[int, int], list[Route]] = {}
     for route in sorted(routes, key=lambda route: (-route.walls, route.rooms, route.pair)):
@@ -45,8 +45,13 @@ def choose_routes(routes: Sequence[Route]) -> list[list[Route]]:
 def draw_figure5(routes: Sequence[Route], paths: Sequence[StrPath], *, dpi: int = 150) -> None:
     """Draw the figure and write it to each path, in the format of its suffix.
 
+    Args:
+        routes: routes of the goal-conditioned model (`tto.evaluation.goal_rows.read_routes`).
+        paths: files to write.
+        dpi: resolution of pixel formats.
+
     Raises:
-        TTOError: no route.
+        TTOError: there is no route.
     """
     panels = choose_routes(routes)
     if not panels:
@@ -73,7 +78,7 @@ def _draw_world(axis: Axes) -> None:
 
 
 def _draw_route(axis: Axes, route: Route, color: str) -> None:
-    """Pale pieces first, so that where a route crosses itself the later one is on top."""
+    """Draw pale pieces first, so that the later piece is on top if a route crosses itself."""
     pieces = np.stack([route.positions[:-1], route.positions[1:]], axis=1)
     colors = saturating(color, len(pieces))
     axis.add_collection(

@@ -1,13 +1,14 @@
-"""Evaluated episodes as films: what was recorded, drawn from the side, methods side by side.
+"""Films of evaluated episodes, drawn from the side, with methods side by side.
 
-Drawn from the recorded states, so nothing is simulated again; painted flat, so nothing is needed
-but a processor. Episodes of the four rooms share one map.
+They are drawn from the recorded states, so nothing is simulated again, and painted flat, so no
+renderer is needed. Episodes of the four rooms share one map.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from PIL import Image, ImageDraw
 
 from tto.data.four_rooms import FOUR_ROOMS, GOAL_RADIUS
@@ -21,11 +22,11 @@ from tto.report.drawing.rooms import WALL_COLOR, wall_rectangles
 from tto.report.drawing.scene import Camera, Pose, frame_camera
 from tto.report.drawing.style import LOOKS
 
-_SECONDS, _A_SECOND = 6.0, 20  # of a film at most, and its pictures a second
+_SECONDS, _A_SECOND = 6.0, 20  # longest film, and pictures per second
 _WIDTH, _HEIGHT = 330, 250  # pixels of a panel
 _ROOM_STEPS_A_SECOND = 8
 _BODY = (0.36, 0.42, 0.52)
-_FINER = 2  # times as many pixels each way are painted, and averaged
+_FINER = 2  # painted pixels per side of a pixel, which is their average
 
 
 class Filmed(NamedTuple):
@@ -38,8 +39,14 @@ class Filmed(NamedTuple):
 def write_film(path: StrPath, episodes: Sequence[Filmed], *, env_id: str) -> None:
     """Write the film of the first seconds of some episodes in one environment.
 
+    Args:
+        path: file to write, an animated WebP picture.
+        episodes: recorded episodes; each gets a panel, except in the four rooms.
+        env_id: id of their environment.
+
     Raises:
-        TTOError: no episode, or an environment whose states are not known to be drawn.
+        TTOError: there is no episode, or the environment is not one of
+            `tto.report.drawing.robots.DRAWN`.
     """
     if not episodes:
         raise TTOError("film: expected at least one episode, got none")
@@ -51,7 +58,7 @@ def write_film(path: StrPath, episodes: Sequence[Filmed], *, env_id: str) -> Non
 
 
 def _robot_frames(episodes: Sequence[Filmed], env_id: str) -> Iterator[Picture]:
-    """At the speed of the world; an episode that has ended keeps its last state."""
+    """Yield pictures in real time; an episode that has ended keeps its last state."""
     robot = load_robot(env_id)
     steps = min(
         max(len(episode.rollout.rewards) for episode in episodes), round(_SECONDS / robot.step)
@@ -72,8 +79,8 @@ def _robot_frames(episodes: Sequence[Filmed], env_id: str) -> Iterator[Picture]:
         yield side_by_side(panels, note=f"{t * robot.step:.1f} s")
 
 
-def _camera(robot: Robot, positions: Sequence[np.ndarray]) -> Camera:
-    """Holds head and feet of all states, and the floor, where the root is at x = 0."""
+def _camera(robot: Robot, positions: Sequence[Float[np.ndarray, "_T nq"]]) -> Camera:
+    """Return a camera on head, feet and floor of all states, with the root moved to x = 0."""
     parts = [np.zeros((1, 3))]
     for states in positions:
         forward = np.outer(states[:, 0], [1.0, 0.0, 0.0])
@@ -82,7 +89,7 @@ def _camera(robot: Robot, positions: Sequence[np.ndarray]) -> Camera:
 
 
 def _map_frames(episodes: Sequence[Filmed]) -> Iterator[Picture]:
-    """All episodes in one map of the four rooms, a picture a step."""
+    """Yield a map of the four rooms with all episodes, a picture for each step."""
     routes = [(e.rollout.observations, e.rollout.goal) for e in episodes]
     for t in range(max(len(positions) for positions, _ in routes)):
         image = Image.new("RGB", (_FINER * _WIDTH, _FINER * _WIDTH), "white")
@@ -95,7 +102,7 @@ def _map_frames(episodes: Sequence[Filmed]) -> Iterator[Picture]:
             way = [_place(xy) for xy in positions[: t + 1]]
             if len(way) > 1:
                 draw.line(way, fill=color, width=4, joint="curve")
-            draw.ellipse(_circle(way[-1], 12), fill=color)
+            draw.ellipse(_circle(way[-1], 12.0), fill=color)
             if goal is not None:
                 draw.ellipse(
                     _circle(_place(goal), _FINER * _WIDTH * GOAL_RADIUS), outline=color, width=4
@@ -103,7 +110,7 @@ def _map_frames(episodes: Sequence[Filmed]) -> Iterator[Picture]:
         yield side_by_side([(episodes[0].name, np.asarray(image.reduce(_FINER)))], note=f"step {t}")
 
 
-def _place(position: Sequence[float] | np.ndarray) -> tuple[float, float]:
+def _place(position: Sequence[float] | Float[np.ndarray, "2"]) -> tuple[float, float]:
     side = _FINER * _WIDTH
     return float(position[0]) * side, (1 - float(position[1])) * side
 

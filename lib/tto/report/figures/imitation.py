@@ -1,4 +1,4 @@
-"""Imitation (section 4.2): return against the predicted length."""
+"""Imitation (section 4.2): return against the number of predicted transitions."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,15 @@ from tto.report.numbers.imitation import ImitationRow
 def draw_imitation(
     rows: Sequence[ImitationRow], paths: Sequence[StrPath], *, dpi: int = 150
 ) -> None:
-    """Return against predicted length, a panel a dataset, with the expert's mean and BC as lines.
+    """Draw return against predicted length, a panel for each dataset.
 
-    Bands and error bars are the intervals of the rows.
+    The expert's mean and behaviour cloning are horizontal lines. Bands and error bars are the
+    intervals of the rows.
+
+    Args:
+        rows: rows of the imitation table (`tto.report.numbers.imitation.imitation_rows`).
+        paths: files to write, in the formats of their suffixes.
+        dpi: resolution of pixel formats.
     """
     datasets = list(dict.fromkeys(row.dataset for row in rows))
     with paper_style():

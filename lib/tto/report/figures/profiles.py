@@ -1,8 +1,8 @@
 """Performance profiles of our methods: the share of rollouts that score above each value.
 
-After Agarwal et al. 2021 (arXiv:2108.13264). Each dataset weighs the same. Bands are pointwise 95 %
-intervals, Student's t over models: a model's share is its mean over datasets. Models that were
-trained on D4RL's data and those trained on other data have panels of their own.
+They follow Agarwal et al. 2021 (arXiv:2108.13264). A model's share is its mean over datasets, so
+each dataset weighs the same. Bands are pointwise 95 % intervals, Student's t over models. Models
+trained on D4RL's data and models trained on other data have separate panels.
 """
 
 from collections.abc import Sequence
@@ -14,23 +14,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from tto.errors import TTOError
 from tto.files import StrPath
 from tto.report.drawing.style import PAGE_WIDTH, look_of, paper_style, save_figure
 from tto.report.numbers.names import OUR_METHODS
-from tto.report.numbers.statistics import Band, band, shared_seeds, values_by_seed
+from tto.report.numbers.statistics import Band, band, require_shared_seeds, values_by_seed
 
 _POINTS = 201
 _TITLES = {True: "D4RL's data", False: "data other than D4RL's"}
 
 
 def profile(rows: pd.DataFrame, thresholds: Float[np.ndarray, " T"]) -> Band:
-    """Share of scores above each threshold, of the rows of one method, with its interval.
+    """Return the share of scores above each threshold, with its interval within [0, 1].
 
-    Of the models (seeds) that all datasets have; the interval stays between 0 and 1.
+    Only models whose seeds all datasets have count.
+
+    Args:
+        rows: rows of `rollouts.csv` of one method.
+        thresholds: scores to compare with.
 
     Raises:
-        TTOError: no seed that all datasets have.
+        TTOError: no seed is in all datasets.
     """
     parts = [
         {
@@ -39,12 +42,7 @@ def profile(rows: pd.DataFrame, thresholds: Float[np.ndarray, " T"]) -> Band:
         }
         for _, part in rows.groupby("dataset", sort=True)
     ]
-    seeds = shared_seeds(parts)
-    if not seeds:
-        raise TTOError(
-            f"profiles: expected a seed that all of {len(parts)} datasets have, got none; evaluate "
-            "the same seeds on each"
-        )
+    seeds = require_shared_seeds(parts, "profiles")
     shares = np.array([np.mean([part[seed] for part in parts], axis=0) for seed in seeds])
     values, low, high = band(shares)
     if low is None or high is None:
@@ -63,6 +61,8 @@ def draw_profiles(
     Args:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`); rows without a
             score are left out.
+        paths: files to write.
+        dpi: resolution of pixel formats.
     """
     scored = results.loc[results["score"].notna() & results["method"].isin(list(OUR_METHODS))]
     on_d4rl = scored["source"] == "d4rl"

@@ -1,4 +1,4 @@
-"""Loss against tokens and against time, from the metrics.csv files of trainings."""
+"""Losses against tokens and against time, from the metrics.csv files of trainings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ _HELD_OUT: dict[str, Any] = {
     "markerfacecolor": "white",
     "markeredgewidth": 0.8,
 }
-_MARKERS = 10  # on a line at most, so that five seeds stay readable
+_MARKERS = 10  # largest number on a line, so that five seeds stay readable
 _TOKENS = ((1e9, "billions"), (1e6, "millions"), (1.0, ""))
 _SECONDS = ((3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
@@ -32,15 +32,16 @@ def draw_training_curves(
     *,
     dpi: int = 150,
 ) -> None:
-    """One row of panels a dataset: training and held-out loss (nats a token) of each seed.
+    """Draw training and held-out loss (nats per token) of each seed, a row for each dataset.
 
     Args:
-        metrics: (dataset, seed) to the metrics.csv of that training. Held-out cells may be empty
+        metrics: path of the metrics.csv of each (dataset, seed). Held-out cells may be empty
             between evaluations.
-        paths: where to write the figure, in the formats of their suffixes.
+        paths: files to write, in the formats of their suffixes.
+        dpi: resolution of pixel formats.
 
     Raises:
-        TTOError: no training, a missing column, or a training without a row.
+        TTOError: there is no training, or one lacks a column, a row or finite losses.
     """
     runs = {key: _read(path) for key, path in metrics.items()}
     if not runs:
@@ -56,7 +57,7 @@ def draw_training_curves(
             _draw(left, part, "tokens", _TOKENS, looks)
             _draw(right, part, "seconds", _SECONDS, looks)
             left.set_title(dataset, loc="left")
-            left.set_ylabel("loss (nats a token)")
+            left.set_ylabel("loss (nats per token)")
         for column, label in zip(grid.T, ("tokens seen", "training time"), strict=True):
             _label_column(column, label)
         _draw_legend(figure, looks)
@@ -86,7 +87,7 @@ def _draw(
     units: Sequence[tuple[float, str]],
     looks: Mapping[int, Look],
 ) -> None:
-    """All seeds of a dataset, on an axis in the largest unit of which it holds at least two."""
+    """Draw all seeds of a dataset; the axis is in the largest unit of which it has two or more."""
     largest = max(run[column].to_numpy().max() for run in runs.values())
     unit, unit_name = next((unit for unit in units if largest >= 2 * unit[0]), units[-1])
     for seed, run in sorted(runs.items()):
@@ -106,7 +107,7 @@ def _draw(
 
 
 def _label_column(column: Sequence[Axes], label: str) -> None:
-    """The full label below the last panel; others repeat their unit only where it differs."""
+    """Put the full label below the last panel; others show their unit only if it differs."""
     unit = column[-1].get_xlabel()
     for axis in column[:-1]:
         axis.set_xlabel("" if axis.get_xlabel() == unit else axis.get_xlabel())

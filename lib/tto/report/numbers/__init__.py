@@ -1,1 +1,1 @@
-"""Statistics and the numbers that tables, figures and claims share."""
+"""Statistics, and the numbers that tables, figures and claims share."""

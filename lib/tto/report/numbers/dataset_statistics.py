@@ -1,4 +1,4 @@
-"""What the episodes of a dataset are like: returns, lengths, counts."""
+"""Statistics of a dataset's episodes: returns, lengths and numbers of them."""
 
 import csv
 from collections.abc import Iterable
@@ -16,9 +16,10 @@ from tto.files import StrPath, atomic_path
 
 @dataclass(frozen=True)
 class DatasetStatistics:
-    """One row: returns are undiscounted, lengths in transitions, standard deviations over episodes.
+    """Statistics of one dataset, a row of its CSV file.
 
-    `score_mean` is the normalised `return_mean`, or None where the environment has no reference.
+    Returns are undiscounted, lengths are in transitions, and standard deviations are over episodes.
+    `score_mean` is the normalised `return_mean`, or None if the environment has no reference.
     """
 
     dataset: str
@@ -35,14 +36,23 @@ class DatasetStatistics:
 def returns_and_lengths(
     dataset: EpisodeDataset,
 ) -> tuple[Float[np.ndarray, " episodes"], Integer[np.ndarray, " episodes"]]:
-    """Return (undiscounted) and length (transitions) of each episode, read as a stream."""
+    """Return the undiscounted return and the length in transitions of each episode.
+
+    The dataset is read as a stream.
+    """
     pairs = [(episode.total_reward, len(episode.rewards)) for episode in dataset]
     returns, lengths = zip(*pairs, strict=True)
     return np.array(returns, dtype=np.float64), np.array(lengths, dtype=np.int64)
 
 
 def dataset_statistics(dataset: EpisodeDataset, *, name: str, source: str) -> DatasetStatistics:
-    """Statistics of a dataset whose id is `name` and whose config says `source`."""
+    """Compute the statistics of a dataset.
+
+    Args:
+        dataset: the episodes.
+        name: id of the dataset.
+        source: source of the dataset in the config.
+    """
     returns, lengths = returns_and_lengths(dataset)
     return DatasetStatistics(
         dataset=name,
@@ -58,7 +68,7 @@ def dataset_statistics(dataset: EpisodeDataset, *, name: str, source: str) -> Da
 
 
 def write_statistics(path: StrPath, statistics: DatasetStatistics) -> None:
-    """A CSV file of one row; numbers keep all their digits, a missing score is an empty cell."""
+    """Write a CSV file of one row with all digits; a missing score is an empty cell."""
     with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(asdict(statistics).keys())
@@ -66,10 +76,10 @@ def write_statistics(path: StrPath, statistics: DatasetStatistics) -> None:
 
 
 def read_statistics(paths: Iterable[StrPath]) -> list[DatasetStatistics]:
-    """The rows of all files that `write_statistics` wrote.
+    """Return the rows of all files, which `write_statistics` wrote.
 
     Raises:
-        TTOError: a file is missing, has other columns or a cell of another kind.
+        TTOError: a file is missing, lacks a column, or has a cell that is no number.
     """
     return [row for path in paths for row in _read(path)]
 

@@ -1,4 +1,4 @@
-"""Goal reaching (section 4.2) against the scripted collector: success rate and length of paths."""
+"""Goal reaching (section 4.2) against the scripted collector: success rate and path lengths."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,26 @@ import pandas as pd
 from jaxtyping import Float
 
 from tto.report.numbers.names import GOAL_METHODS
-from tto.report.numbers.statistics import Estimate, success_rate, trial_mean
+from tto.report.numbers.statistics import Estimate, Values, success_rate, trial_mean
 
 
 @dataclass(frozen=True)
 class GoalReachingRow:
-    """One method over its pairs of start and goal; lengths in units of the world's side.
+    """Results of one method over its pairs of start and goal.
 
-    Intervals are the wider of those over pairs and over models (`success_rate`, `trial_mean`).
+    Lengths are in units of the world's side. Intervals are the wider of those over pairs and over
+    models (`success_rate`, `trial_mean`).
 
     Attributes:
+        method: name of the method, a key of `GOAL_METHODS`.
         success: share of reached goals.
-        path_length, steps: means over reached pairs; None if there is none.
-        to_collector: mean over pairs of path length / the collector's.
+        path_length, steps: means over reached pairs; None if no pair was reached.
+        to_collector: mean over pairs of path length / the collector's path length.
         to_collector_total: sum of path lengths / sum of the collector's, over the same pairs.
-        to_shortest: mean over pairs of path length / the shortest way's.
-        pairs, reached, both_reached: numbers of pairs behind these; the last with the collector.
-        models: training seeds that the pairs are spread over.
+        to_shortest: mean over pairs of path length / length of the shortest path.
+        pairs, reached: number of pairs, and of those that were reached.
+        both_reached: number of pairs that both this method and the collector reached.
+        models: number of training seeds that the pairs are spread over.
     """
 
     method: str
@@ -40,10 +43,10 @@ class GoalReachingRow:
 
 
 def goal_reaching_rows(results: pd.DataFrame) -> list[GoalReachingRow]:
-    """A row a method, ours first.
+    """Return a row for each method, ours first.
 
     Args:
-        results: rows of `read_goal_reaching`.
+        results: rows of `goal_reaching.csv` (`tto.evaluation.goal_rows.read_goal_rows`).
     """
     by_method = {
         method: results[results["method"] == method].set_index("pair").sort_index()
@@ -77,23 +80,23 @@ def _row(method: str, rows: pd.DataFrame, collector: pd.DataFrame) -> GoalReachi
     )
 
 
-def _by_model(rows: pd.DataFrame, values: np.ndarray) -> list[np.ndarray]:
-    """Values of rows, those of each model together."""
+def _by_model(rows: pd.DataFrame, values: Float[np.ndarray, " pairs"]) -> list[Values]:
+    """Split values, one for each row, by model."""
     seeds = rows["seed"].to_numpy()
     return [values[seeds == seed] for seed in sorted(set(seeds.tolist()))]
 
 
-def _trial_mean(rows: pd.DataFrame, values: np.ndarray) -> Estimate | None:
-    """Mean of a value of each pair; None where no pair was reached."""
+def _trial_mean(rows: pd.DataFrame, values: Float[np.ndarray, " pairs"]) -> Estimate | None:
+    """Return the mean of values, one for each row; None if there is none."""
     return trial_mean(_by_model(rows, values)) if len(values) else None
 
 
 def _shares_of_total(
     lengths: Float[np.ndarray, " pairs"], others: Float[np.ndarray, " pairs"]
 ) -> Float[np.ndarray, " pairs"]:
-    """What each pair adds to sum(lengths) / sum(others): values with that ratio as their mean.
+    """Return values whose mean is sum(lengths) / sum(others).
 
-    The ratio of sums, linearised: the interval of these values' mean is the ratio's own.
+    They linearise the ratio of sums, so the interval of their mean is that of the ratio.
     """
     if not len(lengths):
         return lengths
@@ -102,7 +105,7 @@ def _shares_of_total(
 
 
 def in_percent(share: Estimate) -> Estimate:
-    """A share of 1 as one of 100."""
+    """Return a share in per cent."""
     value, low, high = (None if end is None else 100 * end for end in share)
     assert value is not None
     return Estimate(value, low, high)

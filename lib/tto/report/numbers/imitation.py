@@ -1,6 +1,6 @@
 """Imitation (section 4.2): returns in per cent of the expert data's own mean return.
 
-So data collected locally has a yardstick of its own. The paper's numbers are normalised returns.
+This measure works for data collected locally, too. The paper's numbers are normalised returns.
 """
 
 import re
@@ -13,12 +13,12 @@ import pandas as pd
 from tto.data.environments import robot_of
 from tto.errors import TTOError
 from tto.report.numbers.dataset_statistics import DatasetStatistics
+from tto.report.numbers.names import BASELINE
 from tto.report.numbers.statistics import Estimate, estimate, values_by_seed
 from tto.report.numbers.summary import Spread, spread
 
 PAPER_PERCENT = {"hopper": 104.0, "walker2d": 109.0}  # section 4.2, normalised returns
 _SEARCH = re.compile(r"imitation_h(\d+)")
-_BASELINE = "bc"
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class ImitationRow:
     """One method on one expert dataset.
 
     Attributes:
-        predicted: transitions that the search predicts; None for behaviour cloning.
+        dataset, method: names, as in `rollouts.csv`.
+        predicted: number of transitions that the search predicts; None for behaviour cloning.
         percent: mean return in per cent of the data's own, with its interval over seeds.
-        score: normalised; None where the environment has no reference.
+        returns: undiscounted returns.
+        score: normalised scores; None if the environment has no reference.
         expert_return: mean return of the data.
-        paper: the published per cent; None for behaviour cloning and other robots.
-        seeds, count: models, and rollouts of all models together.
+        paper: published per cent; None for behaviour cloning and other robots.
+        seeds, count: number of models, and of rollouts of all models together.
     """
 
     dataset: str
@@ -49,15 +51,15 @@ class ImitationRow:
 def imitation_rows(
     results: pd.DataFrame, statistics: Iterable[DatasetStatistics]
 ) -> list[ImitationRow]:
-    """Rows of the datasets that were imitated, by dataset: shortest prediction first, BC last.
+    """Return the rows of imitated datasets, by dataset: shortest prediction first, BC last.
 
     Args:
-        results: rows of `rollouts.csv`; methods `imitation_h<transitions>` and `bc` are taken, of
-            datasets that have one of the former.
-        statistics: of those datasets at least.
+        results: rows of `rollouts.csv`. A dataset is imitated if it has a method
+            `imitation_h<transitions>`; of such datasets these methods and `bc` count.
+        statistics: statistics of these datasets at least.
 
     Raises:
-        TTOError: no such row, or a dataset without statistics or with a mean return <= 0.
+        TTOError: there is no such row, or a dataset lacks statistics or has a mean return <= 0.
     """
     experts = {row.dataset: row.return_mean for row in statistics}
     groups = {
@@ -71,7 +73,7 @@ def imitation_rows(
         if not experts.get(dataset, 0.0) > 0:
             raise TTOError(
                 f"imitation: expected statistics of {dataset} with a mean return above 0, got "
-                f"{experts.get(dataset)}: is it an expert's data?"
+                f"{experts.get(dataset)}; use data of an expert"
             )
     keys = [(d, _order(method), method) for d, method in groups if d in imitated]
     return [
@@ -81,9 +83,9 @@ def imitation_rows(
 
 
 def _order(method: str) -> float | None:
-    """Predicted transitions, infinity for behaviour cloning, None for other methods."""
+    """Return predicted transitions, infinity for behaviour cloning, None for other methods."""
     match = _SEARCH.fullmatch(method)
-    return float(match[1]) if match else np.inf if method == _BASELINE else None
+    return float(match[1]) if match else np.inf if method == BASELINE else None
 
 
 def _row(rows: pd.DataFrame, method: str, expert: float) -> ImitationRow:

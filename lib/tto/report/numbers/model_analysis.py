@@ -1,4 +1,4 @@
-"""Predictions of held-out states, model by model, and what context is worth (section 4.1)."""
+"""Predictions of held-out states by each model, and the gain by context (section 4.1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import pandas as pd
 from tto.analysis.log_likelihoods import select
 from tto.data.environments import robot_of
 from tto.report.numbers.names import STATE_TITLES, rank_of
+from tto.report.numbers.statistics import Estimate
 
 CONTEXT, NO_CONTEXT = "transformer", "markovian"
 
@@ -23,18 +24,22 @@ class SeedRange:
     high: float
 
     def text(self, digits: int = 1) -> str:
-        """For example `67.4 [55.0, 70.1]`."""
-        return f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        """Return for example `67.4 [55.0, 70.1]`."""
+        return Estimate(self.mean, self.low, self.high).text(digits)
 
 
 @dataclass(frozen=True)
 class AnalysisRow:
-    """One model on one dataset; steps are the first, the middle and the last one predicted.
+    """Results of one model on one dataset.
 
     Attributes:
-        log_likelihoods: of a state at these steps, in nats; the `oracle` bounds them.
+        dataset, env, state, model: names, as in `log_likelihoods.csv`.
+        steps: the first, the middle and the last predicted step.
+        log_likelihoods: log-likelihoods of a state at these steps, in nats.
+        oracle: upper bound of the log-likelihoods.
         covered: share of dimensions in the predicted 90 % interval, over all steps.
         out_of_range: share of the true values outside the cells, over all steps.
+        seeds, episodes: number of training seeds and of held-out episodes.
     """
 
     dataset: str
@@ -52,11 +57,13 @@ class AnalysisRow:
 
 @dataclass(frozen=True)
 class ContextGain:
-    """Log-likelihood with the whole context less that of the Markovian variant, seed by seed.
+    """Log-likelihood of the Transformer less that of its Markovian variant, paired by seed.
 
     Attributes:
-        gain: mean over all steps, in nats a state.
-        last: at the last step.
+        dataset, env, state: names, as in `log_likelihoods.csv`.
+        steps: number of predicted steps.
+        gain: mean difference over all steps, in nats per state.
+        last: difference at the last step, in nats per state.
     """
 
     dataset: str
@@ -68,7 +75,11 @@ class ContextGain:
 
 
 def analysis_rows(rows: pd.DataFrame) -> list[AnalysisRow]:
-    """Rows of the table, by dataset and model."""
+    """Return the rows of the table, by dataset and model.
+
+    Args:
+        rows: rows of `log_likelihoods.csv`.
+    """
     models = sorted(set(rows["model"]), key=rank_of)
     parts = [
         select(rows, dataset=dataset, model=model)
@@ -105,7 +116,11 @@ def _over_seeds(rows: pd.DataFrame, column: str = "log_likelihood") -> SeedRange
 
 
 def context_gains(rows: pd.DataFrame) -> list[ContextGain]:
-    """What the context beyond one transition is worth, of each dataset with both models."""
+    """Return the gain by context beyond one transition, for each dataset with both models.
+
+    Args:
+        rows: rows of `log_likelihoods.csv`.
+    """
     gains, keys = [], ["seed", "episode", "step"]
     for dataset in sorted(set(rows["dataset"])):
         part = select(rows, dataset=dataset)
@@ -128,14 +143,14 @@ def context_gains(rows: pd.DataFrame) -> list[ContextGain]:
 
 
 def context_answer(gains: Sequence[ContextGain]) -> str:
-    """One paragraph: does long context matter?"""
+    """Return a paragraph that answers whether long context matters."""
     if not gains:
-        return "Does long context matter? Not tested: there is no Markovian variant here."
+        return "Does long context matter? Not tested: this run has no Markovian variant."
     parts = ["Does long context matter?"]
     parts += [
         f"On {robot_of(gain.env)}, {STATE_TITLES[gain.state]}, the Transformer's log-likelihood "
-        f"less that of its Markovian variant is {_signed(gain.gain)} nats a state on average over "
-        f"{gain.steps} steps and {_signed(gain.last)} at the last, so context "
+        f"less that of its Markovian variant is {_signed(gain.gain)} nats per state on average "
+        f"over {gain.steps} steps and {_signed(gain.last)} at the last step, so context "
         f"{_verdict(gain.gain)}."
         for gain in gains
     ]
@@ -150,8 +165,8 @@ def context_answer(gains: Sequence[ContextGain]) -> str:
             else:
                 comparison = "not distinguishably more or less than"
             parts.append(
-                f"On {robot}, where parts of the state are hidden it is worth {comparison} where "
-                "all is seen."
+                f"On {robot}, with a partially observed state context is worth {comparison} with a "
+                "fully observed one."
             )
     return " ".join(parts)
 
@@ -163,4 +178,4 @@ def _signed(spread: SeedRange) -> str:
 def _verdict(spread: SeedRange) -> str:
     if spread.low > 0:
         return "helps in every seed"
-    return "hurts in every seed" if spread.high < 0 else "makes no difference that the seeds share"
+    return "hurts in every seed" if spread.high < 0 else "makes no consistent difference"

@@ -1,8 +1,9 @@
-"""What methods, models and kinds of states are called in tables and figures."""
+"""Names of methods, models and kinds of states in tables and figures."""
 
 from tto.analysis.log_likelihoods import MARGINAL
 
-OUR_METHODS = {"tto": "TTO", "bc": "BC"}  # offline RL
+OURS, BASELINE = "tto", "bc"  # methods of `rollouts.csv` that are compared on each dataset
+OUR_METHODS = {OURS: "TTO", BASELINE: "BC"}  # offline RL
 GOAL_METHODS = {"goal": "TTO", "collector": "collector"}  # goal reaching
 MODEL_LABELS = {  # model analysis
     "transformer": "Transformer",
@@ -19,11 +20,11 @@ STATE_TITLES = {"full": "fully observed", "masked": "partially observed"}
 
 
 def label_of(model: str) -> str:
-    """What a model is called in figures and tables."""
+    """Return a model's name in figures and tables."""
     return MODEL_LABELS.get(model, f"Transformer, {model.replace('_', ' ')}")
 
 
 def rank_of(model: str) -> tuple[int, str]:
-    """Where a model stands in tables and legends: known ones first."""
+    """Return a key that sorts models for tables and legends: known ones first."""
     names = list(MODEL_LABELS)
     return (names.index(model) if model in names else len(names), model)

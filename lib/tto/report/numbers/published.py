@@ -1,4 +1,4 @@
-"""The published numbers of the paper's table 1, and which dataset stands in which of its rows."""
+"""The published numbers of the paper's table 1, and the row of each dataset in it."""
 
 import csv
 import re
@@ -9,14 +9,14 @@ from tto.report.numbers.summary import Spread
 
 
 class PaperRow(NamedTuple):
-    """One row of table 1: a robot and a kind of data, in D4RL's words."""
+    """A row of table 1: a robot and a kind of data, in D4RL's words."""
 
     robot: str
     kind: str
 
     @property
     def label(self) -> str:
-        """The kind as the paper calls it."""
+        """The paper's word for the kind."""
         return KIND_LABELS[self.kind]
 
 
@@ -27,7 +27,7 @@ PUBLISHED_METHODS = {"bc": "BC", "tto": "TTO", "cql": "CQL", "mopo": "MOPO", "mb
 
 
 def read_published() -> dict[PaperRow, dict[str, Spread]]:
-    """Normalised scores of table 1 (appendix E) by row and method.
+    """Return normalised scores of table 1 (appendix E) by row and method.
 
     The file `published.csv` also names the source of each number and the version of D4RL's data
     behind it: v0 for BC, CQL, MOPO and MBOP, v2 for TTO.
@@ -41,14 +41,14 @@ def read_published() -> dict[PaperRow, dict[str, Spread]]:
 
 
 def published_cells() -> list[dict[str, str]]:
-    """The rows of `published.csv` as text: robot, kind, method, mean, std, data_version, source."""
+    """Return rows of `published.csv`: robot, kind, method, mean, std, data_version, source."""
     path = resources.files("tto.report.numbers").joinpath("published.csv")
     with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def paper_row(dataset: str) -> PaperRow | None:
-    """The row that a dataset id belongs to: `hopper-medium-replay-v2` to hopper, mixed."""
+    """Return the row of a dataset id, or None: `hopper-medium-replay-v2` is hopper, mixed."""
     match = re.fullmatch(r"([a-z0-9]+)-(medium(?:-replay|-expert)?)-v\d+", dataset)
     row = PaperRow(match[1], match[2]) if match else None
     return row if row in PAPER_ROWS else None

@@ -1,11 +1,11 @@
 """Interquartile means, intervals and paired differences over trained models, by Student's t.
 
-What is independent in a run are its models: the rollouts of one model share its weights. So each
-model (training seed) gives one number, and the interval is Student's t of these numbers (two-sided,
-95 %). Of 2, 3 and 5 models it covers the truth in 95 % of runs where models differ normally
-(`tests/report/test_statistics.py` counts it); the percentile bootstrap of Agarwal et al. (2021,
-arXiv:2108.13264) covers it in half of the runs with 2 models and in three quarters with 3, which
-is why it is not used here. A single model has no interval.
+Only models are independent in a run: the rollouts of one model share its weights. So each model
+(training seed) gives one number, and the interval is Student's t of these numbers (two-sided,
+95 %). With 2, 3 and 5 models it covers the truth in 95 % of runs if models differ normally
+(`tests/report/numbers/test_statistics.py` counts it). The percentile bootstrap of Agarwal et al.
+(2021, arXiv:2108.13264) covers it in half of the runs with 2 models and in three quarters with 3,
+so it is not used here. A single model has no interval.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,25 +13,28 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from scipy.stats import binomtest, t
 
 from tto.errors import TTOError
 
 LEVEL = 0.95
-INTERVALS = "95 % interval: Student's t over models."  # what tables and figures say
-TRIMMED = 0.25  # of the values, at each end
+INTERVALS = "95 % interval: Student's t over models."  # as tables and figures describe them
+TRIMMED = 0.25  # share of the values that an interquartile mean drops at each end
+
+Values = Float[np.ndarray, " _values"]  # of one model; models may have different numbers of them
+Outcomes = Shaped[np.ndarray, " _trials"]  # of one model's trials: numbers or booleans
 
 
 class Estimate(NamedTuple):
-    """A number and its interval (None: a single model allows none)."""
+    """A number and its interval (None: a single model has no interval)."""
 
     value: float
     low: float | None
     high: float | None
 
     def text(self, digits: int = 1, *, signed: bool = False) -> str:
-        """For example `67.4 [55.0, 70.1]`."""
+        """Return for example `67.4 [55.0, 70.1]`."""
         form = f"{'+' if signed else ''}.{digits}f"
         if self.low is None or self.high is None:
             return f"{self.value:{form}}"
@@ -46,27 +49,27 @@ class PairedDifference(NamedTuple):
 
 
 def interquartile_mean(values: Float[np.ndarray, " n"]) -> float:
-    """Mean without the lowest and the highest floor(n / 4) values."""
+    """Return the mean without the lowest and the highest floor(n / 4) values."""
     cut = int(TRIMMED * len(values))
     return float(np.sort(values)[cut : len(values) - cut].mean())
 
 
-def mean(values: Float[np.ndarray, " n"]) -> float:
-    """Mean, as a statistic for `estimate`."""
+def mean(values: Outcomes) -> float:
+    """Return the mean, as a statistic for `estimate`."""
     return float(np.mean(values))
 
 
 def estimate(
-    units: Sequence[np.ndarray], statistic: Callable[[np.ndarray], float] = mean
+    units: Sequence[Outcomes], statistic: Callable[[np.ndarray], float] = mean
 ) -> Estimate:
-    """Mean over models of a statistic of each model's values, with its interval over models.
+    """Return the mean over models of a statistic of each model's values, with its interval.
 
     Args:
-        units: values of each model (its rollouts, say), one or more.
-        statistic: number that the values of one model give.
+        units: values of each model, for example its rollouts; at least one value each.
+        statistic: function that reduces the values of one model to a number.
 
     Raises:
-        TTOError: no model, one without values, or a value that is NaN or infinite.
+        TTOError: there is no model, a model has no values, or a value is NaN or infinite.
     """
     if not units or not all(len(values) and np.isfinite(values).all() for values in units):
         raise TTOError(
@@ -81,7 +84,7 @@ def estimate(
 
 
 class Band(NamedTuple):
-    """Numbers and their pointwise intervals (None: a single model allows none)."""
+    """Numbers and their pointwise intervals (None: a single model has no interval)."""
 
     values: Float[np.ndarray, " T"]
     low: Float[np.ndarray, " T"] | None
@@ -89,7 +92,7 @@ class Band(NamedTuple):
 
 
 def band(units: Float[np.ndarray, "models T"]) -> Band:
-    """Mean over models at each of T points, with its interval over models at that point."""
+    """Return the mean over models at each of T points, with its interval over models."""
     values, count = units.mean(axis=0), len(units)
     if count == 1:
         return Band(values, None, None)
@@ -97,24 +100,42 @@ def band(units: Float[np.ndarray, "models T"]) -> Band:
     return Band(values, values - half, values + half)
 
 
-def values_by_seed(rows: pd.DataFrame, column: str) -> dict[int, np.ndarray]:
-    """The values of each seed, in the order of the seeds, of rows of one dataset and method."""
+def values_by_seed(rows: pd.DataFrame, column: str) -> dict[int, Values]:
+    """Return the values of each seed, in the order of seeds; rows are of one dataset and method."""
     seeds = sorted(int(seed) for seed in rows["seed"].unique())
     return {seed: rows.loc[rows["seed"] == seed, column].to_numpy(dtype=float) for seed in seeds}
 
 
 def shared_seeds(parts: Iterable[Mapping[int, Any]]) -> list[int]:
-    """Seeds that each of several datasets has; a mean over datasets is of these models."""
+    """Return the seeds that all of several datasets have; means over datasets use only these."""
     return sorted(set.intersection(*(set(part) for part in parts)))
 
 
-def paired_difference(
-    ours: Mapping[int, np.ndarray], theirs: Mapping[int, np.ndarray]
-) -> PairedDifference | None:
-    """Mean over seeds of (mean of `ours` - mean of `theirs`), or None without a common seed.
+def require_shared_seeds(parts: Sequence[Mapping[int, Any]], what: str) -> list[int]:
+    """Return `shared_seeds`, of which there must be one; `what` begins the error.
 
-    Both played the same reset seeds (`tto.evaluation.rollout.evaluation_seeds`), so that pairing
-    takes the luck of the initial states out of the difference.
+    Raises:
+        TTOError: no seed is in all datasets.
+    """
+    seeds = shared_seeds(parts)
+    if not seeds:
+        raise TTOError(
+            f"{what}: expected a seed that all of {len(parts)} datasets have, got none; evaluate "
+            "the same seeds on each"
+        )
+    return seeds
+
+
+def paired_difference(
+    ours: Mapping[int, Values], theirs: Mapping[int, Values]
+) -> PairedDifference | None:
+    """Return the mean over seeds of (mean of `ours` - mean of `theirs`), None if none is common.
+
+    Both methods played the same reset seeds (`tto.evaluation.rollout.evaluation_seeds`), so
+    pairing removes the luck of the initial states from the difference.
+
+    Args:
+        ours, theirs: values of a method's rollouts, by seed.
     """
     common = shared_seeds([ours, theirs])
     if not common:
@@ -123,18 +144,18 @@ def paired_difference(
     return PairedDifference(estimate(units), len(common))
 
 
-def success_rate(models: Sequence[np.ndarray]) -> Estimate:
-    """Share of successes over all trials of all models, with the wider of two intervals.
+def success_rate(models: Sequence[Outcomes]) -> Estimate:
+    """Return the share of successes over all trials of all models, with the wider of two intervals.
 
-    Wilson's score interval takes all trials for independent, which those of one model are not;
-    Student's t over the models' rates says nothing of a single model, and is narrow where a few
-    models happen to agree. Each end is that of the interval that reaches farther.
+    Wilson's score interval assumes that trials are independent, but those of one model are not.
+    Student's t over the models' rates needs two models, and is narrow if a few models happen to
+    agree. Each end is taken from the interval that reaches farther.
 
     Args:
         models: outcomes of each model's trials, 0 or 1.
 
     Raises:
-        TTOError: no trial.
+        TTOError: there is no trial.
     """
     trials = sum(map(len, models))
     if trials < 1:
@@ -143,28 +164,29 @@ def success_rate(models: Sequence[np.ndarray]) -> Estimate:
     wilson = binomtest(successes, trials).proportion_ci(LEVEL, method="wilson")
     over_trials = Estimate(successes / trials, float(wilson.low), float(wilson.high))
     value, low, high = _farther(over_trials, models)
-    assert low is not None  # Wilson's has both ends
+    assert low is not None  # Wilson's interval has both ends
     assert high is not None
     return Estimate(value, max(low, 0.0), min(high, 1.0))
 
 
-def trial_mean(models: Sequence[np.ndarray]) -> Estimate:
-    """Mean over all trials of all models, with the wider of two intervals, as `success_rate`.
+def trial_mean(models: Sequence[Outcomes]) -> Estimate:
+    """Return the mean over all trials of all models, with the wider of two intervals.
 
-    The one over trials is Student's t as well; a single trial has none.
+    Both are Student's t, one over trials and one over models; each end is taken from the one that
+    reaches farther (see `success_rate`). A single trial has no interval.
 
     Args:
-        models: values of each model's trials, one or more.
+        models: values of each model's trials, at least one trial in all.
 
     Raises:
-        TTOError: no model, one without values, or a value that is NaN or infinite.
+        TTOError: there is no trial, or a value is NaN or infinite.
     """
     trials = estimate([np.array([value]) for values in models for value in values])
     return _farther(trials, models)
 
 
-def _farther(trials: Estimate, models: Sequence[np.ndarray]) -> Estimate:
-    """An interval over trials, its ends moved out to those of Student's t over models."""
+def _farther(trials: Estimate, models: Sequence[Outcomes]) -> Estimate:
+    """Move the ends of an interval over trials out to those of Student's t over models."""
     _, low, high = estimate([values for values in models if len(values)])
     if trials.low is None or trials.high is None or low is None or high is None:
         return trials

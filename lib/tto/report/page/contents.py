@@ -1,6 +1,6 @@
-"""What a run's report and its published page show, in their order, and what it is called.
+"""Contents of a run's report and of its published page, in their order, with titles.
 
-Captions stand in workflow/report/<caption>.rst, where Snakemake's own report finds them, too.
+Captions are in workflow/report/<caption>.rst, where Snakemake's own report finds them, too.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class Item:
 
     Attributes:
         kind: table, figure or film.
-        path: in a run's folder, without suffix; `*` stands for several.
-        title: above it; several pictures are called by their files.
+        path: path in a run's folder, without suffix; `*` matches several files.
+        title: heading; each of several pictures is named after its file.
         caption: name of the caption's file.
-        alt: what is to be seen, for who does not see it; tables need none.
+        alt: description of a picture for readers who cannot see it.
     """
 
     kind: Kind
@@ -30,7 +30,7 @@ class Item:
     alt: str = ""
 
     def files(self, results: Path) -> list[Path]:
-        """Those that a run has."""
+        """Return the files that a run has."""
         return sorted(results.glob(self.path + SUFFIXES[self.kind]))
 
 
@@ -117,12 +117,12 @@ SECTIONS = (
             _figure(
                 "figure2",
                 "Figure 2: likelihood of held-out states by horizon",
-                "curves of log-likelihood that fall with the prediction horizon, one a model",
+                "curves of log-likelihood that fall with the prediction horizon, by model",
             ),
             _figure(
                 "calibration",
                 "All models and their calibration",
-                "curves of log-likelihood and of interval coverage by horizon, one a model",
+                "curves of log-likelihood and of interval coverage by horizon and model",
             ),
             _table("model_analysis", "Prediction in numbers"),
             _figure(
@@ -139,7 +139,7 @@ SECTIONS = (
             Item(
                 "figure",
                 "figures/ablations/*",
-                "What each setting is worth",
+                "Effect of each setting",
                 "ablation",
                 "score or return against the values of one setting",
             ),

@@ -1,7 +1,7 @@
-"""All of a run on one page: `report.html`, a file that opens offline and asks for nothing.
+"""All results of a run on one page: `report.html`, which opens offline and needs no other file.
 
-Pictures stand in the page itself (as data URIs), tables are those of the run's own HTML files, and
-captions are those of Snakemake's report (reStructuredText with Jinja's marks). No script runs.
+The page contains pictures as data URIs, tables from the run's HTML files, and the captions of
+Snakemake's report (reStructuredText with Jinja's marks). It has no scripts.
 """
 
 import base64
@@ -21,7 +21,7 @@ from tto.report.page.contents import SECTIONS, Item
 from tto.report.page.timings import RuleTime
 from tto.report.tables.formats import TEMPLATES, main_of, write_text
 
-LARGEST = 24_000_000  # bytes of all pictures; base64 makes a third more of them
+LARGEST = 24_000_000  # bytes of all pictures; base64 adds a third
 _TYPES = {".png": "image/png", ".webp": "image/webp"}
 _TEMPLATES = Environment(
     loader=FileSystemLoader([Path(__file__).parent, TEMPLATES]),
@@ -46,18 +46,20 @@ def write_page(
     """Write the page of a finished run.
 
     Args:
-        results: the run's folder; an experiment that it does not have is left out.
-        config: the run's settings, as captions quote them; `config_text` shows all of them.
-        captions: the folder of `<name>.rst`, workflow.rst among them.
-        provenance: of `tto.report.page.provenance`.
-        times: of `tto.report.page.timings.rule_times`.
-        largest: bytes of all pictures; those that do not fit, later ones first, are named instead.
+        path: file to write.
+        results: the run's folder; the page leaves out experiments that the run does not have.
+        config: the run's settings, which captions quote.
+        config_text: text of all settings.
+        captions: folder of the captions, `<name>.rst`, and of workflow.rst.
+        provenance: result of `tto.report.page.provenance.provenance`.
+        times: result of `tto.report.page.timings.rule_times`.
+        largest: bytes of all pictures; a picture that does not fit any more is only named.
 
     Returns:
         The pictures that did not fit, as paths in `results`.
 
     Raises:
-        TTOError: a table, a picture or a caption that cannot be read.
+        TTOError: a table, a picture or a caption cannot be read.
     """
     results, space = Path(results), _Space(largest)
     texts = _Captions(Path(captions), config)
@@ -82,7 +84,7 @@ def write_page(
 
 
 class _Space:
-    """What is left for pictures, and the pictures that it was too little for."""
+    """The bytes left for pictures, and the pictures that did not fit."""
 
     def __init__(self, size: int) -> None:
         self.size, self.left_out = size, []
@@ -96,7 +98,7 @@ class _Space:
 
 
 class _Captions:
-    """Captions as HTML; their marks see the config as Snakemake shows it to its own report."""
+    """Captions as HTML; they quote the config by the same names as in Snakemake's report."""
 
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
         self._folder, self._config = folder, config
@@ -107,15 +109,15 @@ class _Captions:
             template = Template(path.read_text(encoding="utf-8"), undefined=StrictUndefined)
             text = template.render(snakemake={"config": self._config})
         except (OSError, TemplateError) as error:
-            raise TTOError(f"{path}: expected a caption, got {error}; mend it") from error
+            raise TTOError(f"{path}: expected a caption, got {error}; correct it") from error
         quiet = {"report_level": 5, "file_insertion_enabled": False, "raw_enabled": False}
-        # Markup: docutils has escaped what stands in the text
+        # Markup: docutils has escaped the text
         parts = publish_parts(text, writer="html5", settings_overrides=quiet)
         return Markup(parts.get("body", ""))
 
 
 def _item(item: Item, results: Path, captions: _Captions, space: _Space) -> dict[str, Any]:
-    """What the template shows of a table or of pictures; both lists are empty if there are none."""
+    """Return the template's variables for an item; a run without it has empty lists."""
     files = item.files(results)
     tables = [main_of(path.read_text(encoding="utf-8")) for path in files if item.kind == "table"]
     pictures = [_picture(item, path, results, space) for path in files if item.kind != "table"]
@@ -151,7 +153,7 @@ def _picture(item: Item, path: Path, results: Path, space: _Space) -> dict[str, 
 
 
 def _still(image: Image.Image) -> str:
-    """The first picture of a film, for who asked the browser for less motion."""
+    """Return the first picture of a film, for readers who prefer reduced motion."""
     stored = io.BytesIO()
     image.seek(0)
     image.convert("RGB").save(stored, format="WEBP", quality=80)
@@ -163,7 +165,7 @@ def _data_uri(data: bytes, kind: str) -> str:
 
 
 def _datasets(config: Mapping[str, Any]) -> dict[str, str]:
-    """The source of each dataset of control."""
+    """Return the source of each dataset of offline RL and imitation."""
     parts = (config["datasets"], config["imitation"]["datasets"])
     return {name: spec["source"] for part in parts for name, spec in part.items() if spec}
 
@@ -173,7 +175,7 @@ def _not_d4rl(config: Mapping[str, Any]) -> list[str]:
 
 
 def _facts(config: Mapping[str, Any]) -> dict[str, str]:
-    """What the page's head says of the run's size."""
+    """Return the sizes of the run for the head of the page."""
     model, planning = config["model"], config["planning"]
     return {
         "datasets": str(sum(spec is not None for spec in config["datasets"].values())),

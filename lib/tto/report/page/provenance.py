@@ -1,4 +1,4 @@
-"""How a run was made: command, code, settings, versions, machine and time, for who repeats it."""
+"""Command, code, settings, versions, machine and time of a run, for readers who repeat it."""
 
 import os
 import platform
@@ -20,13 +20,13 @@ def provenance(
     config: StrPath,
     benchmarks: StrPath,
 ) -> dict[str, Any]:
-    """All of it, as JSON takes it.
+    """Return the provenance of a run as values that JSON can store.
 
     Args:
-        command: that makes the run's results.
-        repository: a checkout of the code.
-        config: the run's whole config.
-        benchmarks: the folder of its jobs' times.
+        command: command that makes the run's results.
+        repository: checkout of the code.
+        config: file of the run's whole config.
+        benchmarks: folder of Snakemake's benchmark files of its jobs.
     """
     return {
         "command": command,
@@ -39,9 +39,9 @@ def provenance(
 
 
 def commit_of(repository: StrPath) -> str | None:
-    """The checked-out commit, with "-changed" where tracked files differ; None without Git.
+    """Return the checked-out commit, with "-changed" if tracked files differ; None without Git.
 
-    What lies in `docs/results` makes no results, and is replaced while it is published.
+    Changes in `docs/results` are ignored: they affect no results, and publishing makes them.
     """
     git = ["git", "-C", os.fspath(repository)]
     try:
@@ -59,7 +59,7 @@ def commit_of(repository: StrPath) -> str | None:
 
 
 def versions() -> dict[str, str | None]:
-    """Of Python and the packages that numbers depend on; None for one that is not installed."""
+    """Return versions of Python and of packages that affect numbers; None if not installed."""
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -70,7 +70,7 @@ def versions() -> dict[str, str | None]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory (GiB) and operating system; no name of the machine."""
+    """Return processor, cores, memory (GiB) and operating system, but not the machine's name."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "processor": _processor(),
@@ -81,7 +81,7 @@ def machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """The model where Linux tells it, else what the platform says."""
+    """Return the processor's model from Linux, else the platform's name for it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

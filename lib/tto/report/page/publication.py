@@ -1,7 +1,7 @@
 """A finished run's tables, figures and rows, in a small folder that can be committed.
 
-The folder is made anew each time; only `notes.md`, which a person writes and the index page begins
-with, stays. What is too large for a repository is left out and named on the page.
+The folder is replaced each time, except `notes.md`: a person writes it, and the index page begins
+with it. Files that are too large for a repository are left out and named on the page.
 """
 
 import json
@@ -16,9 +16,9 @@ from tto.files import StrPath, atomic_path
 from tto.report.page.contents import SECTIONS, Item
 
 NOTES = "notes.md"
-LARGEST, MOST = 1_000_000, 3_000_000  # bytes of a file, and of all together
-_RESERVE = 150_000  # of all, for the index page, which repeats tables
-# What is taken, most important first: where space ends, the last is left out.
+LARGEST, MOST = 1_000_000, 3_000_000  # bytes of a file, and of all files together
+_RESERVE = 150_000  # bytes reserved for the index page, which repeats tables
+# Files to publish, most important first: later ones are left out if there is no space.
 _WANTED = (
     "config.yaml",
     "claims.csv",
@@ -50,13 +50,13 @@ def publish(
     """Write the folder, whole or not at all.
 
     Args:
-        results: of the finished run.
-        folder: replaced, save its notes.
-        provenance: of `tto.report.page.provenance`, to be stored beside.
-        largest, most: bytes of a file, and of all files together.
+        results: folder of the finished run.
+        folder: folder to write; it is replaced, except its notes.
+        provenance: result of `tto.report.page.provenance.provenance`, which is stored, too.
+        largest, most: largest number of bytes of a file, and of all files together.
 
     Returns:
-        What was left out, as paths in `results`.
+        The files that were left out, as paths in `results`.
 
     Raises:
         TTOError: the run has no rows of episodes or no claims, or its tables alone are too large.
@@ -84,7 +84,7 @@ def publish(
 
 
 def _copy(results: Path, target: Path, *, largest: int, space: int) -> list[str]:
-    """Copy what fits, in the order of importance; the rest is returned."""
+    """Copy files that fit, most important first; return the others."""
     left_out = []
     for pattern in _WANTED:
         for path in sorted(results.glob(pattern)):
@@ -105,7 +105,7 @@ def _size(folder: Path) -> int:
 def index_page(
     folder: Path, run: str, provenance: Mapping[str, Any], left_out: Iterable[str]
 ) -> str:
-    """The folder's page: how it was made, notes, tables and pictures in the report's order."""
+    """Return the folder's page: provenance, notes, tables and pictures in the report's order."""
     parts = [f"# Results of the run `{run}`", _origin(provenance)]
     if (folder / NOTES).is_file():
         parts.append((folder / NOTES).read_text(encoding="utf-8").strip())
@@ -118,9 +118,9 @@ def index_page(
 
 
 def _shown(item: Item, folder: Path) -> list[str]:
-    """A table, a picture, or links to several pictures; nothing where the run has none."""
+    """Return a table, a picture, or links to several pictures; nothing if the run has none."""
     if item.kind == "table":
-        # claims.md has a name of its own, outside tables/
+        # claims.md is not in tables/
         paths = (folder / f"{item.path}.md", folder / f"{Path(item.path).name}.md")
         texts = [path.read_text(encoding="utf-8") for path in paths if path.is_file()]
         return [re.sub(r"\A# .*\n+", "", text).strip() for text in texts[:1]]
@@ -142,7 +142,7 @@ def _origin(provenance: Mapping[str, Any]) -> str:
             + f"on {machine['cores']} cores of {machine['processor']} with "
             f"{machine['memory_gib']} GiB of memory ({machine['system']}); {packages}. The whole "
             f"config is [config.yaml](config.yaml) (SHA-256 `{provenance['config_sha256']}`), and "
-            "all of this stands in [provenance.json](provenance.json), too.",
+            "all of this is also in [provenance.json](provenance.json).",
         ]
     )
 
@@ -157,12 +157,12 @@ def _files(folder: Path, left_out: Iterable[str]) -> list[str]:
     missing = ", ".join(f"`{name}`" for name in left_out)
     return [
         f"Raw rows: {', '.join(links)}.",
-        *([f"Left out, being too large: {missing}."] if missing else []),
+        *([f"Left out because they are too large: {missing}."] if missing else []),
     ]
 
 
 def _times(seconds: Mapping[str, float]) -> str:
-    """A table of hours, longest first; rules that took less than a hundredth of all share a row."""
+    """Return a table of hours, longest first; rules below 1 % of the total share a row."""
     total = sum(seconds.values())
     long = {rule: s for rule, s in seconds.items() if s >= 0.01 * total}
     rows = sorted(long.items(), key=lambda item: -item[1])

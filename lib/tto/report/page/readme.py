@@ -1,6 +1,6 @@
-"""The README's results: the paper against ours, from a published run's files, never typed.
+"""The README's results: the paper's numbers beside ours, from the files of a published run.
 
-`make readme` renews the text between the README's two marks; a test compares it with the run that
+`make readme` renews the text between the README's two marks. A test compares it with the run that
 the first mark names.
 """
 
@@ -13,10 +13,12 @@ from pathlib import Path
 
 from tto.errors import TTOError
 from tto.files import StrPath
-from tto.report.claims.claims import LOCAL
+from tto.report.claims.claims import CLAIMS, LOCAL
 from tto.report.claims.table import counted
-from tto.report.numbers.statistics import INTERVALS
-from tto.report.tables.formats import NOTHING, Column, Table, markdown_page, write_text
+from tto.report.numbers.statistics import INTERVALS, Estimate
+from tto.report.numbers.summary import Spread
+from tto.report.tables.formats import Column, Table, cell_text, markdown_page, write_text
+from tto.report.tables.table1_rows import BLOCKS
 
 _BLOCK = re.compile(
     r"(?P<start><!-- results of (?P<folder>\S+) -->\n).*?(?P<end><!-- end of results -->)",
@@ -24,19 +26,21 @@ _BLOCK = re.compile(
 )
 _NOTE = "Normalised scores, mean ± standard deviation over models and rollouts."
 _ELSEWHERE = (
-    "The paper's are on D4RL's data, ours on data that was collected locally: not comparable, so "
-    "read ours against the mean of our data and behaviour cloning (BC) of it."
+    "The paper's are on D4RL's data, ours on data that was collected locally. They are not "
+    "comparable: compare ours with the mean of our data and with behaviour cloning (BC) of it."
 )
+_DIGITS = {claim.id: claim.digits for claim in CLAIMS}
 
 
 def renewed(text: str, root: StrPath) -> str:
-    """The README's text with the results of the run that it names.
+    """Return the README's text with the results of the run that it names.
 
     Args:
-        root: of the repository, in which the run's folder lies.
+        text: text of the README.
+        root: root of the repository, which contains the run's folder.
 
     Raises:
-        TTOError: the marks are gone, or the folder holds no published run.
+        TTOError: the text has no marks, or the folder has no published run.
     """
     marks = _BLOCK.search(text)
     if marks is None:
@@ -49,10 +53,11 @@ def renewed(text: str, root: StrPath) -> str:
 
 
 def results_block(root: StrPath, folder: str) -> str:
-    """Figure 4, table 1 in short, and the claims that the run judges, as Markdown.
+    """Return figure 4, a short table 1, and the claims that the run tests, as Markdown.
 
     Args:
-        folder: of a published run, as seen from `root`; links lead there.
+        root: root of the repository.
+        folder: folder of a published run, relative to `root`, for links.
 
     Raises:
         TTOError: a file is missing.
@@ -88,7 +93,7 @@ def _text(path: Path) -> str:
 
 
 def _interval_notes(folder: Path) -> list[str]:
-    """What the intervals are, if the run's own page says so: older runs had others."""
+    """Explain the intervals if the run's own page does: older runs had other intervals."""
     return [f"In brackets the {INTERVALS}"] * (INTERVALS in _text(folder / "claims.md"))
 
 
@@ -99,25 +104,25 @@ def _score_columns(rows: list[dict[str, str]]) -> list[Column]:
         Column("", "TTO, paper", [_spread(row, "published_tto") for row in rows]),
         Column("", "TTO, ours", [_ours(row, "tto") for row in rows]),
         Column("", "BC, ours", [_ours(row, "bc") for row in rows]),
-        Column("", "our data", [_number(row["data_score_mean"]) for row in rows]),
+        Column("", "our data", [cell_text(_number(row["data_score_mean"])) for row in rows]),
     ]
 
 
 def _ours(row: dict[str, str], method: str) -> str:
-    """On whichever data the run has."""
-    cells = [_spread(row, f"ours_{block}_{method}_score") for block in ("d4rl", "other")]
-    return next((cell for cell in cells if cell != NOTHING), NOTHING)
+    """Return our score on D4RL's data, or on other data if the run has only that."""
+    names = [f"ours_{block}_{method}_score" for block in BLOCKS]
+    return _spread(row, next((name for name in names if row[f"{name}_mean"]), names[0]))
 
 
 def _spread(row: dict[str, str], name: str) -> str:
-    mean, deviation = _number(row[f"{name}_mean"]), _number(row[f"{name}_std"])
-    return mean if NOTHING in (mean, deviation) else f"{mean} ± {deviation}"
+    mean, std = _number(row[f"{name}_mean"]), _number(row[f"{name}_std"])
+    return cell_text(None if mean is None else Spread(mean, std))
 
 
 def _claim_columns(claims: list[dict[str, str]]) -> list[Column]:
     return [
         Column("", "claim (section)", [f"{c['claim']} ({c['section']})" for c in claims], False),
-        Column("", "paper", [_number(claim["paper"]) for claim in claims]),
+        Column("", "paper", [cell_text(_number(c["paper"]), _digits(c)) for c in claims]),
         Column("", "ours", [_estimate(claim) for claim in claims]),
         Column("", "verdict", [claim["verdict"] for claim in claims], numeric=False),
     ]
@@ -125,16 +130,20 @@ def _claim_columns(claims: list[dict[str, str]]) -> list[Column]:
 
 def _estimate(claim: dict[str, str]) -> str:
     value, low, high = (_number(claim[name]) for name in ("ours", "low", "high"))
-    return value if low == NOTHING else f"{value} [{low}, {high}]"
+    return cell_text(None if value is None else Estimate(value, low, high), _digits(claim))
 
 
-def _number(cell: str) -> str:
-    """One digit after the point, two of what is less than 1."""
-    return f"{float(cell):.{1 if abs(float(cell)) >= 1 else 2}f}" if cell else NOTHING
+def _digits(claim: dict[str, str]) -> int:
+    """Return the digits that the table of claims shows; a claim of an older run may be gone."""
+    return _DIGITS.get(claim["id"], 1)
+
+
+def _number(cell: str) -> float | None:
+    return float(cell) if cell else None
 
 
 def main() -> None:
-    """Renew the README of the repository that is the working folder."""
+    """Renew the README in the working folder."""
     readme = Path("README.md")
     try:
         write_text(readme, renewed(readme.read_text(encoding="utf-8"), "."))

@@ -1,4 +1,4 @@
-"""How long a run's jobs took and how much memory they needed, from Snakemake's benchmark files."""
+"""Time and memory of a run's jobs, from Snakemake's benchmark files."""
 
 import csv
 from dataclasses import dataclass
@@ -10,7 +10,15 @@ from tto.files import StrPath
 
 @dataclass(frozen=True)
 class RuleTime:
-    """All jobs of one rule: seconds together and of the longest, largest memory in MB (or None)."""
+    """Time and memory of all jobs of one rule.
+
+    Attributes:
+        rule: name of the rule.
+        jobs: number of its jobs.
+        seconds: time of all jobs together.
+        longest: time of the longest job in seconds.
+        memory: largest memory of a job in MB, or None if unknown.
+    """
 
     rule: str
     jobs: int
@@ -20,10 +28,15 @@ class RuleTime:
 
 
 def rule_times(benchmarks: StrPath) -> list[RuleTime]:
-    """Of each rule, by name; jobs run side by side, so a run took less than their sum.
+    """Return the times of each rule, in the order of their names.
+
+    Jobs run in parallel, so a run takes less time than all jobs together.
+
+    Args:
+        benchmarks: folder of a run's benchmark files.
 
     Raises:
-        TTOError: a file that is no benchmark of Snakemake's.
+        TTOError: a file is no benchmark of Snakemake's.
     """
     jobs: dict[str, list[tuple[float, float | None]]] = {}
     for path in sorted(Path(benchmarks).rglob("*.tsv")):
@@ -41,7 +54,7 @@ def _rule_time(rule: str, jobs: list[tuple[float, float | None]]) -> RuleTime:
 
 
 def _jobs(path: Path) -> list[tuple[float, float | None]]:
-    """Seconds and memory of a file's jobs; None where a job was too short for it to be measured."""
+    """Return seconds and memory of a file's jobs; memory is None for a very short job."""
     try:
         with open(path, newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))

@@ -1,1 +1,1 @@
-"""Tables, and the formats that they are written in."""
+"""Tables and their file formats."""

@@ -1,7 +1,7 @@
-"""Table 1 continued: what was published since on the same datasets, and ours beside it.
+"""Table 1 continued: results published since on the same datasets, beside ours.
 
-Results on D4RL's v0 and v2 data stand apart, as do ours on any other data. `extended.csv`
-names the source of each number; the older ones are those of `published.csv`.
+Results on D4RL's v0 data, on its v2 data and on any other data are in tables of their own.
+`extended.csv` names the source of each number; results on v0 data are from `published.csv`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +12,6 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
-from tto.errors import TTOError
-from tto.files import StrPath
 from tto.report.numbers.names import OUR_METHODS
 from tto.report.numbers.published import (
     PAPER_ROWS,
@@ -25,21 +23,14 @@ from tto.report.numbers.published import (
 from tto.report.numbers.statistics import (
     INTERVALS,
     Estimate,
+    Values,
     estimate,
     interquartile_mean,
-    shared_seeds,
+    require_shared_seeds,
     values_by_seed,
 )
 from tto.report.numbers.summary import Spread, spread
-from tto.report.tables.formats import (
-    NOTHING,
-    Column,
-    Table,
-    html_page,
-    markdown_page,
-    write_csv,
-    write_text,
-)
+from tto.report.tables.formats import Column, Table, TableFiles, cell_text, write_tables
 
 OTHER = "other"  # data that is not D4RL's
 _OURS = "this run"
@@ -47,16 +38,16 @@ _TITLES = {
     "v2": "On D4RL's v2 data.",
     "v0": "On D4RL's v0 data.",
     "not stated": "On D4RL's data, of a version that is not stated.",
-    OTHER: "Ours on other data than D4RL's†: to be compared with each other alone.",
+    OTHER: "Ours on other data than D4RL's†: compare them only with each other.",
 }
 _NOTES = (
-    "Normalised scores as published, ours as mean ± standard deviation over rollouts. Mean: over "
-    "the nine datasets, or as many as are in brackets. IQM: mean of the middle half (Agarwal et "
-    "al. 2021, arXiv:2108.13264), of the nine means for published methods. For ours, a model's IQM "
-    "is of its rollouts on all datasets, and the mean over models is shown, of the seeds that all "
-    f"datasets have. In square brackets the {INTERVALS}",
-    "The versions of the data differ in how episodes were collected and cut: numbers on one must "
-    "not be compared with those on another.",
+    "Normalised scores as published; ours are mean ± standard deviation over rollouts. Mean: over "
+    "the nine datasets, or over as many as the number in brackets says. IQM: mean of the middle "
+    "half (Agarwal et al. 2021, arXiv:2108.13264). For published methods it is of the nine means. "
+    "For ours it is of a model's rollouts on all datasets, averaged over the models whose seeds "
+    f"all datasets have. In square brackets the {INTERVALS}",
+    "The versions of the data differ in how episodes were collected and cut, so do not compare "
+    "numbers across versions.",
 )
 
 
@@ -66,9 +57,10 @@ class ExtendedRow:
 
     Attributes:
         data: version of D4RL's data, or `OTHER`.
-        scores: by row of the paper's table; the standard deviation is None where none is known.
-        iqm: interquartile mean; with an interval for ours.
-        source: where the numbers stand.
+        label: name of the method.
+        scores: scores by row of the paper's table; a standard deviation is None if unknown.
+        iqm: interquartile mean, with an interval for ours.
+        source: publication of the numbers.
     """
 
     data: str
@@ -79,12 +71,12 @@ class ExtendedRow:
 
     @property
     def mean(self) -> float:
-        """Over the datasets that there are."""
+        """Mean over the datasets that have a score."""
         return float(np.mean([score.mean for score in self.scores.values()]))
 
 
 def published_rows() -> list[ExtendedRow]:
-    """All published methods, the latest data first, in the order of their files."""
+    """Return all published methods, on the latest data first, in the order of their files."""
     methods: dict[tuple[str, str], list[dict[str, str]]] = {}
     for cell in [*_newer_cells(), *_older_cells()]:
         methods.setdefault((cell["data_version"], cell["label"]), []).append(cell)
@@ -107,7 +99,7 @@ def _newer_cells() -> list[dict[str, str]]:
 
 
 def _older_cells() -> list[dict[str, str]]:
-    """Those of the paper's table on v0 data; its own on v2 data stand in the newer file, too."""
+    """Return the cells of the paper's table on v0 data; the newer file has those on v2 data."""
     return [
         cell | {"label": PUBLISHED_METHODS[cell["method"]], "score": cell["mean"]}
         for cell in published_cells()
@@ -116,15 +108,15 @@ def _older_cells() -> list[dict[str, str]]:
 
 
 def our_rows(results: pd.DataFrame) -> list[ExtendedRow]:
-    """Ours on datasets of the paper, a row for each method and kind of data.
+    """Return our results on datasets of the paper, a row for each method and kind of data.
 
     Args:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
 
     Raises:
-        TTOError: datasets of one method and kind of data without a common seed.
+        TTOError: the datasets of one method and kind of data have no common seed.
     """
-    groups: dict[tuple[str, bool, str], dict[PaperRow, dict[int, np.ndarray]]] = {}
+    groups: dict[tuple[str, bool, str], dict[PaperRow, dict[int, Values]]] = {}
     for _, part in results.dropna(subset=["score"]).groupby(["dataset", "method"], sort=True):
         dataset, method, source = (
             str(part[name].iloc[0]) for name in ("dataset", "method", "source")
@@ -150,31 +142,21 @@ def our_rows(results: pd.DataFrame) -> list[ExtendedRow]:
     return rows
 
 
-def _iqm_of(parts: Sequence[Mapping[int, np.ndarray]]) -> Estimate:
-    """IQM of each model's rollouts on all datasets, mean over models, with its interval."""
-    units = [np.concatenate([part[seed] for part in parts]) for seed in shared_seeds(parts)]
-    if not units:
-        raise TTOError(
-            f"extended table: expected a seed that all of {len(parts)} datasets have, got none; "
-            "evaluate the same seeds on each"
-        )
+def _iqm_of(parts: Sequence[Mapping[int, Values]]) -> Estimate:
+    """Return the IQM of each model's rollouts on all datasets, averaged over models."""
+    seeds = require_shared_seeds(parts, "extended table")
+    units = [np.concatenate([part[seed] for part in parts]) for seed in seeds]
     return estimate(units, interquartile_mean)
 
 
-def write_extended(
-    results: pd.DataFrame,
-    *,
-    csv: StrPath,
-    markdown: StrPath,
-    html: StrPath,
-) -> None:
-    """Write the table in three formats; the CSV file has one row a method.
+def write_extended(results: pd.DataFrame, files: TableFiles) -> None:
+    """Write the table in three formats; the CSV file has one row for each method and data.
 
     Args:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
+        files: paths of the table.
     """
     rows = [*published_rows(), *our_rows(results)]
-    write_csv(csv, [_csv_cells(row) for row in rows])
     tables = []
     for data in dict.fromkeys([*_TITLES, *(row.data for row in rows)]):
         part = [row for row in rows if row.data == data]
@@ -182,12 +164,12 @@ def write_extended(
             title = _TITLES.get(data, f"On D4RL's {data} data.")
             tables.append(Table(_columns(part), title))
     notes = [*_NOTES, _sources(rows)]
-    write_text(markdown, markdown_page(tables, notes))
-    write_text(html, html_page(tables, notes, title="Results published since"))
+    cells = [_csv_cells(row) for row in rows]
+    write_tables(files, cells, tables, notes, title="Results published since")
 
 
 def _sources(rows: Iterable[ExtendedRow]) -> str:
-    """Where the numbers of each method stand."""
+    """Return a note that names the publication of each method's numbers."""
     methods: dict[str, list[str]] = {}
     for row in rows:
         if row.source != _OURS:
@@ -209,19 +191,15 @@ def _csv_cells(row: ExtendedRow) -> dict[str, object]:
 def _columns(rows: Sequence[ExtendedRow]) -> list[Column]:
     columns = [Column("", "method", [row.label for row in rows], numeric=False)]
     for paper in PAPER_ROWS:
-        cells = [_score(row.scores.get(paper)) for row in rows]
+        cells = [cell_text(row.scores.get(paper)) for row in rows]
         columns.append(Column(paper.robot, paper.label, cells))
     return [
         *columns,
         Column("", "mean", [_mean(row) for row in rows]),
-        Column("", "IQM", [row.iqm.text() for row in rows]),
+        Column("", "IQM", [cell_text(row.iqm) for row in rows]),
     ]
-
-
-def _score(score: Spread | None) -> str:
-    return NOTHING if score is None else score.text()
 
 
 def _mean(row: ExtendedRow) -> str:
     missing = len(row.scores) < len(PAPER_ROWS)
-    return f"{row.mean:.1f}" + (f" ({len(row.scores)})" if missing else "")
+    return cell_text(row.mean) + (f" ({len(row.scores)})" if missing else "")

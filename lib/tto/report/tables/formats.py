@@ -1,4 +1,4 @@
-"""Tables as files: CSV with all digits; Markdown, HTML and LaTeX with what a reader looks at."""
+"""Tables as files: CSV with all digits; Markdown, HTML and LaTeX with rounded numbers."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,10 @@ from jinja2 import Environment, FileSystemLoader
 
 from tto.errors import TTOError
 from tto.files import StrPath, atomic_path
+from tto.report.numbers.statistics import Estimate
+from tto.report.numbers.summary import Spread
 
+Number = float | Spread | Estimate
 NOTHING = "-"  # a cell without a value
 TEMPLATES = Path(__file__).with_suffix("")  # folder of the templates of tables
 _TEMPLATES = Environment(
@@ -23,26 +26,47 @@ _TEMPLATES.globals |= {"zip": zip, "nothing": NOTHING}
 
 
 @dataclass(frozen=True)
+class TableFiles:
+    """Paths of a table in three formats."""
+
+    csv: StrPath
+    markdown: StrPath
+    html: StrPath
+
+
+@dataclass(frozen=True)
 class Column:
-    """A shown column: the group it stands in (or ""), its title, and a cell for each row."""
+    """A column for readers.
+
+    Attributes:
+        group: title above several columns, or "".
+        title: title of the column.
+        cells: one text for each row.
+        numeric: whether cells are aligned at the right.
+        css: class of the cells in HTML. "sentence" and "verdict" are styles; a column of class
+            "anchor" names its rows and is not shown.
+    """
 
     group: str
     title: str
     cells: Sequence[str]
     numeric: bool = True
-    css: str = ""  # in HTML: sentence and verdict look so; anchor names the row and is not shown
+    css: str = ""
 
     @property
     def full_title(self) -> str:
-        """The title for formats without groups; published columns are the rule and need no word."""
+        """Title for formats without groups; only our columns need the name of their group."""
         return f"{self.title} ({self.group})" if self.group.startswith("ours") else self.title
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length, and a line above them (or "").
+    """A table for readers.
 
-    `cards`: on a narrow screen each row of the HTML becomes a card, for rows that are read.
+    Attributes:
+        columns: columns of equal length.
+        title: line above the table, or "".
+        cards: whether each row becomes a card on a narrow screen, for tables with long sentences.
     """
 
     columns: Sequence[Column]
@@ -56,13 +80,55 @@ class Table:
 
     @property
     def groups(self) -> list[tuple[str, int]]:
-        """Titles of groups (or "") from left to right, with the columns that each spans."""
+        """Title (or "") and number of columns of each group, from left to right."""
         runs = groupby(self.columns, key=lambda column: column.group)
         return [(group, len(list(columns))) for group, columns in runs]
 
 
+def cell_text(number: Number | None, digits: int = 1, *, signed: bool = False) -> str:
+    """Return a number as tables show it, `NOTHING` for None.
+
+    Args:
+        digits: number of digits after the point.
+        signed: whether a positive number or estimate gets a plus.
+    """
+    if number is None:
+        return NOTHING
+    if isinstance(number, Spread):
+        return number.text(digits)
+    if isinstance(number, Estimate):
+        return number.text(digits, signed=signed)
+    return f"{number:{'+' if signed else ''}.{digits}f}"
+
+
+def write_tables(
+    files: TableFiles,
+    rows: Sequence[Mapping[str, object]],
+    tables: Sequence[Table],
+    notes: Sequence[str],
+    *,
+    title: str,
+    heading: str = "",
+    shares: Mapping[str, int] | None = None,
+) -> None:
+    """Write rows as CSV, and tables with notes below them as Markdown and as an HTML page.
+
+    Args:
+        files: paths of the three files.
+        rows: cells of the CSV file by column (`write_csv`).
+        tables, notes: tables and paragraphs for readers.
+        title: title of the HTML page.
+        heading: heading of the Markdown page, or "".
+        shares: numbers that a bar above the tables of the HTML page shows, by kind.
+    """
+    write_csv(files.csv, rows)
+    markdown = markdown_page(tables, notes)
+    write_text(files.markdown, f"# {heading}\n\n{markdown}" if heading else markdown)
+    write_text(files.html, html_page(tables, notes, title=title, shares=shares))
+
+
 def write_csv(path: StrPath, rows: Sequence[Mapping[str, object]]) -> None:
-    """Rows with the same keys; None is an empty cell."""
+    """Write rows, which have the same keys; None becomes an empty cell."""
     with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -70,13 +136,13 @@ def write_csv(path: StrPath, rows: Sequence[Mapping[str, object]]) -> None:
 
 
 def write_text(path: StrPath, text: str) -> None:
-    """Whole or not at all."""
+    """Write a file as a whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def markdown_page(tables: Sequence[Table], notes: Sequence[str]) -> str:
-    """Markdown tables with padded columns, readable as plain text, and their notes."""
+    """Return Markdown tables with padded columns, readable as plain text, and their notes."""
     parts = []
     for table in tables:
         parts += [table.title] * bool(table.title) + [_markdown_table(table.columns)]
@@ -111,19 +177,19 @@ def html_page(
     title: str,
     shares: Mapping[str, int] | None = None,
 ) -> str:
-    """A page with tables and notes below them; what stands in its `main` is the report's, too.
+    """Return a page with tables and notes below them; the report copies the page's `main`.
 
-    `shares`, how many there are of each kind, become a bar above the tables.
+    `shares` are numbers by kind; they become a bar above the tables.
     """
     page = _TEMPLATES.get_template("table_page.html.j2")
     return page.render(tables=tables, notes=notes, title=title, shares=shares)
 
 
 def main_of(page: str) -> str:
-    """The part of `html_page` that another page takes over.
+    """Return the part of an `html_page` that the report copies.
 
     Raises:
-        TTOError: the page is none of ours.
+        TTOError: the page was not written by `html_page`.
     """
     _, start, rest = page.partition("<main>")
     main, end, _ = rest.partition("</main>")
@@ -133,7 +199,7 @@ def main_of(page: str) -> str:
 
 
 def latex_page(tables: Sequence[Table], notes: Sequence[str]) -> str:
-    """A complete document with booktabs tables; a paper takes the `table` out of it as it is."""
+    """Return a complete document with booktabs tables, whose `table` can be pasted into a paper."""
     lines = [
         r"\documentclass{article}",
         r"\usepackage{booktabs}",
@@ -176,7 +242,7 @@ def _latex_table(table: Table) -> list[str]:
 
 
 def _group_heads(table: Table) -> tuple[str, str]:
-    """The line of group titles above the columns' own, and the rules under it, if any."""
+    """Return the line of group titles and the rules under it, or two empty texts."""
     if not any(group for group, _ in table.groups):
         return "", ""
     heads, rules, start = [], [], 1

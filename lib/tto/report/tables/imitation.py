@@ -1,58 +1,38 @@
 """Imitation (section 4.2): likelihood-maximising search on expert data, by predicted length.
 
-Returns are per cent of the expert data's own mean return, so that data collected locally has a
-yardstick of its own. The paper's normalised returns stand beside them.
+Returns are in per cent of the expert data's own mean return, so that data collected locally can be
+judged, too. The paper's normalised returns are in a column of their own.
 """
 
-import re
 from collections.abc import Sequence
 
-from tto.files import StrPath
 from tto.report.numbers.imitation import ImitationRow
 from tto.report.numbers.statistics import INTERVALS
-from tto.report.tables.formats import (
-    NOTHING,
-    Column,
-    Table,
-    html_page,
-    markdown_page,
-    write_csv,
-    write_text,
-)
+from tto.report.tables.formats import NOTHING, Column, Table, TableFiles, cell_text, write_tables
 
-PAPER_PERCENT = {"hopper": 104.0, "walker2d": 109.0}  # section 4.2, normalised returns
-_SEARCH = re.compile(r"imitation_h(\d+)")
-_BASELINE = "bc"
 _NOTES = (
     "Return: per cent of the mean return of the expert data that the models were trained on. "
-    "Score: D4RL's normalised score, mean ± standard deviation over rollouts. Predicted: "
-    "transitions that the search looks ahead; BC: behaviour cloning with a feedforward network. "
+    "Score: D4RL's normalised score, mean ± standard deviation over rollouts. Predicted: number of "
+    "transitions that the search looks ahead. BC: behaviour cloning with a feedforward network. "
     f"n: models x rollouts. In brackets the {INTERVALS}",
     "Paper: normalised return of beam search on D4RL's expert data (arXiv:2106.02039v1, section "
-    "4.2), which states neither its predicted length nor its spread.",
+    "4.2), which states neither the predicted length nor a standard deviation.",
 )
 
 
-def write_imitation(
-    rows: Sequence[ImitationRow],
-    *,
-    csv: StrPath,
-    markdown: StrPath,
-    html: StrPath,
-) -> None:
+def write_imitation(rows: Sequence[ImitationRow], files: TableFiles) -> None:
     """Write the table in three formats."""
-    write_csv(csv, [_csv_cells(row) for row in rows])
     columns = [
         Column("", "dataset", [row.dataset for row in rows], numeric=False),
         Column("", "method", [_method(row) for row in rows], numeric=False),
         Column("", "predicted", [_predicted(row) for row in rows]),
-        Column("", "return (% of expert's)", [row.percent.text() for row in rows]),
-        Column("", "score", [row.score.text() if row.score else NOTHING for row in rows]),
+        Column("", "return (% of expert's)", [cell_text(row.percent) for row in rows]),
+        Column("", "score", [cell_text(row.score) for row in rows]),
         Column("", "paper", [f"{row.paper:.0f} %" if row.paper else NOTHING for row in rows]),
         Column("", "n", [f"{row.seeds} x {row.count / row.seeds:g}" for row in rows]),
     ]
-    write_text(markdown, markdown_page([Table(columns)], _NOTES))
-    write_text(html, html_page([Table(columns)], _NOTES, title="Imitation"))
+    cells = [_csv_cells(row) for row in rows]
+    write_tables(files, cells, [Table(columns)], _NOTES, title="Imitation")
 
 
 def _method(row: ImitationRow) -> str:

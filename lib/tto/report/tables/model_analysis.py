@@ -1,13 +1,12 @@
-"""Likelihood and calibration of predictions as tables, and what the numbers say about context.
+"""Likelihood and calibration of predictions, and whether long context helps, as tables.
 
-A second table holds a classifier's answers: is a trajectory predicted or real?
+A second table shows how often a classifier tells predicted trajectories from real ones.
 """
 
 import numpy as np
 import pandas as pd
 
 from tto.analysis.likelihood import LEVEL
-from tto.files import StrPath
 from tto.report.numbers.model_analysis import (
     AnalysisRow,
     analysis_rows,
@@ -16,27 +15,27 @@ from tto.report.numbers.model_analysis import (
 )
 from tto.report.numbers.names import label_of
 from tto.report.numbers.statistics import success_rate
-from tto.report.tables.formats import Column, Table, html_page, markdown_page, write_csv, write_text
+from tto.report.tables.formats import Column, Table, TableFiles, cell_text, write_tables
 
 
 def write_model_analysis(
     rows: pd.DataFrame,
+    files: TableFiles,
     *,
-    csv: StrPath,
-    markdown: StrPath,
-    html: StrPath,
     answers: pd.DataFrame,
     trajectories: int,
 ) -> None:
-    """Write the tables in three formats, with the answer about context below; CSV has the first.
+    """Write the tables in three formats; a note says whether long context helps.
+
+    The CSV file has the rows of the first table only.
 
     Args:
-        rows: of `log_likelihoods.csv`.
+        rows: rows of `log_likelihoods.csv`.
+        files: paths of the tables.
         answers: rows of `tto.analysis.indistinguishable`.
-        trajectories: sampled from each start, for the notes.
+        trajectories: number of trajectories sampled from each start, for the notes.
     """
     table = analysis_rows(rows)
-    write_csv(csv, [_csv_cells(row) for row in table])
     names = ("first step", "middle step", "last step")
     columns = [
         Column("", "dataset", [row.dataset for row in table], numeric=False),
@@ -45,32 +44,33 @@ def write_model_analysis(
             Column("", name, [row.log_likelihoods[i].text() for row in table])
             for i, name in enumerate(names)
         ),
-        Column("", "oracle", [f"{row.oracle:.1f}" for row in table]),
+        Column("", "oracle", [cell_text(row.oracle) for row in table]),
         Column("", f"in {100 * LEVEL:.0f} % interval", [row.covered.text(2) for row in table]),
         Column("", "out of range", [f"{100 * row.out_of_range:.2g} %" for row in table]),
     ]
     steps = ", ".join(map(str, table[0].steps))
     notes = (
-        f"Log-likelihood of held-out states in nats at steps {steps}, means with the lowest and "
-        f"highest of {table[0].seeds} training seeds, over {table[0].episodes} episodes; each is "
-        f"predicted from its first state by {trajectories} sampled trajectories. The ensemble has "
-        "no policy: it follows the actions that were recorded in the episode, which favours it. "
-        "The marginal of the training data is a prediction without any model.",
-        "One estimator for all models: the share of the marginal that lies in the true value's "
-        "cell (of as many equal cells as there are bins, the same for all models), over the cell's "
-        "width, with one evenly spread trajectory added. Out of range: share of true values beyond "
-        "the training data's range, which count into the outermost cells.",
+        f"Log-likelihood of held-out states in nats at steps {steps}: mean over "
+        f"{table[0].episodes} episodes and {table[0].seeds} training seeds, with the lowest and "
+        f"the highest seed. Each episode is predicted from its first state by {trajectories} "
+        "sampled trajectories. The ensemble has no policy: it follows the actions that were "
+        "recorded in the episode, which favours it. The marginal of the training data is a "
+        "prediction without any model.",
+        "All models share one estimator: the model's probability of the true value's cell, divided "
+        "by the cell's width. Cells are equally wide, as many as there are bins, and the same for "
+        "all models; one evenly spread trajectory is added. Out of range: share of true values "
+        "beyond the training data's range, which count into the outermost cells.",
         context_answer(context_gains(rows)),
-        "Right answers: of a classifier that is asked whether trajectories are predicted or real, "
-        "with 95 % intervals (Wilson); 50 % is guessing.",
+        "Right answers: share of a classifier's answers to whether a trajectory is predicted or "
+        "real that are right, with 95 % intervals (Wilson); guessing gives 50 %.",
     )
     tables = [Table(columns, "Likelihood and calibration"), _answers_table(answers)]
-    write_text(markdown, markdown_page(tables, notes))
-    write_text(html, html_page(tables, notes, title="Model analysis"))
+    cells = [_csv_cells(row) for row in table]
+    write_tables(files, cells, tables, notes, title="Model analysis")
 
 
 def _answers_table(answers: pd.DataFrame) -> Table:
-    """One row a model and seed."""
+    """Return a table with one row for each model and seed."""
     shares = []
     for right, asked in zip(answers["right"].tolist(), answers["asked"].tolist(), strict=True):
         share, low, high = success_rate([np.arange(asked) < right])

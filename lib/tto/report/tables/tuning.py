@@ -1,4 +1,4 @@
-"""Settings tried on each dataset, and which of them were taken."""
+"""Table of the settings tried on each dataset, and which of them were chosen."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,9 +6,8 @@ from typing import Any
 import pandas as pd
 
 from tto.evaluation.sweeps import best_value
-from tto.files import StrPath
 from tto.report.numbers.statistics import INTERVALS, estimate, values_by_seed
-from tto.report.tables.formats import Column, Table, html_page, markdown_page, write_csv, write_text
+from tto.report.tables.formats import Column, Table, TableFiles, cell_text, write_tables
 
 _TITLES = {
     "tto": ("TTO: planners", "as in planning"),
@@ -19,22 +18,20 @@ _TITLES = {
 def write_tuning(
     sweeps: Sequence[pd.DataFrame],
     candidates: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    *,
-    csv: StrPath,
-    markdown: StrPath,
-    html: StrPath,
+    files: TableFiles,
 ) -> None:
-    """Write mean returns with intervals over models: a table a method, a column a candidate.
+    """Write mean returns with intervals over models: a table per method, a column per candidate.
 
     Args:
-        sweeps: rows of each method's trials on each dataset (`tto.evaluation.sweeps.read_sweep`),
-            the sweep named as the method.
-        candidates: of each method (tto, bc), the settings that each name means.
+        sweeps: rows of each method's trials on each dataset (`tto.evaluation.sweeps.read_sweep`);
+            a sweep has the name of its method.
+        candidates: settings of each candidate, by method (tto, bc) and name.
+        files: paths of the tables.
     """
     rows, tables = [], []
     notes = [
-        "Mean returns on episodes other than the reported ones; * plays the reported ones. In "
-        f"brackets the {INTERVALS}",
+        "Mean returns on episodes other than the reported ones; the candidate with * plays the "
+        f"reported ones. In brackets the {INTERVALS}",
     ]
     for method, named in candidates.items():
         title, unchanged = _TITLES[method]
@@ -47,13 +44,11 @@ def write_tuning(
         tables.append(_table(found, title))
         rows += [{key: cell for key, cell in row.items() if key != "text"} for row in found]
         notes += [f"{name}: {_settings(of, unchanged)}." for name, of in named.items()]
-    write_csv(csv, rows)
-    write_text(markdown, markdown_page(tables, notes))
-    write_text(html, html_page(tables, notes, title="Choice of settings"))
+    write_tables(files, rows, tables, notes, title="Choice of settings")
 
 
 def _rows(sweep: pd.DataFrame, method: str, names: Sequence[str]) -> list[dict[str, Any]]:
-    """A row a candidate of one method on one dataset, with the text of its cell in the table."""
+    """Return a row for each candidate of one method on one dataset; `text` is its shown cell."""
     best, rows = best_value(sweep), []
     for name in names:
         part = sweep.loc[sweep["value"].to_numpy() == name]
@@ -67,7 +62,7 @@ def _rows(sweep: pd.DataFrame, method: str, names: Sequence[str]) -> list[dict[s
                 "low": found.low,
                 "high": found.high,
                 "chosen": name == best,
-                "text": found.text(0) + (" *" if name == best else ""),
+                "text": cell_text(found, 0) + (" *" if name == best else ""),
             }
         )
     return rows
