@@ -26,7 +26,8 @@ from tto.planning.cached import CachedEngine
 from tto.planning.engine import Engine
 from tto.planning.native import NativeEngine
 from tto.planning.native_build import best_target
-from tto.planning.search import SearchConfig, Window, return_search
+from tto.planning.search import Window, return_search
+from tto.planning.settings import SearchConfig
 
 CONTEXT, EXPANSION, LAYERS, VOCABULARY = 5, 2, 4, 100
 

@@ -1,6 +1,7 @@
 """The controller: whole transitions in its context, episodes independent, settings checked."""
 
 from dataclasses import replace
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tto import Controller
 from tto.errors import TTOError
 from tto.planning.cached import CachedEngine
 from tto.planning.native import NativeEngine
+from tto.planning.settings import SearchConfig, SearchSettings
 from tto.planning.static import StaticEngine
 from tto.planning.uncached import UncachedEngine
 
@@ -180,13 +182,26 @@ def test_a_block_of_one_transition_plans_one():
     ("settings", "message"),
     [
         ({"objective": "fame"}, "expected return, likelihood, goal"),
-        ({"beam_with": 3}, "beam_with"),
+        ({"beam_with": 3}, "known setting, got 'beam_with'; did you mean 'beam_width'"),
+        ({"contxt": 3}, "known setting, got 'contxt'; did you mean 'context'"),
+        ({"zzz": 3}, "got 'zzz'; known are beam_width, .*context"),
         ({"action_decode": "median"}, "expected best or mean"),
     ],
 )
 def test_wrong_settings_are_errors(settings, message):
     with pytest.raises(TTOError, match=message):
         Controller(random_model(), **settings)
+
+
+def test_a_record_of_settings_equals_keywords_which_replace_its_fields():
+    model, record = random_model(), SearchConfig(beam_width=3, horizon=2)
+    assert Controller(model, search=record).search == record
+    assert Controller(model, search=record, horizon=3).search == replace(record, horizon=3)
+    assert Controller(model, beam_width=3, horizon=2).search == record
+
+
+def test_keywords_are_the_fields_of_the_record():
+    assert get_type_hints(SearchSettings) == get_type_hints(SearchConfig)
 
 
 def test_wrong_observations_are_errors():
@@ -228,9 +243,9 @@ def test_a_model_without_rewards_does_not_see_what_was_earned():
 
 
 def test_a_goal_needs_a_model_of_goals():
-    with pytest.raises(TTOError, match="got goal and no such"):
+    with pytest.raises(TTOError, match="got goal for a model without goals"):
         Controller(random_model(), objective="goal")
-    with pytest.raises(TTOError, match="got return and one such"):
+    with pytest.raises(TTOError, match="got return for a model with goals"):
         Controller(random_model("goal"), objective="return")
     controller = Controller(random_model("goal"), objective="goal")
     with pytest.raises(TTOError, match="expected a goal, got none"):

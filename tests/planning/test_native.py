@@ -13,7 +13,7 @@ from tto.errors import TTOError
 from tto.model.transformer import TrajectoryTransformer
 from tto.planning import native_build
 from tto.planning.cached import CachedEngine
-from tto.planning.draw import Rule
+from tto.planning.draw import DrawRule
 from tto.planning.fastest import fastest_engine
 from tto.planning.native import NativeEngine
 from tto.planning.uncached import UncachedEngine
@@ -21,12 +21,12 @@ from tto.planning.uncached import UncachedEngine
 TARGETS = list(native_build.TARGETS)
 TARGETS = TARGETS[TARGETS.index(native_build.best_target()) :]  # all that this processor runs
 RULES = [
-    Rule(1),
-    Rule(7),
-    Rule(3, mass=0.6),
-    Rule(7, mass=0.9, temperature=2.0),
-    Rule(1, centers=torch.linspace(-1, 1, 7)),
-    Rule(7, centers=torch.linspace(-1, 1, 7)),
+    DrawRule(1),
+    DrawRule(7),
+    DrawRule(3, mass=0.6),
+    DrawRule(7, mass=0.9, temperature=2.0),
+    DrawRule(1, centers=torch.linspace(-1, 1, 7)),
+    DrawRule(7, centers=torch.linspace(-1, 1, 7)),
 ]
 
 

@@ -11,13 +11,8 @@ from tto.errors import TTOError
 from tto.planning.cached import CachedEngine
 from tto.planning.draw import draw_tokens
 from tto.planning.native import NativeEngine
-from tto.planning.search import (
-    SearchConfig,
-    Window,
-    likelihood_search,
-    return_search,
-    rounded,
-)
+from tto.planning.search import Window, likelihood_search, return_search, rounded
+from tto.planning.settings import SearchConfig
 from tto.planning.static import StaticEngine
 from tto.planning.uncached import UncachedEngine
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from tto.errors import TTOError
 from tto.model.trained import TrainedModel
-from tto.planning.draw import Rule
+from tto.planning.draw import DrawRule
 from tto.planning.engine import Engine
 from tto.planning.fastest import fastest_engine
 from tto.tokens.token_file import TokenFile
@@ -87,8 +87,8 @@ def _spread(
     """Mean over states of the deviation over actions, `depth` transitions after the first one."""
     D, O = model.config.transition_dim, model.tokens.observation_dim
     centers = torch.as_tensor(model.discretizer.centers, dtype=torch.float32)
-    greedy, drawn = Rule(1), Rule(model.config.vocabulary)
-    value = Rule(1, centers=centers[-1].to(contexts.device))
+    greedy, drawn = DrawRule(1), DrawRule(model.config.vocabulary)
+    value = DrawRule(1, centers=centers[-1].to(contexts.device))
     rules = [drawn] * (D - 2 - O) + [greedy, value]
     S = len(contexts)
     engine.start(contexts, length=depth * D + D - O)
