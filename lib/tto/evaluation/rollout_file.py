@@ -1,19 +1,20 @@
-"""Evaluated episodes as HDF5 files, the raw material of every table and figure of control."""
+"""Evaluated episodes as HDF5 files, from which all tables and figures of control are made."""
 
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
 import numpy as np
 
 from tto.errors import TTOError, one_line
-from tto.evaluation.rollout import Rollout
+from tto.evaluation.rollout import Rollout, evaluation_seeds
 from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5
 
-FORMAT_VERSION = 2  # 2 has `batch` and `plan_ms_alone`
+FORMAT_VERSION = 2  # version 2 added `batch` and `plan_ms_alone`
 ATTRIBUTES: dict[str, type] = {
     "dataset": str,
     "method": str,
@@ -27,14 +28,47 @@ ATTRIBUTES: dict[str, type] = {
 SOURCES = ("d4rl", "minari", "collect", "file")
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """The evaluation of one run.
+
+    Attributes:
+        env_id: id of the environment.
+        dataset: dataset that the policy was trained on.
+        source: source of the dataset, one of `SOURCES`.
+        method: name of the policy's method.
+        seed: seed of the run.
+        offset: offset of the reset seeds (`evaluation_seeds`).
+        max_steps: time limit in transitions besides the environment's own, or None.
+    """
+
+    env_id: str
+    dataset: str
+    source: str
+    method: str
+    seed: int
+    offset: int
+    max_steps: int | None = None
+
+    def reset_seeds(self, rollouts: int) -> list[int]:
+        """Reset seeds of the run's first episodes."""
+        return evaluation_seeds(seed=self.seed, rollouts=rollouts, offset=self.offset)
+
+
 def write_rollout(
     path: StrPath, rollout: Rollout, *, attributes: Mapping[str, str | int | float]
 ) -> None:
-    """One HDF5 file, whole or not at all.
+    """Write one HDF5 file, which appears once it is complete.
 
-    `attributes` are exactly those of `ATTRIBUTES`: what was evaluated (dataset and its source,
-    method, run seed, rollout number), where (environment id, reset seed), and the run's time of a
-    plan for one episode alone in milliseconds (`tto.evaluation.alone.plan_ms_alone`).
+    Args:
+        path: path of the file.
+        rollout: episode to write.
+        attributes: exactly those of `ATTRIBUTES`: dataset, its source, method, seed of the run,
+            number of the rollout, environment id, reset seed, and the milliseconds of a plan for
+            one episode alone (`tto.evaluation.alone.plan_ms_alone`).
+
+    Raises:
+        TTOError: the attributes are incomplete or invalid.
     """
     _check_attributes(attributes, os.fspath(path))
     with atomic_path(path) as temporary, new_hdf5(temporary) as file:
@@ -55,24 +89,27 @@ def write_rollout(
 def write_rollouts(
     paths: Sequence[StrPath],
     rollouts: Sequence[Rollout],
+    evaluation: Evaluation,
     *,
-    seeds: Sequence[int],
-    dataset: str,
-    source: str,
-    env_id: str,
-    method: str,
-    seed: int,
     plan_ms_alone: float,
 ) -> None:
-    """The episodes of one run, rollout 0 first, with the reset seed of each."""
+    """Write the episodes of one run, rollout 0 first.
+
+    Args:
+        paths: paths of the files, one for each rollout.
+        rollouts: episodes of the run.
+        evaluation: evaluation that the episodes come from.
+        plan_ms_alone: milliseconds of a plan for one episode alone.
+    """
+    seeds = evaluation.reset_seeds(len(rollouts))
     for number, (path, rollout, reset) in enumerate(zip(paths, rollouts, seeds, strict=True)):
         attributes = {
-            "dataset": dataset,
-            "method": method,
-            "seed": seed,
+            "dataset": evaluation.dataset,
+            "method": evaluation.method,
+            "seed": evaluation.seed,
             "rollout": number,
-            "env_id": env_id,
-            "source": source,
+            "env_id": evaluation.env_id,
+            "source": evaluation.source,
             "evaluation_seed": reset,
             "plan_ms_alone": plan_ms_alone,
         }
@@ -80,10 +117,10 @@ def write_rollouts(
 
 
 def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
-    """A rollout and its attributes.
+    """Read a rollout and its attributes.
 
     Raises:
-        TTOError: no rollout file, a truncated one, another format version, or fields that disagree.
+        TTOError: the file is missing, damaged or of another format version, or its fields disagree.
     """
     name = os.fspath(path)
     try:
