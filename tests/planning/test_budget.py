@@ -1,4 +1,4 @@
-"""Settings chosen for a time budget, from costs that are given."""
+"""Settings that are chosen for a time budget, mostly from given costs."""
 
 import itertools
 import logging
@@ -29,7 +29,7 @@ MACHINES = [machine(1, 0.5, 0.02, 0.001), machine(0.1, 0.01, 0.2, 0.0), machine(
 
 
 def by_trying_all(room: float, cost, longest: int) -> tuple[int, int]:
-    """The rule of the module's docstring, with every cost known."""
+    """The rule of `tto.planning.budget`, with all costs known."""
     whole = [H for H in range(1, longest + 1) if cost(BEAMS_PER_TRANSITION * H, H) <= room]
     horizon = max(whole, default=1)
     return max(W for W in range(1, WIDEST + 1) if cost(W, horizon) <= room), horizon
@@ -45,10 +45,10 @@ def test_the_largest_settings_that_fit_are_found(cost, budget, longest):
 
 
 @pytest.mark.parametrize("budget", [8, 50])
-def test_what_is_chosen_was_timed_and_fits_where_the_model_is_wrong(budget):
+def test_the_choice_was_timed_and_fits_even_if_the_cost_model_is_wrong(budget):
     timed = {}
 
-    def stepped(beam_width: int, horizon: int) -> float:  # rows in tiles of 16; a full cache
+    def stepped(beam_width: int, horizon: int) -> float:  # tiles of 16 rows, and a cache that fills
         tiles = -(-beam_width // 16) * horizon
         timed[beam_width, horizon] = 0.7 * horizon + 0.3 * tiles + (5.0 if tiles > 20 else 0.0)
         return timed[beam_width, horizon]
@@ -65,7 +65,7 @@ def test_the_fit_recovers_a_cost_of_its_own_form():
     assert model(100, 12) == pytest.approx(cost(100, 12))
 
 
-def test_a_budget_that_nothing_meets_says_what_would_do():
+def test_a_budget_that_is_too_small_is_an_error_that_names_the_least_one():
     with pytest.raises(TTOError, match=r"at least 5\.1.* on this machine, got 2"):
         largest_within(2, machine(3, 1, 0.1, 0.01), longest=5)
     with pytest.raises(TTOError, match="more than 0"):
@@ -73,12 +73,12 @@ def test_a_budget_that_nothing_meets_says_what_would_do():
 
 
 @pytest.mark.parametrize("variant", ["paper", "goal"])
-def test_a_controller_takes_what_fits(variant, monkeypatch, caplog):
+def test_a_controller_takes_the_largest_settings_that_fit(variant, monkeypatch, caplog):
     model = random_model(variant, transitions=9)
     steps = []
 
     def timed(step) -> float:
-        step()  # it runs, whatever it takes
+        step()  # its real time does not count
         steps.append(step)
         return 40.0
 
@@ -86,7 +86,7 @@ def test_a_controller_takes_what_fits(variant, monkeypatch, caplog):
     objective = "goal" if variant == "goal" else "return"
     with caplog.at_level(logging.INFO):
         controller = Controller(model, objective=objective, context=3, budget_ms=60)
-    # all settings seem to cost the same: the longest horizon that leaves the context whole
+    # All settings seem to cost the same, so the horizon is the longest beside the whole context.
     assert controller.search.horizon == 9 - 3 - (variant == "goal")
     assert controller.search.beam_width == WIDEST
     assert controller.context == 3

@@ -1,4 +1,4 @@
-"""The controller: whole transitions in its context, episodes independent, settings checked."""
+"""The controller: whole transitions in its context, independent episodes, checked settings."""
 
 from dataclasses import replace
 from typing import get_type_hints
@@ -20,7 +20,7 @@ SETTINGS = dict(beam_width=3, horizon=2, expansion=2, context=2, action_top=1.0,
 
 
 class Recording(CachedEngine):
-    """Keeps the contexts that it was started with."""
+    """An engine that records the contexts of its starts."""
 
     def __init__(self, network) -> None:
         super().__init__(network)
@@ -32,7 +32,7 @@ class Recording(CachedEngine):
 
 
 def run(controller: Controller, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
-    """Actions over T steps of given observations (T, B, O) and rewards (T, B)."""
+    """Actions over T steps with given observations (T, B, O) and rewards (T, B)."""
     controller.reset()
     actions = []
     for observation, reward in zip(observations, rewards, strict=True):
@@ -89,7 +89,7 @@ def test_the_context_is_cropped_to_whole_transitions(context, horizon, kept):
     actions = run(controller, observations, rewards)
     D, O = 7, 3
     starts = [contexts for contexts in engine.contexts if contexts.shape[1] % D == O]
-    assert len(starts) == 7  # others are of a window that slides, at whole transitions
+    assert len(starts) == 7  # the other starts, at whole transitions, are of a sliding window
     for step, contexts in enumerate(starts):
         assert contexts.shape[1] == min(step, kept) * D + O
     last = starts[-1][0, :-O].view(kept, D).numpy()
@@ -100,7 +100,7 @@ def test_the_context_is_cropped_to_whole_transitions(context, horizon, kept):
 
 @pytest.mark.parametrize("past", [0, 3, 6])
 def test_a_window_crops_as_the_official_code_does(past):
-    """Its `max_block` is W D - 1 tokens: whole transitions leave until no more are there."""
+    """Its `max_block` is W D - 1 tokens: whole transitions leave until no more tokens remain."""
     model, D, W = random_model(transitions=6), 7, 3
     engine = Recording(model.network)
     settings = dict(horizon=4, beam_width=1)
@@ -114,7 +114,7 @@ def test_a_window_crops_as_the_official_code_does(past):
             each.observe(action, reward)
     sequence, longest, total = engine.contexts[before][0].tolist(), W * D - 1, 0.0
     for token in controller.plan.tokens[0, 0].tolist():
-        crop = -(-max(0, len(sequence) - longest) // D) * D  # as its `n_crop`
+        crop = -(-max(0, len(sequence) - longest) // D) * D  # `n_crop` of the official code
         with torch.no_grad():
             logits = model.network(torch.tensor([sequence[crop:]]))[0, -1]
         total += float(logits.log_softmax(dim=-1)[token])
@@ -123,7 +123,7 @@ def test_a_window_crops_as_the_official_code_does(past):
 
 
 @pytest.mark.parametrize("window", [0, 7])
-def test_a_window_lies_within_the_block(window):
+def test_a_window_beyond_the_block_is_an_error(window):
     with pytest.raises(TTOError, match=r"planning\.window: expected 1 to 6"):
         Controller(random_model(transitions=6), window=window)
 
@@ -232,7 +232,7 @@ def test_sequences_begin_with_the_goal():
     np.testing.assert_array_equal(engine.contexts[-1][:, :3], model.discretizer.encode(goals[::-1]))
 
 
-def test_a_model_without_rewards_does_not_see_what_was_earned():
+def test_a_model_without_rewards_ignores_the_observed_ones():
     model = random_model("goal")
     model = replace(model, tokens=replace(model.tokens, rewards_ignored=True))
     observations, rewards = episodes(4, 2)

@@ -1,3 +1,5 @@
+"""The levels of a plan, and the picture of its beam."""
+
 import itertools
 
 import numpy as np
