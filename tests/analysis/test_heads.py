@@ -149,7 +149,7 @@ def test_one_head_is_not_chosen_for_both_patterns():
 def test_short_windows_and_goals_are_errors():
     with pytest.raises(TTOError, match="3 or more transitions, got 14 tokens"):
         measures(make_config(), 2 * D)
-    with pytest.raises(TTOError, match="without a goal"):
+    with pytest.raises(TTOError, match="a model without goals"):
         measures(make_config(goal=True), D * STEPS)
 
 

@@ -47,7 +47,7 @@ def features(trajectories: Float[np.ndarray, "N T O"]) -> Float[np.ndarray, "N f
 
 
 def right_answers(
-    real: Float[np.ndarray, "N T O"], predicted: Float[np.ndarray, "N T O"]
+    real: Float[np.ndarray, "N T O"], predicted: Float[np.ndarray, "_ _ _"]
 ) -> Bool[np.ndarray, "2 N"]:
     """Whether each trajectory is classified correctly: row 0 for real, row 1 for predicted ones.
 

@@ -103,7 +103,7 @@ class Route:
     """Path of an agent: `[T + 1, 2]` positions in the unit square, and its goal `[2]`."""
 
     pair: int
-    positions: Float[np.ndarray, "T+1 2"]
+    positions: Float[np.ndarray, "states 2"]
     goal: Float[np.ndarray, "2"]
 
     @property

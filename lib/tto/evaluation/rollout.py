@@ -49,7 +49,7 @@ class Rollout:
     """One evaluated episode of T transitions.
 
     Attributes:
-        observations: observations, with the last one.
+        observations: T + 1 observations, from the first to the last.
         actions: actions, clipped to the action space.
         rewards: rewards of the transitions.
         terminated: whether the environment ended the episode (by a fall or at a goal).
@@ -59,7 +59,7 @@ class Rollout:
         goal: observation to reach, or None.
     """
 
-    observations: Float32[np.ndarray, "T+1 O"]
+    observations: Float32[np.ndarray, "states O"]
     actions: Float32[np.ndarray, "T A"]
     rewards: Float64[np.ndarray, " T"]
     terminated: bool

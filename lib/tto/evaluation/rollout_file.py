@@ -26,6 +26,7 @@ ATTRIBUTES: dict[str, type] = {
     "plan_ms_alone": float,
 }
 SOURCES = ("d4rl", "minari", "collect", "file")
+_ARRAYS = ("observations", "actions", "rewards", "plan_seconds", "batch")
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,8 @@ def write_rollout(
             file.attrs[name] = kind(attributes[name])
         file.attrs["terminated"] = rollout.terminated
         file.attrs["truncated"] = rollout.truncated
-        file["observations"] = rollout.observations
-        file["actions"] = rollout.actions
-        file["rewards"] = rollout.rewards
-        file["plan_seconds"] = rollout.plan_seconds
-        file["batch"] = rollout.batch
+        for name in _ARRAYS:
+            file[name] = getattr(rollout, name)
         if rollout.goal is not None:
             file["goal"] = rollout.goal
 
@@ -132,16 +130,9 @@ def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
                     "evaluate again"
                 )
             attributes = {key: kind(file.attrs[key]) for key, kind in ATTRIBUTES.items()}
-            rollout = Rollout(
-                observations=_array(file, "observations"),
-                actions=_array(file, "actions"),
-                rewards=_array(file, "rewards"),
-                terminated=bool(file.attrs["terminated"]),
-                truncated=bool(file.attrs["truncated"]),
-                plan_seconds=_array(file, "plan_seconds"),
-                batch=_array(file, "batch"),
-                goal=_array(file, "goal") if "goal" in file else None,
-            )
+            arrays = {field: _array(file, field) for field in _ARRAYS}
+            goal = _array(file, "goal") if "goal" in file else None
+            ends = {end: bool(file.attrs[end]) for end in ("terminated", "truncated")}
     except (OSError, KeyError) as error:
         reason = one_line(error)
         raise TTOError(
@@ -149,8 +140,8 @@ def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
             "and evaluate again"
         ) from error
     _check_attributes(attributes, name)
-    _check_rollout(rollout, name)
-    return rollout, attributes
+    _check_arrays(arrays, name)
+    return Rollout(**arrays, **ends, goal=goal), attributes
 
 
 def _array(file: h5py.File, name: str) -> np.ndarray:
@@ -176,9 +167,12 @@ def _check_attributes(attributes: Mapping[str, Any], name: str) -> None:
         )
 
 
-def _check_rollout(rollout: Rollout, name: str) -> None:
-    length = len(rollout.rewards)
-    fields = (rollout.observations[1:], rollout.actions, rollout.plan_seconds, rollout.batch)
+def _check_arrays(arrays: Mapping[str, np.ndarray], name: str) -> None:
+    length = len(arrays["rewards"])
+    fields = (
+        arrays["observations"][1:],
+        *(arrays[k] for k in ("actions", "plan_seconds", "batch")),
+    )
     lengths = tuple(map(len, fields))
     if length == 0 or set(lengths) != {length}:
         raise TTOError(
@@ -186,7 +180,7 @@ def _check_rollout(rollout: Rollout, name: str) -> None:
             f"plan seconds and batch for {lengths}: evaluate again"
         )
     for field in ("observations", "actions", "rewards", "plan_seconds"):
-        if not np.isfinite(getattr(rollout, field)).all():
+        if not np.isfinite(arrays[field]).all():
             raise TTOError(
                 f"{name}: expected finite {field}, got NaN or infinite values: evaluate again"
             )

@@ -161,7 +161,7 @@ class Controller:
         self.step += 1
 
     @torch.inference_mode()
-    def _predicted_to_go(self, tokens: Integer[np.ndarray, "B D-1"]) -> Integer[np.ndarray, " B"]:
+    def _predicted_to_go(self, tokens: Integer[np.ndarray, "B known"]) -> Integer[np.ndarray, " B"]:
         """The bin of the expected reward-to-go of the transition just made.
 
         The true value is unknown until the episode ends, but later tokens may attend to it.
