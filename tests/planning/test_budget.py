@@ -36,7 +36,7 @@ def by_trying_all(room: float, cost, longest: int) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("cost", MACHINES)
-@pytest.mark.parametrize(("budget", "longest"), [(8, 4), (50, 5), (50, 30), (300, 15)])
+@pytest.mark.parametrize(("budget", "longest"), [(8.0, 4), (50.0, 5), (50.0, 30), (300.0, 15)])
 def test_the_largest_settings_that_fit_are_found(cost, budget, longest):
     choice = largest_within(budget, cost, longest=longest)
     expected = by_trying_all(SHARE * budget, cost, longest)
@@ -44,7 +44,7 @@ def test_the_largest_settings_that_fit_are_found(cost, budget, longest):
     assert choice.milliseconds == cost(*expected) <= SHARE * budget
 
 
-@pytest.mark.parametrize("budget", [8, 50])
+@pytest.mark.parametrize("budget", [8.0, 50.0])
 def test_the_choice_was_timed_and_fits_even_if_the_cost_model_is_wrong(budget):
     timed = {}
 
@@ -67,9 +67,9 @@ def test_the_fit_recovers_a_cost_of_its_own_form():
 
 def test_a_budget_that_is_too_small_is_an_error_that_names_the_least_one():
     with pytest.raises(TTOError, match=r"at least 5\.1.* on this machine, got 2"):
-        largest_within(2, machine(3, 1, 0.1, 0.01), longest=5)
+        largest_within(2.0, machine(3, 1, 0.1, 0.01), longest=5)
     with pytest.raises(TTOError, match="more than 0"):
-        largest_within(0, MACHINES[0], longest=5)
+        largest_within(0.0, MACHINES[0], longest=5)
 
 
 @pytest.mark.parametrize("variant", ["paper", "goal"])
@@ -85,7 +85,7 @@ def test_a_controller_takes_the_largest_settings_that_fit(variant, monkeypatch, 
     monkeypatch.setattr(controller_module, "milliseconds", timed)
     objective = "goal" if variant == "goal" else "return"
     with caplog.at_level(logging.INFO):
-        controller = Controller(model, objective=objective, context=3, budget_ms=60)
+        controller = Controller(model, objective=objective, context=3, budget_ms=60.0)
     # All settings seem to cost the same, so the horizon is the longest beside the whole context.
     assert controller.search.horizon == 9 - 3 - (variant == "goal")
     assert controller.search.beam_width == WIDEST
@@ -99,9 +99,9 @@ def test_a_controller_takes_the_largest_settings_that_fit(variant, monkeypatch, 
 def test_a_budget_and_settings_exclude_each_other():
     for given in ({"beam_width": 4}, {"horizon": 2}):
         with pytest.raises(TTOError, match="expected budget_ms, or beam_width and horizon"):
-            Controller(random_model(), budget_ms=50, **given)
+            Controller(random_model(), budget_ms=50.0, **given)
 
 
 def test_a_real_budget_gives_a_controller_that_acts():
-    controller = Controller(random_model(transitions=4), context=1, budget_ms=30)
+    controller = Controller(random_model(transitions=4), context=1, budget_ms=30.0)
     assert controller.act(np.zeros(3)).shape == (2,)

@@ -138,7 +138,9 @@ class Controller:
             actions[chosen] = self._decode(self.plan)
         return actions if np.ndim(observations) > 1 else actions[0]
 
-    def observe(self, actions: Float[np.ndarray, "*B A"], rewards: Float[np.ndarray, "*B"]) -> None:
+    def observe(
+        self, actions: Float[np.ndarray, "*B A"], rewards: Float[np.ndarray, "*B"] | float
+    ) -> None:
         """Record the actions that were taken and the rewards that followed.
 
         Raises:
