@@ -1,5 +1,7 @@
 """Predictions from one recorded state, and their file."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -65,13 +67,12 @@ def test_predictions_depend_on_the_seed_alone():
 class Held(EpisodeDataset):
     """A dataset of given episodes, without files."""
 
-    name, env_id, path = "toy-v0", "Toy-v0", "held_out/toy-v0"
-
     def __init__(self, episodes) -> None:
-        self.__dict__["episodes"] = list(episodes)
+        self.__dict__ |= {"episodes": list(episodes), "env_id": "Toy-v0"}
+        self.__dict__["path"] = Path("held_out/toy-v0")
 
     def __iter__(self):
-        return iter(self.episodes)
+        return iter(self.__dict__["episodes"])
 
 
 def test_the_first_episode_that_is_long_enough_is_chosen():

@@ -132,7 +132,7 @@ def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
             attributes = {key: kind(file.attrs[key]) for key, kind in ATTRIBUTES.items()}
             arrays = {field: _array(file, field) for field in _ARRAYS}
             goal = _array(file, "goal") if "goal" in file else None
-            ends = {end: bool(file.attrs[end]) for end in ("terminated", "truncated")}
+            terminated, truncated = bool(file.attrs["terminated"]), bool(file.attrs["truncated"])
     except (OSError, KeyError) as error:
         reason = one_line(error)
         raise TTOError(
@@ -141,7 +141,17 @@ def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
         ) from error
     _check_attributes(attributes, name)
     _check_arrays(arrays, name)
-    return Rollout(**arrays, **ends, goal=goal), attributes
+    rollout = Rollout(
+        observations=arrays["observations"],
+        actions=arrays["actions"],
+        rewards=arrays["rewards"],
+        terminated=terminated,
+        truncated=truncated,
+        plan_seconds=arrays["plan_seconds"],
+        batch=arrays["batch"],
+        goal=goal,
+    )
+    return rollout, attributes
 
 
 def _array(file: h5py.File, name: str) -> np.ndarray:
