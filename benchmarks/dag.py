@@ -1,10 +1,10 @@
-"""The whole paper's DAG: seconds of a dry run, and of a run that finds nothing to do.
+"""Seconds that Snakemake takes for the whole paper: a dry run, and a run with nothing to do.
 
     python benchmarks/dag.py [--config config/paper.yaml]
 
-A finished run of that size takes hundreds of GPU-hours, so its files are made here as empty ones
-in a copy of the workflow in a temporary folder, and marked as finished by `snakemake --touch`:
-Snakemake looks at names, times and what it wrote down of each job, not into the files.
+A real run of that size takes hundreds of GPU-hours. So this makes empty output files in a temporary
+copy of the workflow and marks them as finished with `snakemake --touch`. Snakemake looks at names,
+times and its own records of the jobs, not at the content of files.
 """
 
 import argparse
@@ -23,7 +23,7 @@ SOURCES = ("Snakefile", "environment.yml", "config", "lib", "profiles", "resourc
 
 
 def snakemake(folder: Path, *arguments: str) -> tuple[str, float, float]:
-    """Run Snakemake in `folder`: its output, CPU seconds and wall seconds."""
+    """Run Snakemake in `folder`; return its output, CPU seconds and wall seconds."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "1", *arguments],
@@ -42,7 +42,7 @@ def snakemake(folder: Path, *arguments: str) -> tuple[str, float, float]:
 
 
 def make_empty_outputs(folder: Path, dry_run: str) -> int:
-    """Make the outputs of all jobs of a dry run, as empty files and folders; their number."""
+    """Make the outputs of all jobs of a dry run as empty files and folders; return their number."""
     lines = re.findall(r"^ +output: (.*)$", dry_run, re.MULTILINE)
     paths = [folder / name for line in lines for name in line.split(", ")]
     for path in paths:

@@ -2,15 +2,15 @@
 
     python benchmarks/ensemble.py results/demo/datasets/hopper-medium-replay-v2 [--updates 2500]
 
-Speed: transitions a CPU second of one thread (a transition that each member sees counts once), of
-the fastest of a few short trainings, the sides taking turns; for all members in one batch, for the
-members one after the other, and for mbrl-lib 0.2.0 (`pip install --no-deps mbrl`, with hydra-core
-and gym 0.26; left out where it cannot be imported).
+Speed is given in transitions per CPU second of one thread, where a transition that all members see
+counts once. It is that of the fastest of a few short trainings, in which the sides take turns: all
+members in one batch, the members one after the other, and mbrl-lib 0.2.0 (`pip install --no-deps
+mbrl`, with hydra-core and gym 0.26; left out if it cannot be imported).
 
-Log-likelihood: nats a transition in the observation's units, on held-out episodes that are the same
-for all, after as many updates: of a member, on average, and of the mixture of members. mbrl-lib is
-run by its own trainer with learned bounds and SiLU, at a usual rate and at ours, both constant; it
-keeps the weights of the pass with the least squared error.
+The log-likelihood is given in nats per transition, in the observation's units, after equally many
+updates and on the same held-out episodes: the mean over members, and that of their mixture.
+mbrl-lib is run by its own trainer with learned bounds and SiLU, at a usual learning rate and at
+ours, both constant. It keeps the weights of the pass with the least squared error.
 """
 
 import argparse
@@ -32,11 +32,11 @@ from tto.baselines.ensemble_training import EVALUATION_ROWS, EnsembleConfig, fit
 from tto.baselines.transitions import Transitions, examples, split_transitions, standardise_by
 from tto.data.episodes import open_dataset
 
-SHORT, REPEATS = 40, 6  # updates of a training that is timed, and how often
+SHORT, REPEATS = 40, 6  # updates of a timed training, and number of such trainings
 
 
 def log_likelihoods(mean: Tensor, log_variance: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums over rows: of a member's log-density, on average, and of the mixture's."""
+    """Sums over rows of the members' mean log-density and of the mixture's log-density."""
     errors = (truth - mean).square() * torch.exp(-log_variance)
     density = -0.5 * (errors + log_variance + math.log(2 * math.pi)).sum(dim=2)
     mixture = torch.logsumexp(density, dim=0) - math.log(len(density))
@@ -44,7 +44,13 @@ def log_likelihoods(mean: Tensor, log_variance: Tensor, truth: Tensor) -> tuple[
 
 
 def held_out_likelihood(predict: Any, held_out: Transitions, members: int) -> str:
-    """Both, in nats a transition; `predict` maps states and actions to mean and log-variance."""
+    """Log-likelihoods of member and mixture in nats per transition, as text.
+
+    Args:
+        predict: function from states and actions to mean and log-variance.
+        held_out: transitions to score.
+        members: number of members.
+    """
     totals = torch.zeros(2, dtype=torch.float64)
     for rows in torch.arange(len(held_out.actions)).split(EVALUATION_ROWS):
         states, following, actions = (x[rows] for x in held_out[:3])
@@ -57,7 +63,7 @@ def held_out_likelihood(predict: Any, held_out: Transitions, members: int) -> st
 
 
 def new_ensemble(train: Transitions, config: EnsembleConfig, generator: torch.Generator) -> Any:
-    """Untrained."""
+    """An untrained ensemble that is standardised by the training data."""
     network = Ensemble(
         train.observations.shape[1],
         train.actions.shape[1],
@@ -70,7 +76,7 @@ def new_ensemble(train: Transitions, config: EnsembleConfig, generator: torch.Ge
 
 
 def ours(train: Transitions, held_out: Transitions, config: EnsembleConfig) -> tuple[float, str]:
-    """CPU seconds and likelihoods of all members at once."""
+    """CPU seconds and likelihoods of our ensemble, with all members in one batch."""
     generator = torch.Generator().manual_seed(0)
     network = new_ensemble(train, config, generator)
     parts = examples(network, train), examples(network, held_out)
@@ -81,18 +87,18 @@ def ours(train: Transitions, held_out: Transitions, config: EnsembleConfig) -> t
 
 
 def one_by_one(train: Transitions, held_out: Transitions, config: EnsembleConfig) -> float:
-    """CPU seconds of as many ensembles of one member."""
+    """CPU seconds of training the members one after the other."""
     single = dataclasses.replace(config, members=1)
     return sum(ours(train, held_out, single)[0] for _ in range(config.members))
 
 
 def first(rows: int, transitions: Transitions) -> Transitions:
-    """Some transitions without masks."""
+    """The first `rows` transitions, without masks."""
     return Transitions(*(x[:rows] for x in transitions[:3] if x is not None))
 
 
 def speeds(train: Transitions, config: EnsembleConfig, *, with_theirs: bool) -> dict[str, float]:
-    """Transitions a CPU second of each side, without held-out losses."""
+    """Transitions per CPU second of each side, without held-out losses."""
     train, held_out = first(SHORT * config.batch_size, train), first(1, train)
     config = dataclasses.replace(config, updates=SHORT, evaluate_every=SHORT)
     sides: dict[str, Callable[[], float]] = {
@@ -111,11 +117,11 @@ def speeds(train: Transitions, config: EnsembleConfig, *, with_theirs: bool) -> 
 def theirs(
     train: Transitions, held_out: Transitions, config: EnsembleConfig, rate: float
 ) -> tuple[float, str]:
-    """CPU seconds and likelihoods of mbrl-lib; it counts passes over the data, not updates."""
+    """CPU seconds and likelihoods of mbrl-lib, which counts passes over the data, not updates."""
     models = importlib.import_module("mbrl.models")
     buffer = importlib.import_module("mbrl.util.replay_buffer")
     batch_type = importlib.import_module("mbrl.types").TransitionBatch
-    torch.manual_seed(0)  # it knows no other way
+    torch.manual_seed(0)  # mbrl-lib takes no generator
     O, A = train.observations.shape[1], train.actions.shape[1]
     network = models.GaussianMLP(
         O + A,
@@ -161,8 +167,8 @@ def main() -> None:
     parser.add_argument("dataset", help="folder of a dataset")
     parser.add_argument("--updates", type=int, default=2500)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 256])
-    parser.add_argument("--rate", type=float, default=5e-3, help="ours; falls to 0 as a cosine")
-    parser.add_argument("--their-rate", type=float, default=1e-3, help="mbrl-lib's; constant")
+    parser.add_argument("--rate", type=float, default=5e-3, help="our learning rate, with a cosine")
+    parser.add_argument("--their-rate", type=float, default=1e-3, help="mbrl-lib's learning rate")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     dataset = open_dataset(arguments.dataset)
@@ -184,7 +190,7 @@ def main() -> None:
         result = theirs(train, held_out, sized, rate)[1]
         print(f"{f'mbrl-lib, {rate:g}':20s}{result}", flush=True)
     if not with_theirs:
-        print("mbrl cannot be imported: our rows alone")
+        print("mbrl cannot be imported; only our rows are shown")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Milliseconds of an optimiser's step: Muon in float32, beside torch's in bfloat16.
+"""Milliseconds of an optimiser's step: our Muon in float32 and torch's Muon in bfloat16.
 
     python benchmarks/muon.py
 
-Matrices of the demo's model (width 64), the local size's former one (96) and the paper's (192), one
-thread, CPU seconds, in turns in one run.
+The matrices are those of the demo's model (width 64), of the former local size (96) and of the
+paper's model (192). Times are CPU times of one thread; the optimisers take turns.
 """
 
 import argparse
@@ -19,7 +19,7 @@ SIZES = {64: 3, 96: 3, 192: 4}  # width to layers
 
 
 def matrices(width: int, layers: int) -> list[nn.Parameter]:
-    """Those of the blocks, with gradients."""
+    """Matrices of the same shapes as those of a model's blocks, with gradients."""
     shapes = [(3 * width, width), (width, width), (4 * width, width), (width, 4 * width)]
     parameters = [nn.Parameter(torch.randn(shape)) for shape in shapes * layers]
     for parameter in parameters:
@@ -28,7 +28,7 @@ def matrices(width: int, layers: int) -> list[nn.Parameter]:
 
 
 def milliseconds(optimizer: torch.optim.Optimizer) -> float:
-    """Of one step, on average."""
+    """Mean CPU milliseconds of one step."""
     start = time.process_time()
     for _ in range(STEPS):
         optimizer.step()

@@ -1,9 +1,9 @@
-"""Return of a few planners with the same models, and paired differences with intervals over models.
+"""Returns of a few planners with the same models, and paired differences over models.
 
     python benchmarks/planners.py results/sweeps/models/hopper-medium-replay-v2/seed? --episodes 10
 
-Planners are compared on the same first states, which no run reports. Behaviour cloning joins where
-a run has trained it beside the models.
+The planners start from the same first states, which are not those of reported results. Behaviour
+cloning is added if the models' run has trained it.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from tto.model.trained import load
 from tto.planning.controller import Controller
 from tto.report.numbers.statistics import paired_difference
 
-OFFSET = 800_000  # of the reset seeds; trials begin at 500,000, reported episodes elsewhere
+OFFSET = 800_000  # offset of the reset seeds, which differs from those of trials and of results
 PLANNERS: dict[str, dict[str, Any]] = {
     "context 3, horizon 3, mean": {"context": 3, "horizon": 3, "action_decode": "mean"},
     "context 3, horizon 3, best": {"context": 3, "horizon": 3},
@@ -60,7 +60,7 @@ def main() -> None:
             policy = load_behavior_cloning(cloned)
             found.setdefault("behaviour cloning", {})[number] = returns(policy, env, seeds)
     first = next(iter(found))
-    print(f"| planner | return | {first} less this |\n|---|---:|---:|")
+    print(f"| planner | return | {first} minus this |\n|---|---:|---:|")
     for name, by_seed in found.items():
         mean = np.mean([values.mean() for values in by_seed.values()])
         paired = None if name == first else paired_difference(found[first], by_seed)

@@ -1,14 +1,17 @@
-"""One plan step by each engine, side by side in this process.
+"""Time of one plan by each engine, measured in one process.
 
     python benchmarks/planning.py [--settings hopper ...] [--threads 1 2] [--repeats 3]
 
-Random weights, four layers, a context of five transitions and an expansion of two. The least CPU
-and wall seconds of the repeats. The plain engine would take minutes to hours: its time is
-extrapolated, from forward passes of eight rows at three lengths, over all passes of the search
-(`passes`), and so is that of the port in transformers 4.35.2, used in the same way, where it can be
-imported. The roofline counts the multiply-adds that no engine can avoid, where each distinct token
-of a sequence is computed once, over the rate of this core in the plan's own products (`--peak`,
-multiply-adds a second in units of 1e9; 58 float32 and 117 bfloat16 where they were measured).
+The models have random weights and four layers; plans have a context of five transitions and an
+expansion of two. The times are the least CPU and wall seconds of the repeats.
+
+The plain engine would take minutes to hours. Its time is extrapolated to all passes of the search
+(`passes`) from forward passes of eight rows at three lengths. So is that of the port in
+transformers 4.35.2, if it can be imported.
+
+The last column is a lower bound: the multiply-adds of a plan in which each distinct token is
+computed once, divided by the rate of this core in products of these sizes (`--peak`, in 1e9
+multiply-adds per second; 58 in float32 and 117 in bfloat16 on the measured machine).
 """
 
 import argparse
@@ -26,14 +29,15 @@ from tto.planning.cached import CachedEngine
 from tto.planning.engine import Engine
 from tto.planning.native import NativeEngine
 from tto.planning.native_build import best_target
-from tto.planning.search import SearchConfig, Window, return_search
+from tto.planning.search import Window, return_search
+from tto.planning.settings import SearchConfig
 
 CONTEXT, EXPANSION, LAYERS, VOCABULARY = 5, 2, 4, 100
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A plan step: sizes of the environment, the search and the model."""
+    """Sizes of the environment, the search and the model of a plan."""
 
     name: str
     observation_dim: int
@@ -43,7 +47,7 @@ class Setting:
     width: int = 128
     heads: int = 4
     output: str = "per_dimension"
-    window: int | None = None  # transitions; None: context and plan fit
+    window: int | None = None  # transitions; None takes context and horizon together
     context: int = CONTEXT
     episodes: int = 1
 
@@ -79,7 +83,7 @@ SETTINGS += [
 
 
 def passes(setting: Setting) -> Iterator[tuple[int, int, int]]:
-    """(rows, tokens new to each row, length) of each forward pass of a search."""
+    """Rows, new tokens of each row, and length of each forward pass of a search."""
     D, O, B = setting.D, setting.observation_dim, setting.beam
     length = setting.context * D + O
     yield 1, length, length
@@ -100,7 +104,7 @@ def passes(setting: Setting) -> Iterator[tuple[int, int, int]]:
 
 
 def multiply_adds(setting: Setting) -> float:
-    """Of a plan in which the tokens of a window that slides are not computed again."""
+    """Multiply-adds of a plan, without computing tokens again when the window slides."""
     C, total = setting.width, 0.0
     for rows, new, length in passes(setting):
         new = 1 if rows > 1 else new
@@ -121,6 +125,7 @@ def seconds(call: Callable[[], object], repeats: int) -> tuple[float, float]:
 
 
 def plan(engine: Engine, setting: Setting) -> None:
+    """Make one plan from random contexts."""
     D, O, H = setting.D, setting.observation_dim, setting.horizon
     search = SearchConfig(beam_width=setting.beam, horizon=H, expansion=EXPANSION)
     generator = torch.Generator().manual_seed(0)
@@ -139,7 +144,7 @@ def plan(engine: Engine, setting: Setting) -> None:
 
 @torch.inference_mode()
 def extrapolated(network: torch.nn.Module, setting: Setting) -> tuple[float, float]:
-    """CPU and wall seconds of a plain engine, which computes every row from its first token."""
+    """Extrapolated CPU and wall seconds of an engine that computes whole rows for each token."""
     longest = setting.transitions * setting.D
     lengths = [longest // 3, longest * 2 // 3, longest]
     samples = [torch.zeros(8, length, dtype=torch.long) for length in lengths]
@@ -151,7 +156,7 @@ def extrapolated(network: torch.nn.Module, setting: Setting) -> tuple[float, flo
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time one plan step.")
+    parser = argparse.ArgumentParser(description="Time one plan.")
     parser.add_argument("--settings", nargs="*", default=[setting.name for setting in SETTINGS])
     parser.add_argument("--threads", nargs="*", type=int, default=[1])
     parser.add_argument("--repeats", type=int, default=3)
@@ -177,7 +182,7 @@ def main() -> None:
                 cells.append(seconds(lambda engine=cached, s=setting: plan(engine, s), 1))
             for precision in ("float32", "bfloat16"):
                 engine = NativeEngine(network, precision=precision, threads=threads)
-                plan(engine, setting)  # pages are taken once
+                plan(engine, setting)  # the first plan allocates memory and is not timed
                 cells.append(
                     seconds(lambda engine=engine, s=setting: plan(engine, s), arguments.repeats)
                 )

@@ -1,15 +1,16 @@
-"""How the cost of a plan grows, and how near each engine comes to the machine's limits.
+"""The growth of a plan's cost, and the distance of each engine from the machine's limits.
 
     taskset -c 0 python benchmarks/planning_growth.py [--output docs/figures] [--redraw]
 
-Halfcheetah's sizes, four layers, width 128, random weights: beam 32, horizon 5, context 5 and one
-episode, of which one is varied at a time (`planning_growth.csv`, .png, .pdf): CPU seconds, the
-least of the repeats, and bytes of keys and values. Episodes begin with different contexts.
+`planning_growth.csv`, .png and .pdf show the least CPU seconds of the repeats and the bytes of keys
+and values. The model has halfcheetah's sizes, four layers, width 128 and random weights. Beam width
+32, horizon 5, context 5 and one episode are varied one at a time. Episodes have different contexts.
 
-`roofline.csv`, .png and .pdf: multiply-adds a second over multiply-adds a byte, for the plans of
-`planning.py`. Bytes are those that an engine without sharing must read: all weights once a pass,
-the keys and values that each row attends to. The roofs are measured here: a product of matrices,
-and sums over arrays that lie in memory or fit the L2 cache. The plain engine is extrapolated.
+`roofline.csv`, .png and .pdf show multiply-adds per second over multiply-adds per byte for the
+plans of `planning.py`. The bytes are those that an engine without sharing must read: all weights
+once in each pass, and the keys and values that each row attends to. The limits are measured with a
+matrix product, and with sums over arrays in memory or in the L2 cache. The plain engine's times are
+extrapolated.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def engine_of(name: str, setting: Setting) -> Engine:
 
 
 def kept_bytes(engine: Engine) -> int:
-    """Of keys and values."""
+    """Bytes of the engine's keys and values."""
     if isinstance(engine, NativeEngine):
         return engine.counts()["page_bytes"]
     assert isinstance(engine, CachedEngine)
@@ -60,7 +61,7 @@ def kept_bytes(engine: Engine) -> int:
 
 
 def growth(repeats: int) -> Iterator[dict[str, Any]]:
-    """One row for each engine and value."""
+    """Measure a plan of each engine with each value; yield the rows."""
     for axis, (_, values) in VARIED.items():
         for value in values:
             setting = replace(START, **{axis: value})
@@ -93,7 +94,7 @@ def draw_growth(rows: list[dict[str, Any]], paths: list[Path]) -> None:
 
 
 def rate(work: float, call: Callable[[], object]) -> float:
-    """Units of work a CPU second at the best of 20 runs."""
+    """Units of work per CPU second in the fastest of 20 runs."""
     times = []
     for _ in range(20):
         started = time.process_time()
@@ -103,7 +104,7 @@ def rate(work: float, call: Callable[[], object]) -> float:
 
 
 def roofs() -> Iterator[dict[str, Any]]:
-    """What one core does in a second: multiply-adds of products, and bytes read."""
+    """Limits of one core: multiply-adds and bytes read per second."""
     a, b = torch.rand(1024, 1024), torch.rand(1024, 1024)
     low = a.bfloat16(), b.bfloat16()
     large, small = torch.rand(2**26), torch.rand(2**16)  # 256 MiB; 256 KiB
@@ -121,7 +122,10 @@ def roofs() -> Iterator[dict[str, Any]]:
 
 
 def bytes_read(setting: Setting, size: int) -> float:
-    """Without sharing: weights once a pass, keys and values of each row, of `size` bytes each."""
+    """Bytes that a plan reads without sharing, with numbers of `size` bytes.
+
+    All weights are read once in each pass, and keys and values once for each row.
+    """
     C, total = setting.width, 0.0
     for rows, new, length in passes(setting):
         attended = length - (new - 1) / 2
@@ -130,13 +134,14 @@ def bytes_read(setting: Setting, size: int) -> float:
 
 
 def points(repeats: int) -> Iterator[dict[str, Any]]:
+    """Measure the plans of `planning.py` with each engine; yield the rows."""
     for name, sizes in BASE.items():
         setting = Setting(name, *sizes)
         for engine_name in ("plain float32", *ENGINES):
             if engine_name.startswith("plain"):
                 cpu, _ = extrapolated(setting.network(), setting)
             elif engine_name.startswith("cached") and name != "halfcheetah":
-                continue  # 10 and 20 s each
+                continue  # these plans take 10 and 20 s
             else:
                 engine = engine_of(engine_name, setting)
                 cpu, _ = seconds(lambda e=engine, s=setting: plan(e, s), repeats)
@@ -177,14 +182,14 @@ def draw_roofline(rows: list[dict[str, Any]], paths: list[Path]) -> None:
         axis.set(xscale="log", yscale="log", xlim=(0.4, 6), ylim=(0.05, 2 * top))
         axis.set_xticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
         axis.set_xticks([], minor=True)
-        axis.set_xlabel("Multiply-adds a byte (no sharing)")
-        axis.set_ylabel(r"$10^9$ multiply-adds a CPU second")
+        axis.set_xlabel("Multiply-adds per byte (no sharing)")
+        axis.set_ylabel(r"$10^9$ multiply-adds per CPU second")
         figure.legend(loc="outside right center", fontsize=7)
         save_figure(figure, paths, dpi=150)
 
 
 def stored(path: Path, rows: Iterator[dict[str, Any]], *, redraw: bool) -> list[dict[str, Any]]:
-    """Rows measured and written, or those of an earlier run."""
+    """Measure and write the rows, or with `redraw` read those of an earlier run."""
     if redraw:
         with open(path, newline="") as file:
             return list(csv.DictReader(file))
@@ -203,7 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure how the cost of a plan grows.")
     parser.add_argument("--output", type=Path, default=Path("docs/figures"))
     parser.add_argument("--only", choices=("roofline", "planning_growth"))
-    parser.add_argument("--redraw", action="store_true", help="from the CSV files that lie there")
+    parser.add_argument("--redraw", action="store_true", help="draw from existing CSV files")
     parser.add_argument("--repeats", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(1)

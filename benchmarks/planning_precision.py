@@ -1,10 +1,10 @@
-"""What bfloat16 does to actions and returns: paired episodes of one model.
+"""The effect of bfloat16 on actions and returns, in paired episodes of one model.
 
     python benchmarks/planning_precision.py results/demo/models/DATASET/seed0 ENVIRONMENT
 
-Episodes i of all runs begin in the same state. The float32 run asks the bfloat16 controller for its
-action in each state that it visits, which gives the share of equal actions. Another seed of the
-draws in float32 shows how far apart the returns of two runs are anyway.
+Episode i begins in the same state in all runs. In each state of the float32 run, the bfloat16
+controller plans too, which gives the share of equal actions. A float32 run with another seed of the
+draws shows by how much the returns of two runs differ anyway.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from tto.planning.native import NativeEngine, Precision
 
 
 class Follower:
-    """Acts as one controller and asks another for its actions in the same states."""
+    """Acts as one controller, and lets another one plan in the same states."""
 
     def __init__(self, leader: Controller, follower: Controller) -> None:
         self.leader, self.follower = leader, follower
@@ -85,7 +85,7 @@ def main() -> None:
         spread = difference.std(ddof=1) / len(values) ** 0.5
         print(
             f"{name:20s} return {values.mean():7.1f} +- {error:5.1f}, "
-            f"less float32's {difference.mean():6.1f} +- {spread:5.1f}"
+            f"minus float32's {difference.mean():6.1f} +- {spread:5.1f}"
         )
     distances = np.concatenate(pair.distances)
     O, A = model.tokens.observation_dim, model.tokens.action_dim

@@ -1,4 +1,4 @@
-"""The port of the official code in `transformers` 4.35.2, to be timed beside ours."""
+"""The port of the official code in `transformers` 4.35.2, for comparing times."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from tto.model.transformer import ModelConfig
 
 
 class Port(nn.Module):
-    """The port behind our model's interface; its dropout draws from torch's global generator."""
+    """The port with our model's interface; its dropout uses torch's global generator."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

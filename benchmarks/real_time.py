@@ -1,12 +1,12 @@
-"""One episode against the clock: the environment does not wait for the controller.
+"""One episode in real time: the environment does not wait for the controller.
 
     python benchmarks/real_time.py MODEL ENVIRONMENT [--budget-ms 50] [--precision bfloat16]
 
-Each plan begins when an observation comes and may take one control period of the environment
-(`dt`: HalfCheetah 50 ms, Hopper 8 ms). For each further period that it takes, the environment makes
-a step with the action of the plan before; the controller does not learn of those steps. Beam width
-and horizon are those that `Controller(budget_ms=...)` finds. Beside it: the same settings where the
-environment waits, and the unconstrained plan (`--beam-width`, `--horizon`), where it waits too.
+Each plan begins with an observation and may take one control period of the environment (`dt`:
+HalfCheetah 50 ms, Hopper 8 ms). For each further period, the environment makes a step with the
+action of the previous plan, which the controller does not observe. `Controller(budget_ms=...)`
+chooses beam width and horizon. For comparison, the same settings and an unconstrained plan
+(`--beam-width`, `--horizon`) are run with an environment that waits.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from tto.planning.fastest import fastest_engine
 
 @dataclass
 class Episode:
-    """What an episode brought, and the milliseconds of each plan."""
+    """Return and length of an episode, and the milliseconds of each plan."""
 
     total_reward: float = 0.0
     steps: int = 0
@@ -43,7 +43,7 @@ def run(
     period_ms: float | None,
     max_steps: int | None,
 ) -> Episode:
-    """One episode; with a period it passes whether or not the controller has an action."""
+    """Play one episode; with `period_ms`, the environment does not wait for the controller."""
     controller.reset()
     episode, over = Episode(), False
     observation, _ = environment.reset(seed=seed)
@@ -93,8 +93,8 @@ def main() -> None:
     parser.add_argument("environment")
     parser.add_argument("--budget-ms", type=float, help="default: the control period")
     parser.add_argument("--context", type=int, default=5)
-    parser.add_argument("--beam-width", type=int, default=32, help="of the unconstrained plan")
-    parser.add_argument("--horizon", type=int, default=5, help="of the unconstrained plan")
+    parser.add_argument("--beam-width", type=int, default=32, help="for the unconstrained plan")
+    parser.add_argument("--horizon", type=int, default=5, help="for the unconstrained plan")
     parser.add_argument("--action-decode", choices=("best", "mean"), default="mean")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--seed", type=int, default=500_000)

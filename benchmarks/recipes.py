@@ -3,13 +3,13 @@
     python benchmarks/recipes.py [--tokens 4e6] [--seeds 0 1 2] [--output docs/figures/recipes]
 
 The recipes are the training and model sections of config/paper.yaml (v1), config/official.yaml and
-config/config.yaml (ours), at the demo's layers, heads, width and block. What a recipe does with the
-schedule is scaled to the run: v1 and official warm up over 5 % of the updates, as the paper's 2000
-of some 39,000. v1 and official see --tokens tokens, ours a quarter of them, so that its own
-schedule ends there. Two datasets are collected first, uniform bins, 100k transitions each.
+config/config.yaml (ours), at the demo's layers, heads, width and block. Schedules are scaled to the
+run: v1 and official warm up over 5 % of the updates, as in the paper (2000 of some 39,000). v1 and
+official train on --tokens tokens, ours on a quarter of them, where its schedule ends. Two datasets
+of 100k transitions are collected first and discretised by uniform bins.
 
-Each training is a process of its own with one thread; rows go to <output>.csv as they come, and
-what stands there is not run again.
+Each training is a process with one thread. Rows are appended to <output>.csv as they come;
+trainings that are already in the file are not run again.
 """
 
 import argparse
@@ -58,14 +58,14 @@ def settings_of(recipe: str) -> tuple[dict[str, Any], dict[str, Any]]:
     sizes = ("layers", "heads", "width", "block_tokens", "max_transitions")
     model = merged["model"] | {name: base["model"][name] for name in sizes}
     training = merged["training"] | {"held_out_fraction": 0.05}
-    training["precision"] = precision_named("auto", "cpu")  # the same for all
+    training["precision"] = precision_named("auto", "cpu")  # the same for all recipes
     for name in ("threads", "processes", "overrides"):
         del training[name]
     return model, training
 
 
 def make_run(file: TokenFile, recipe: str, *, tokens: float, seed: int) -> TrainingState:
-    """A recipe's training on `tokens` tokens."""
+    """The training of a recipe on `tokens` tokens."""
     model, settings = settings_of(recipe)
     attributes = file.attributes
     config = ModelConfig(
@@ -91,7 +91,7 @@ def make_run(file: TokenFile, recipe: str, *, tokens: float, seed: int) -> Train
 
 
 def train(path: Path, dataset: str, recipe: str, seed: int, tokens: float) -> None:
-    """Train and print a row at each evaluation, whose own seconds do not count."""
+    """Train, and print a row at each evaluation; seconds of evaluations do not count."""
     torch.set_num_threads(1)
     run = make_run(read_token_file(path), recipe, tokens=SHARES[recipe] * tokens, seed=seed)
     writer = csv.writer(sys.stdout)
@@ -100,7 +100,7 @@ def train(path: Path, dataset: str, recipe: str, seed: int, tokens: float) -> No
         started = time.process_time()
         last = run.seconds
         row = run.advance()
-        # of an update that ends in an evaluation, the update's own share of the time
+        # When an update ends with an evaluation, `run.seconds` counts the update alone.
         spent = time.process_time() - started
         seconds += spent if row is None else min(spent, run.seconds - last)
         if row is not None:
@@ -112,7 +112,7 @@ def train(path: Path, dataset: str, recipe: str, seed: int, tokens: float) -> No
 
 
 def collected(folder: Path, dataset: str) -> Path:
-    """The dataset's token file, made where it is not there."""
+    """Path of the dataset's token file, which is made if it is missing."""
     path = folder / f"{dataset}.h5"
     if not path.exists():
         env = DATASETS[dataset]
@@ -137,7 +137,7 @@ def collected(folder: Path, dataset: str) -> Path:
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """For each dataset and seed: v1's final loss, and the seconds in which ours reaches it."""
+    """Final loss of v1, and seconds until the other recipes reach it, for each dataset and seed."""
     lines = []
     pairs = itertools.product(rows.dataset.unique(), rows.seed.unique())
     for dataset, seed in pairs:
@@ -157,7 +157,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(rows: pd.DataFrame, output: Path) -> None:
-    """Loss against processor seconds, a panel a dataset, a line a seed."""
+    """Plot the loss against processor seconds: a panel for each dataset, a line for each seed."""
     with paper_style():
         figure = Figure(figsize=(PAGE_WIDTH, 2.6))
         axes = figure.subplots(1, rows.dataset.nunique(), squeeze=False)[0]
@@ -169,7 +169,7 @@ def draw(rows: pd.DataFrame, output: Path) -> None:
             axis.set_xscale("log")
             axis.set_xlabel("processor seconds")
             axis.set_title(str(dataset), loc="left")
-        axes[0].set_ylabel("held-out loss (nats a token)")
+        axes[0].set_ylabel("held-out loss (nats per token)")
         axes[0].legend()
         save_figure(figure, [output.with_suffix(".png"), output.with_suffix(".pdf")], dpi=150)
 

@@ -1,12 +1,12 @@
-"""Sampled trajectories: the cached engines with a sliding context against plain sampling.
+"""Time of sampled trajectories: cached engines with a sliding context, and plain sampling.
 
     python benchmarks/sampling.py [--trajectories 1000] [--steps 100] [--layers 4] [--width 128]
 
-The humanoid's shape (45 observation and 17 action dimensions, 64 tokens a transition), random
-weights, a block of eight transitions (512 tokens). Plain sampling runs the model on the whole
-window for each token. CPU seconds are measured of a few trajectories, while the window fills and of
-one transition when it is full, and extrapolated. Peak memory is that of a process, less what it
-took for one trajectory.
+The model has the humanoid's shape (45 observation and 17 action dimensions, 64 tokens in a
+transition), random weights and a block of eight transitions (512 tokens). Plain sampling runs the
+model on the whole window for each token. CPU seconds are measured for a few trajectories, while the
+window fills and when it is full, and then extrapolated. Peak memory is that of a process minus that
+for one trajectory.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def random_model(layers: int, width: int) -> TrainedModel:
 
 
 def seconds(model: TrainedModel, engine, past: int, steps: int, trajectories: int) -> float:
-    """CPU seconds of sampling after `past` transitions."""
+    """CPU seconds of sampling `steps` states after `past` transitions."""
     rng = np.random.default_rng(0)
     context = rng.integers(V, size=past * D + O)
     started = time.process_time()
@@ -67,7 +67,7 @@ def seconds(model: TrainedModel, engine, past: int, steps: int, trajectories: in
 
 
 def plain_seconds(model: TrainedModel, steps: int) -> float:
-    """CPU seconds a trajectory, from the filling window and one transition of a full one."""
+    """CPU seconds per trajectory, from a window that fills and one transition of a full one."""
     engine, filling = UncachedEngine(model.network), min(steps, TRANSITIONS)
     total = seconds(model, engine, 0, filling, PLAIN_ROWS)
     if steps > filling:
@@ -76,9 +76,9 @@ def plain_seconds(model: TrainedModel, steps: int) -> float:
 
 
 def cached_seconds(model: TrainedModel, engine, steps: int, rows: int) -> float:
-    """CPU seconds a trajectory, where the rows of a full window have nothing left in common.
+    """CPU seconds per trajectory, from a window that fills and a few transitions of a full one.
 
-    They share a start, which the native engine computes once.
+    The rows of a full window no longer share a start, which the native engine would compute once.
     """
     filling = seconds(model, engine, 0, TRANSITIONS, rows)
     full = seconds(model, engine, 0, TRANSITIONS + SLIDES, rows) - filling
@@ -86,7 +86,7 @@ def cached_seconds(model: TrainedModel, engine, steps: int, rows: int) -> float:
 
 
 def peak_memory(layers: int, width: int, trajectories: int, queue) -> None:
-    """Peak of this process in MB, less that of a single trajectory."""
+    """Put the peak memory of this process into `queue`, in MB, minus that for one trajectory."""
     torch.set_num_threads(1)
     model = random_model(layers, width)
     engine = fastest_engine(model.network)
@@ -102,25 +102,28 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--rows", type=int, default=64, help="measured of the cached engines")
+    parser.add_argument("--rows", type=int, default=64, help="trajectories of the cached engines")
     parser.add_argument("--memory", type=int, nargs="*", default=[100, 400])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     layers, width, steps = arguments.layers, arguments.width, arguments.steps
     model = random_model(layers, width)
     print(f"{platform.machine()}, torch {torch.__version__}")
-    print(f"{layers} layers of width {width}, {D} tokens a transition, {TRANSITIONS} transitions")
+    print(f"{layers} layers of width {width}, {TRANSITIONS} transitions of {D} tokens")
     rows = chunk_rows(model.config, MEMORY)
-    print(f"trajectories a chunk of {MEMORY / 2**20:.0f} MB: {rows}; measured peak, MB more:")
+    print(
+        f"{rows} trajectories in a chunk of {MEMORY / 2**20:.0f} MB; additional peak memory in MB:"
+    )
     context = multiprocessing.get_context("spawn")
-    for trajectories in arguments.memory:  # first: a process counts its parent's size at the fork
+    # Measured first, because a process counts its parent's size when it is started.
+    for trajectories in arguments.memory:
         queue = context.Queue()
         process = context.Process(target=peak_memory, args=(layers, width, trajectories, queue))
         process.start()
         print(f"  {trajectories:6d} trajectories {queue.get():8.0f}", flush=True)
         process.join()
     plain = plain_seconds(model, steps)
-    print(f"CPU seconds a trajectory of {steps} steps")
+    print(f"CPU seconds per trajectory of {steps} steps")
     print(f"  plain    {plain:9.2f}")
     for engine in (CachedEngine(model.network), fastest_engine(model.network)):
         cached = cached_seconds(model, engine, steps, arguments.rows)

@@ -1,11 +1,11 @@
-"""What the whole paper costs, from a machine's measured rates.
+"""The cost of the whole paper, computed from a machine's measured rates.
 
     python benchmarks/scaling.py [--training 6100] [--plans 1.76 3.93] [--workers 2]
 
-Tokens are counted from config/paper.yaml or config/official.yaml and D4RL's transitions; rates are
-those of benchmarks/training.py (tokens a second of one worker, a core or a GPU) and
-benchmarks/planning.py (seconds of one plan: hopper's 16 tokens a transition, and the 25 of the
-others). Models and plans of different models are independent: they run in waves, one a worker.
+The number of tokens follows from config/paper.yaml or config/official.yaml and D4RL's transitions.
+Rates are measured by benchmarks/training.py (tokens per second of one worker, which is a core or a
+GPU) and benchmarks/planning.py (seconds of one plan, for hopper's 16 tokens in a transition and for
+the 25 of the others). Different models are independent and run in waves, one on each worker.
 """
 
 import argparse
@@ -20,7 +20,7 @@ TRANSITION_DIM = {"hopper": 16, "halfcheetah": 25, "walker2d": 25}
 # D4RL v2 (Fu et al. 2020)
 TRANSITIONS = {"medium": 1_000_000, "medium-expert": 2_000_000}
 REPLAY = {"hopper": 402_000, "halfcheetah": 202_000, "walker2d": 302_000}
-STEPS = 1000  # of an episode, at most
+STEPS = 1000  # largest number of steps of an episode
 
 
 def merged(name: str) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def merged(name: str) -> dict[str, Any]:
 
 
 def model_tokens(config: dict[str, Any], dataset: str) -> float:
-    """Tokens that one model of a dataset is trained on."""
+    """Number of tokens that one model of a dataset is trained on."""
     robot, kind = dataset.removesuffix("-v2").split("-", 1)
     D = TRANSITION_DIM[robot]
     rows = TRANSITIONS.get(kind) or REPLAY[robot]
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--config", choices=["paper", "official"], default="paper")
     parser.add_argument("--training", type=float, default=6100.0, help="tokens/s of a worker")
     parser.add_argument(
-        "--plans", type=float, nargs=2, default=[1.76, 3.93], help="seconds: hopper, the others"
+        "--plans", type=float, nargs=2, default=[1.76, 3.93], help="s of a plan: hopper, the others"
     )
     parser.add_argument("--workers", type=int, nargs="+", default=[2])
     arguments = parser.parse_args()

@@ -1,11 +1,11 @@
-"""Tokenisation: tokens a CPU second, its ratio to `numpy.digitize`, and peak memory.
+"""Tokenisation: tokens per CPU second, also relative to `numpy.digitize`, and peak memory.
 
     python benchmarks/tokens.py
 
-Writes a dataset of 1 M transitions (hopper's shape, episodes of 1000) to a temporary folder, then
-tokenises it from the file once and ten times over, each in a process of its own, so that peak
-memory is that of the stream alone. The plain twin encodes the same block in memory with one
-`numpy.digitize` a dimension; the encoder's ratio is to that.
+This writes a dataset of 1 M transitions (hopper's shape, episodes of 1000) to a temporary folder.
+It then tokenises the file once and ten times over, each in its own process, so that the peak memory
+is that of the tokenisation alone. The encoder is compared with one call of `numpy.digitize` for
+each dimension on the same block in memory.
 """
 
 import argparse
@@ -30,7 +30,7 @@ O, A, LENGTH = 11, 3, 1000
 
 
 def random_episodes(count: int) -> Iterator[Episode]:
-    """Episodes of hopper's shape, normal observations and uniform actions."""
+    """Episodes of hopper's shape with normal observations and uniform actions."""
     rng = np.random.default_rng(0)
     for _ in range(count):
         yield Episode(
@@ -44,7 +44,7 @@ def random_episodes(count: int) -> Iterator[Episode]:
 
 @dataclass(frozen=True)
 class Repeated(EpisodeDataset):
-    """A dataset read several times over, as if it were one of that many times its size."""
+    """A dataset that is read `times` times, as if it were that much larger."""
 
     times: int = 1
 
@@ -57,7 +57,7 @@ class Repeated(EpisodeDataset):
 
 
 def measure(path: Path, times: int, kind: Kind) -> dict[str, float]:
-    """CPU seconds and peak memory (MB) of tokenising `times` times the dataset at `path`."""
+    """CPU seconds and peak memory (MB) of tokenising the dataset at `path` `times` times."""
     once = open_dataset(path)
     dataset = Repeated(
         **{name: getattr(once, name) for name in EpisodeDataset.__dataclass_fields__}, times=times
@@ -73,7 +73,7 @@ def measure(path: Path, times: int, kind: Kind) -> dict[str, float]:
 
 
 def encoder_ratio() -> tuple[float, float]:
-    """Tokens a CPU second of the uniform encoder and of the digitize loop, on one block."""
+    """Tokens per CPU second of the uniform encoder and of `numpy.digitize`, on one block."""
     rows = np.random.default_rng(0).normal(size=(8192, O + A + 2))
     discretizer = fit([rows], kind="uniform", bins=100)
 

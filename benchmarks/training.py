@@ -1,16 +1,16 @@
-"""Training: tokens a CPU second, ours beside the port in `transformers`; loss curves of both paths.
+"""Training: tokens per CPU second of our model and of the port in `transformers`, and loss curves.
 
     python benchmarks/training.py [--lengths 159 511] [--widths 128 192] [--threads 1 2]
     python benchmarks/training.py --curves TOKENS.h5 [--updates 300]
 
-Every side runs in the same loop (gather from the tokens, forward, loss, backward, clipping, fused
-AdamW) with the same batches of 64, dropout and precision; rates are those of the fastest of a few
-updates, per CPU second summed over threads. Our columns alone are printed where transformers
-4.35.2, the last release that ships the port as it was, cannot be imported.
+Both models run in the same loop (gather from the tokens, forward, loss, backward, clipping, fused
+AdamW) with the same batches of 64, dropout and precision. Rates are those of the fastest of a few
+updates, per CPU second summed over threads. If transformers 4.35.2 cannot be imported, the last
+release with the unchanged port, only our columns are printed.
 
-`--curves` trains our model twice a seed, by the fast path (bfloat16, blocked attention, sixteen
-random bits a dropped element) and by the plain one (float32, the formula of attention, bernoulli
-masks), and prints the mean training losses between evaluations and the held-out ones.
+`--curves` trains our model twice with each seed: by the fast path (bfloat16, blocked attention,
+sixteen random bits for each dropped element) and by the plain one (float32, the formula of
+attention, Bernoulli masks). It prints mean training losses between evaluations and held-out losses.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def model_config(recipe: str, *, width: int, tokens: int, dropout: float) -> Mod
 
 
 def training_config(precision: Precision, **changes: Any) -> TrainingConfig:
-    """AdamW as in the official code; no evaluation unless asked for."""
+    """AdamW as in the official code; without evaluation unless `changes` says otherwise."""
     optimizer = OptimizerConfig(
         optimizer="adamw",
         learning_rate=6e-4,
@@ -107,8 +107,8 @@ def training_config(precision: Precision, **changes: Any) -> TrainingConfig:
     return TrainingConfig(optimizer=optimizer, precision=precision, **settings)
 
 
-class PortTrainingState(TrainingState):
-    """A run with the port in our model's place."""
+class PortTraining(TrainingState):
+    """A run with the port in place of our model."""
 
     def __init__(self, file: TokenFile, config: ModelConfig, training: TrainingConfig) -> None:
         super().__init__(file, config, training, seed=0, device=CPU, group=ProcessGroup())
@@ -119,7 +119,7 @@ class PortTrainingState(TrainingState):
 
 
 def tokens_per_cpu_second(run: TrainingState, tokens: int) -> float:
-    """Of the fastest of a few updates, after one that warms up."""
+    """Tokens per CPU second in the fastest of a few updates, after a first untimed one."""
     seconds = []
     for _ in range(1 + REPEATS):
         started = time.process_time()
@@ -129,10 +129,10 @@ def tokens_per_cpu_second(run: TrainingState, tokens: int) -> float:
 
 
 def throughput(arguments: argparse.Namespace) -> None:
-    """Print one line for each setting."""
+    """Measure the rates of all settings; print one line for each."""
     file, with_port = random_tokens(), port_is_here()
     if not with_port:
-        print("transformers 4.35.2 cannot be imported: our columns alone")
+        print("transformers 4.35.2 cannot be imported; only our columns are shown")
     header = f"{'tokens':>6s} {'width':>5s} {'threads':>7s} {'precision':>9s} {'dropout':>7s}"
     header += "".join(f"{name:>10s}" for name in RECIPES)
     print(header + (f"{'port':>10s} {'official / port':>16s}" if with_port else ""))
@@ -155,7 +155,7 @@ def throughput(arguments: argparse.Namespace) -> None:
             print(f"{rate:10.0f}", end="", flush=True)
         if with_port:
             config = model_config("official", width=width, tokens=tokens, dropout=dropout)
-            theirs = tokens_per_cpu_second(PortTrainingState(file, config, training), tokens)
+            theirs = tokens_per_cpu_second(PortTraining(file, config, training), tokens)
             print(f"{theirs:10.0f} {rate / theirs:16.1f}", end="")
         print(flush=True)
 
@@ -167,7 +167,7 @@ def _bernoulli_dropout(x: Tensor, p: float, generator: torch.Generator | None) -
 
 
 def curves(arguments: argparse.Namespace) -> None:
-    """Print the losses of the fast and the plain path, seed by seed."""
+    """Train by the fast and the plain path with each seed; print the losses."""
     torch.set_num_threads(arguments.threads[0])
     file = read_token_file(arguments.curves)
     every = arguments.updates // 6
@@ -215,7 +215,7 @@ def main() -> None:
     parser.add_argument("--curves", metavar="TOKENS", help="token file; compares loss curves")
     parser.add_argument("--updates", type=int, default=300)
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore")  # transformers of 2023 uses what torch has since deprecated
+    warnings.simplefilter("ignore")  # transformers 4.35.2 uses deprecated functions of torch
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}")
     if arguments.curves:
         curves(arguments)

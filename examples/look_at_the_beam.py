@@ -1,4 +1,4 @@
-"""Load a model, let it act for a while, and look at the beam of its next plan.
+"""Load a model, let it act for some steps, and draw the beam of its next plan.
 
 python examples/look_at_the_beam.py results/demo/models/hopper-medium-replay-v2/seed0 beam.png
 """
@@ -27,11 +27,11 @@ def main(folder: str, picture: str = "beam.png", steps: str = "40") -> None:
         if terminated or truncated:
             break
 
-    levels = beam_levels(controller, observation)  # of the next plan
+    levels = beam_levels(controller, observation)
     for depth, level in enumerate(levels, start=1):
         best, worst = level.scores[[0, -1]]
-        print(f"{depth} transitions: {len(level.scores)} kept, worth {worst:.1f} to {best:.1f}")
-    print("the best one's first action:", levels[-1].actions[0, 0].round(2))
+        print(f"{depth} transitions: {len(level.scores)} kept, scores {worst:.1f} to {best:.1f}")
+    print("first action of the best sequence:", levels[-1].actions[0, 0].round(2))
     draw_beam(levels, [picture])
 
 

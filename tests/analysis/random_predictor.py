@@ -1,4 +1,4 @@
-"""A random Transformer over few bins, of full or masked states, and an episode to predict."""
+"""A random Transformer with few bins, for full or masked states, and an episode to predict."""
 
 import numpy as np
 import torch

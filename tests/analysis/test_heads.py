@@ -1,4 +1,4 @@
-"""Recorded attention against the model itself, and each measure against a plain loop."""
+"""Recorded attention compared with the model, and each measure with a plain loop."""
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ def make_config(**changes) -> ModelConfig:
 def make_network(**changes) -> TrajectoryTransformer:
     generator = torch.Generator().manual_seed(0)
     network = TrajectoryTransformer(make_config(**changes), generator=generator).double()
-    with torch.no_grad():  # larger weights than GPT's first ones, so that everything matters
+    with torch.no_grad():  # larger than GPT's initial weights, so that every part has an effect
         for parameter in network.parameters():
             parameter.normal_(std=0.4, generator=generator)
     return network
@@ -59,7 +59,7 @@ def test_recorded_weights_make_the_models_logits(changes):
 
 
 def plain_share(weights: np.ndarray, name: str) -> float:
-    """One prediction and one key at a time, by the words of the docstring."""
+    """A measure as the docstring of `measures` defines it, one prediction and key at a time."""
     L, shares = len(weights), []
     for row in range(L - 1):
         step, dimension = divmod(row + 1, D)
@@ -86,7 +86,7 @@ def plain_share(weights: np.ndarray, name: str) -> float:
 
 
 @pytest.mark.parametrize("attend_values", [False, True])
-def test_measures_are_what_they_say(attend_values):
+def test_measures_equal_plain_loops(attend_values):
     config = make_config(attend_values=attend_values)
     weights, _ = record_attention(make_network(attend_values=attend_values), make_tokens())
     rows = measure_heads(weights, config)
@@ -108,7 +108,10 @@ def test_measures_are_what_they_say(attend_values):
 
 
 def drawn_head(step_shares: dict[int, float], *, same_dimension: bool) -> torch.Tensor:
-    """Attention on steps so many before the predicted one, evenly or on its dimension alone."""
+    """Attention to given numbers of steps before the predicted one, with the given shares.
+
+    It is even within a step, or on the predicted dimension alone.
+    """
     config, L = make_config(), D * STEPS
     key, predicted = torch.arange(L), torch.arange(L) + 1
     past = predicted[:, None] // D - key // D
@@ -121,7 +124,7 @@ def drawn_head(step_shares: dict[int, float], *, same_dimension: bool) -> torch.
     return weights / weights.sum(-1, keepdim=True)
 
 
-def test_search_finds_drawn_patterns():
+def test_the_clearest_heads_are_those_with_made_up_patterns():
     striated = drawn_head({1: 0.3, 2: 0.3, 3: 0.3}, same_dimension=True)
     markov = drawn_head({1: 1.0}, same_dimension=False)
     even = even_attention(make_config(), D * STEPS).double()
@@ -134,7 +137,7 @@ def test_search_finds_drawn_patterns():
     assert found.loc[(2, 1), "same_dimension_older"] < 1e-6
 
 
-def test_one_head_is_not_taken_for_both():
+def test_one_head_is_not_chosen_for_both_patterns():
     both = drawn_head({1: 0.7, 2: 0.3}, same_dimension=True)
     even = even_attention(make_config(), D * STEPS).double()
     rows = measure_heads(torch.stack([both, even])[None, None].transpose(0, 1), make_config())
@@ -143,14 +146,14 @@ def test_one_head_is_not_taken_for_both():
         clearest_heads(pd.DataFrame(rows[rows["head"] == 1]))
 
 
-def test_what_cannot_be_measured():
+def test_short_windows_and_goals_are_errors():
     with pytest.raises(TTOError, match="3 or more transitions, got 14 tokens"):
         measures(make_config(), 2 * D)
-    with pytest.raises(TTOError, match="without a goal"):
+    with pytest.raises(TTOError, match="a model without goals"):
         measures(make_config(goal=True), D * STEPS)
 
 
-def test_heads_of_a_random_model_are_measured_beside():
+def test_heads_of_a_random_model_are_measured_too():
     weights, _ = record_attention(make_network(), make_tokens())
     untrained, _ = record_attention(
         TrajectoryTransformer(make_config(), generator=torch.Generator().manual_seed(5)).double(),

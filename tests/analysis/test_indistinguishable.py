@@ -1,4 +1,4 @@
-"""A classifier's answers on sets that are the same and sets that are not; rows of two models."""
+"""The classifier on equal and on different sets of trajectories, and rows of two models."""
 
 import dataclasses
 
@@ -34,7 +34,7 @@ def walks(seed: int, *, drift: float = 0.0, scale: float = 1.0, noise: float = 0
 
 def test_features_against_plain_formulas():
     trajectories = walks(0)[:4]
-    trajectories[2, :, 1] = 7.0  # does not move
+    trajectories[2, :, 1] = 7.0  # a constant dimension
     found = features(trajectories)
     assert found.shape == (4, 12)
     for n in range(4):
@@ -56,17 +56,17 @@ def test_the_same_distribution_cannot_be_told_apart():
 
 
 @pytest.mark.parametrize("change", [{"drift": 1.0}, {"scale": 3.0}, {"noise": 3.0}])
-def test_different_ones_can(change: dict):
+def test_different_distributions_can_be_told_apart(change: dict):
     assert right_answers(walks(0), walks(1, **change)).mean() > 0.95
 
 
-def test_answers_are_about_trajectories_that_were_not_learned():
-    """With more features than trajectories all that was learned would be answered right."""
+def test_answers_are_about_trajectories_that_were_not_trained_on():
+    """With more features than trajectories, all training data would be classified correctly."""
     wide = [np.random.default_rng(seed).normal(size=(N, T, 60)) for seed in (0, 1)]
     assert 0.3 < right_answers(*wide).mean() < 0.7
 
 
-def test_what_cannot_be_told_apart():
+def test_invalid_trajectories_are_errors():
     for real, predicted in ((walks(0)[:1], walks(1)[:1]), (walks(0), walks(1)[:9])):
         with pytest.raises(TTOError, match="two or more trajectories of each kind, of one shape"):
             right_answers(real, predicted)

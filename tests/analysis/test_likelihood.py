@@ -1,4 +1,4 @@
-"""Shares, likelihoods and coverage against sums over cells, counting and closed forms."""
+"""Shares, likelihoods and coverage compared with sums over cells, counts and closed forms."""
 
 import numpy as np
 import pytest
@@ -19,14 +19,14 @@ from tto.tokens.discretizer import Discretizer, fit
 
 V, O, T, N = 5, 2, 3, 40
 CELLS = Cells(np.linspace([-1.0, 0.0], [1.0, 5.0], V + 1, axis=1))
-STATES = np.array([[-0.9, 4.9], [0.1, 2.0], [-7.0, 6.0]])  # the last one lies outside
+STATES = np.array([[-0.9, 4.9], [0.1, 2.0], [-7.0, 6.0]])  # the last one is out of range
 
 
 def random_marginals(seed: int = 0, bins: int = V) -> np.ndarray:
     return np.random.default_rng(seed).dirichlet(np.full(bins, 0.4), size=(T, O))
 
 
-def test_cells_are_the_uniform_bins_and_hold_what_they_hold():
+def test_cells_are_the_uniform_bins_and_hold_the_same_values():
     values = np.random.default_rng(0).normal(size=(50, 3))
     bins = fit([values], kind="uniform", bins=7)
     cells = cells_of(bins, 3)
@@ -45,7 +45,7 @@ def test_with_bins_that_are_the_cells_shares_are_the_bins_probabilities():
         np.testing.assert_allclose(shares.below[t, i], marginals[t, i, :v].sum(), atol=1e-12)
 
 
-def test_other_bins_give_each_cell_what_overlaps():
+def test_other_bins_give_each_cell_their_overlap():
     bins = np.array([[-1.0, -0.5, 0.3, 1.0], [0.0, 0.1, 4.0, 5.0]])
     marginals = random_marginals(bins=3)
     shares = binned_shares(marginals, bins, STATES, CELLS)
@@ -58,7 +58,7 @@ def test_other_bins_give_each_cell_what_overlaps():
         np.testing.assert_allclose(shares.inside[t, i], marginals[t, i] @ overlaps, atol=1e-12)
 
 
-def test_gaussian_shares_are_what_counting_tends_to():
+def test_gaussian_shares_are_the_limit_of_counting():
     rng = np.random.default_rng(0)
     means = rng.normal(size=(T, N, O)) + np.array([0.0, 2.5])
     log_variances = rng.normal(-1, 0.5, size=(T, N, O))
@@ -73,7 +73,7 @@ def test_gaussian_shares_are_what_counting_tends_to():
 @pytest.mark.parametrize("kind", ["bins", "gaussians"])
 def test_the_shares_of_all_cells_sum_to_one(kind: str):
     middles = (CELLS.edges[:, :-1] + CELLS.edges[:, 1:]) / 2
-    states = middles.T  # (V, O): one row a cell
+    states = middles.T  # (V, O): one row for each cell
     if kind == "bins":
         bins = np.sort(np.random.default_rng(1).uniform(0, 1, size=(O, 4)), axis=1)
         bins[:, 0], bins[:, -1] = 0, 1
@@ -92,7 +92,7 @@ def test_the_shares_of_all_cells_sum_to_one(kind: str):
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["uniform", "quantile", "gaussian"]))
 def test_the_oracle_bounds_every_model(seed: int, kind: str):
-    """However sure of the truth a model is, whatever its bins, wherever the truth lies."""
+    """Whatever the model's confidence and bins, and whatever the true state."""
     rng = np.random.default_rng(seed)
     data = rng.normal(size=(60, O)) * rng.uniform(1e-3, 1e3, size=O)
     cells = cells_of(fit([data], kind="uniform", bins=V), O)
@@ -160,7 +160,7 @@ def test_out_of_range_is_a_share_of_the_dimensions():
     assert score(shares, STATES, CELLS, trajectories=N).out_of_range.tolist() == [0, 0, 1]
 
 
-def test_shares_that_are_none_are_refused():
+def test_shares_that_are_no_probabilities_are_errors():
     broken = Shares(np.full((T, O), np.nan), np.zeros((T, O)))
     with pytest.raises(TTOError, match="shares of probability"):
         score(broken, STATES, CELLS, trajectories=N)

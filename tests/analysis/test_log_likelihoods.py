@@ -1,4 +1,4 @@
-"""Rows of held-out episodes: which episodes, what is predicted from what, and the file."""
+"""Rows of held-out episodes: choice of the episodes, inputs of the predictions, and the file."""
 
 import dataclasses
 from pathlib import Path
@@ -73,7 +73,7 @@ def test_each_state_is_scored_under_samples_from_its_episodes_start(masked: bool
 
 
 def test_from_one_start_a_model_predicts_once_for_all_episodes():
-    """Its own actions do not depend on the episode; recorded ones do."""
+    """The model's own actions do not depend on the episode; recorded ones do."""
     model, first = random_predictor(), random_episode(5)
     second = random_episode(9, seed=1)
     states = np.vstack([first.observations[:1], second.observations[1:]])
@@ -107,7 +107,7 @@ def test_an_ensemble_is_scored_by_both_propagations(masked: bool):
 
 
 def test_a_sure_and_right_ensemble_reaches_the_oracle():
-    """Members that let nothing change, on episodes in which nothing does."""
+    """The members predict that nothing changes, for episodes in which nothing does."""
     truth, network = make_truth(), make_ensemble()
     middles = (truth.cells.edges[:, 2] + truth.cells.edges[:, 3]) / 2
     still = np.tile(middles.astype(np.float32), (6, 1))
@@ -124,9 +124,9 @@ def test_a_sure_and_right_ensemble_reaches_the_oracle():
 
 
 def write_hopper(path: Path, lengths: list[int], *, masked: bool = False) -> Path:
-    """Episodes of these lengths that begin in the state 0; after it, state t of episode i is t+i/9.
+    """Write episodes of these lengths; state 0 is 0, and state t > 0 of episode i is t + i/9.
 
-    In masked data the first dimension of the first state is hidden in the first episode alone.
+    In masked data the first dimension of the first state is hidden, in the first episode only.
     """
     episodes = []
     for number, length in enumerate(lengths):
@@ -180,10 +180,10 @@ def test_episodes_of_one_start_share_it_and_its_mask(tmp_path: Path):
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_the_marginal_is_a_histogram_of_what_training_shows(tmp_path: Path, masked: bool):
+def test_the_marginal_is_a_histogram_of_the_visible_training_states(tmp_path: Path, masked: bool):
     lengths = [4, 2]
     path = write_hopper(tmp_path / "training", lengths, masked=masked)
-    edges = np.tile(np.linspace(0.0, 3.0, 5), (11, 1))  # state 3 and what follows: the last cell
+    edges = np.tile(np.linspace(0.0, 3.0, 5), (11, 1))  # states from 3 on are in the last cell
     cells = Cells(edges)
     marginal = training_marginal(open_dataset(path), cells)
     values = [0, 1, 2, 3, 0, 1 + 1 / 9]  # without the states after the last actions

@@ -1,4 +1,4 @@
-"""Times of predicted steps, by a clock that the test turns and by the real one."""
+"""Times of predicted steps, by a simulated clock and by the real one."""
 
 import itertools
 
@@ -20,8 +20,8 @@ def make_ensemble() -> Ensemble:
     return Ensemble(O, A, members=2, hidden=(8,), generator=generator)
 
 
-def test_a_step_of_one_trajectory_is_what_is_timed():
-    """Turn k of the models takes k seconds; the first turn of each is left out."""
+def test_seconds_are_those_of_one_step_of_one_trajectory():
+    """Turn k takes k seconds; the first turn of each model is left out."""
     ticks = itertools.chain.from_iterable((100.0 * k, 101.0 * k) for k in itertools.count(1))
     rows = prediction_times(
         random_predictor(),

@@ -1,4 +1,4 @@
-"""Sampling by any engine against one trajectory, one token and one whole window at a time."""
+"""Sampling by each engine compared with plain sampling, one token and whole window at a time."""
 
 import functools
 
@@ -27,7 +27,7 @@ VARIANTS = {
 def slow_sample(
     model: TrainedModel, context: np.ndarray, uniforms: np.ndarray, actions: np.ndarray | None
 ) -> Samples:
-    """`sample` from first principles: the model runs on the last whole transitions each time."""
+    """Plain version of `sample`: the model runs on the last whole transitions for each token."""
     past, kept = len(context) // D, model.config.block_transitions - 1
     marginals, observations = np.zeros((STEPS, O, V)), []
     for row in uniforms:
@@ -61,7 +61,7 @@ def slow_samples_of(variant: str) -> Samples:
 
 @pytest.mark.parametrize("engine", [None, CachedEngine, StaticEngine, UncachedEngine])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_engine_samples_what_the_model_says(variant: str, engine):
+def test_every_engine_samples_like_plain_sampling(variant: str, engine):
     model, expected = random_predictor(**VARIANTS[variant]), slow_samples_of(variant)
     samples = sample(
         model,
@@ -91,7 +91,7 @@ def test_a_past_a_mask_and_given_actions(masked: bool, past: int):
     assert (samples.observations == V).any() == masked
 
 
-def test_chunks_of_any_size_draw_the_same():
+def test_draws_do_not_depend_on_the_chunks():
     model = random_predictor()
     size = {"steps": 2, "trajectories": 7}
     whole = sample(model, start_of(0), rng=np.random.default_rng(0), **size)
@@ -104,7 +104,7 @@ def test_chunks_of_any_size_draw_the_same():
     np.testing.assert_allclose(parts.marginals, whole.marginals, atol=1e-6)
 
 
-def test_marginals_are_what_counting_tends_to():
+def test_marginals_are_the_limit_of_counting():
     model = random_predictor(seed=2)
     rng = np.random.default_rng(0)
     samples = sample(model, start_of(0), steps=2, trajectories=4000, rng=rng)
@@ -129,7 +129,7 @@ def test_draw_inverts_the_cumulative_sum():
         (random_predictor(), O, np.zeros((2, A), int), "action tokens"),
     ],
 )
-def test_what_does_not_fit_is_refused(model, context: int, actions, message: str):
+def test_models_and_inputs_that_do_not_fit_are_errors(model, context: int, actions, message: str):
     with pytest.raises(TTOError, match=message):
         sample(
             model,

@@ -1,4 +1,4 @@
-"""What actions are worth shows at each planned depth, with and without a past."""
+"""The spread of predicted values over actions, at each planned depth, with and without a past."""
 
 import numpy as np
 import pytest
@@ -33,15 +33,15 @@ def test_the_spread_is_that_of_the_known_values_at_each_depth_and_context(tokens
 
 
 def test_visible_values_are_copied_and_say_nothing_of_the_action(tokens, visible):
-    """Why they are hidden: only the first transition without a past is worth anything."""
+    """The reason why they are hidden: only the first transition without a past has a spread."""
     alone, with_past = (value_spread(visible, tokens, context=context) for context in (0, 2))
     assert alone.expected[0] > 0.4
     assert (alone.expected[1:] < 0.25 * alone.expected[0]).all()
     assert (with_past.expected < 0.25 * alone.expected[0]).all()
 
 
-def test_engines_and_depths_agree(tokens, hidden):
-    """The native engine and the plain one; a shallower look sees the same first depths."""
+def test_engines_agree(tokens, hidden):
+    """The native engine and the plain one give the same spreads."""
     settings = dict(context=1, states=5, actions=6)
     fast = value_spread(hidden, tokens, **settings)
     slow = value_spread(hidden, tokens, engine=UncachedEngine(hidden.network), **settings)

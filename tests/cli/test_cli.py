@@ -19,7 +19,7 @@ from tto.cli.play import planning_settings
 from tto.data.episode import Episode
 from tto.data.episodes import open_dataset, write_dataset
 from tto.evaluation.rollout import evaluate
-from tto.evaluation.rollout_file import write_rollouts
+from tto.evaluation.rollout_file import Evaluation, write_rollouts
 from tto.tokens.token_file import TokenBlock, write_token_file
 from tto.tokens.tokenize import tokenize_dataset
 
@@ -206,12 +206,7 @@ def test_inspect_a_model_and_a_rollout(tmp_path, run):
     write_rollouts(
         [path],
         rollouts,
-        seeds=[4],
-        dataset="rooms",
-        source="collect",
-        env_id=FOUR_ROOMS,
-        method="still",
-        seed=0,
+        Evaluation(FOUR_ROOMS, "rooms", source="collect", method="still", seed=0, offset=4),
         plan_ms_alone=12.34,
     )
     status, printed = run("inspect", path)

@@ -1,4 +1,4 @@
-"""A world small enough to be solved by hand."""
+"""A world small enough to solve by hand, and a policy for it."""
 
 import gymnasium
 import numpy as np
@@ -33,19 +33,19 @@ class Line(gymnasium.Env):
 
 
 class Constant:
-    """A policy that always answers with the same action and remembers what it was told."""
+    """A policy that always returns the same action and records what it observes."""
 
     def __init__(self, action: float = 1.0) -> None:
         self.action = action
         self.masks: list[list[bool]] = []
-        self.told: list[tuple[list[float], list[float]]] = []
+        self.observed: list[tuple[list[float], list[float]]] = []
 
     def reset(self, goals=None) -> None:
-        self.masks, self.told = [], []
+        self.masks, self.observed = [], []
 
     def act(self, observations, active):
         self.masks.append(active.tolist())
         return np.full((len(observations), 1), self.action)
 
     def observe(self, actions, rewards) -> None:
-        self.told.append((actions[:, 0].tolist(), rewards.tolist()))
+        self.observed.append((actions[:, 0].tolist(), rewards.tolist()))

@@ -1,4 +1,4 @@
-"""The time of a plan for one episode alone: what is replayed, what is timed, what is written."""
+"""The time of a plan for one episode alone: its replay, its timing and its place in the files."""
 
 import time
 from itertools import pairwise
@@ -14,7 +14,7 @@ from tto.data.four_rooms import FOUR_ROOMS
 from tto.evaluation.alone import STEPS, plan_ms_alone
 from tto.evaluation.results import collect_results
 from tto.evaluation.rollout import Policy, evaluate
-from tto.evaluation.rollout_file import read_rollout
+from tto.evaluation.rollout_file import Evaluation, read_rollout
 from tto.evaluation.run import evaluate_run
 from tto.evaluation.scripted_agent import ScriptedPolicy
 from tto.model.trained import TrainedModel
@@ -25,7 +25,7 @@ from tto.tokens.token_file import TokenAttributes
 
 
 class Slow(Constant):
-    """Takes 8 ms an episode of the batch, and 200 ms more when it is first asked."""
+    """Takes 8 ms for each episode of the batch, and 200 ms more for its first plan."""
 
     first = True
 
@@ -41,7 +41,7 @@ def test_a_first_plan_is_not_timed():
 
 
 class Recorder:
-    """A policy that keeps what it was asked and told, and what it answered."""
+    """A policy that records its calls and the actions that it returned."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -102,8 +102,8 @@ POLICIES = {
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_a_replay_in_a_batch_of_one_answers_as_the_batch_did(name: str):
-    """So it times the very plans of the run: same contexts, same draws, same goal."""
+def test_a_replay_in_a_batch_of_one_acts_as_the_batch_did(name: str):
+    """So the same plans are timed as in the run: same contexts, same draws, same goal."""
     rollouts = evaluate(POLICIES[name](), FOUR_ROOMS, seeds=[4, 5, 6], max_steps=5)
     policy = Recorder(POLICIES[name]())
     assert plan_ms_alone(policy, rollouts[0], steps=4) > 0
@@ -111,19 +111,19 @@ def test_a_replay_in_a_batch_of_one_answers_as_the_batch_did(name: str):
     steps = min(4, len(rollouts[0].rewards))
     assert names == ["reset", "act", "reset", *["act", "observe"] * steps, "reset"]
     assert [goals.tolist() for goals in policy.calls[0][1]] == [[rollouts[0].goal.tolist()]]
-    asked = [values for call, values in policy.calls if call == "act"][1:]
-    for step, (observations, active, actions) in enumerate(asked):
+    acted = [values for call, values in policy.calls if call == "act"][1:]
+    for step, (observations, active, actions) in enumerate(acted):
         assert active.tolist() == [True]
         np.testing.assert_array_equal(observations, rollouts[0].observations[step : step + 1])
         clipped = np.clip(actions, -1, 1)
         np.testing.assert_allclose(clipped, rollouts[0].actions[step : step + 1], atol=1e-6)
-    told = [values for call, values in policy.calls if call == "observe"]
-    for step, (actions, rewards) in enumerate(told):
+    observed = [values for call, values in policy.calls if call == "observe"]
+    for step, (actions, rewards) in enumerate(observed):
         np.testing.assert_array_equal(actions, rollouts[0].actions[step : step + 1])
         np.testing.assert_array_equal(rewards, rollouts[0].rewards[step : step + 1])
 
 
-def test_at_most_so_many_steps_are_timed():
+def test_the_number_of_timed_steps_is_limited():
     policy = Recorder(ScriptedPolicy(noise=0.0, seed=0))
     (rollout,) = evaluate(ScriptedPolicy(noise=0.3, seed=0), FOUR_ROOMS, seeds=[0])
     plan_ms_alone(policy, rollout)
@@ -131,25 +131,25 @@ def test_at_most_so_many_steps_are_timed():
 
 
 class SlowGoals(ScriptedPolicy):
-    """The scripted agent, 20 ms an episode."""
+    """The scripted agent, which takes 20 ms for each episode of the batch."""
 
     def act(self, observations, active):
         time.sleep(0.02 * int(active.sum()))
         return super().act(observations, active)
 
 
-def test_a_run_writes_it_beside_the_batchs_own_time(tmp_path: Path):
+def test_a_run_writes_the_time_alone_and_the_time_of_the_batch(tmp_path: Path):
     paths = [tmp_path / f"seed0-rollout{j}.h5" for j in range(4)]
-    run = {"dataset": "rooms", "source": "collect", "method": "collector", "seed": 0}
-    evaluate_run(
-        SlowGoals(noise=0.3, seed=0), paths, env_id=FOUR_ROOMS, offset=0, max_steps=8, **run
+    evaluation = Evaluation(
+        FOUR_ROOMS, "rooms", source="collect", method="collector", seed=0, offset=0, max_steps=8
     )
+    evaluate_run(SlowGoals(noise=0.3, seed=0), paths, evaluation)
     read = [read_rollout(path) for path in paths]
     (alone,) = {attributes["plan_ms_alone"] for _, attributes in read}
     assert 20 <= alone < 60
     for rollout, _ in read:
         assert rollout.batch[0] == 4
-        assert (rollout.plan_seconds >= 0.02 * rollout.batch).all()  # not shared out
+        assert (rollout.plan_seconds >= 0.02 * rollout.batch).all()  # not divided by the batch
         assert all(later <= now for now, later in pairwise(rollout.batch.tolist()))
     rows = collect_results(paths)
     assert set(rows["plan_ms_median"]) == {alone}

@@ -10,7 +10,7 @@ BLINKING = "tto-test/Blinking-v0"
 
 
 class Blinking(gymnasium.Env):
-    """Its picture is as bright as its step's number; 100 steps are a second."""
+    """An environment whose frame n has brightness n; 100 steps are a second."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 100}  # noqa: RUF012
     observation_space = gymnasium.spaces.Box(0, 1, (1,))
@@ -71,7 +71,7 @@ def test_an_mp4_has_the_frames(tmp_path):
 
 def test_a_simulator_that_cannot_draw_leaves_no_file(tmp_path):
     with pytest.raises(
-        TTOError, match=r"failed \(no screen at all\); without a screen MuJoCo draws by"
+        TTOError, match=r"failed \(no screen at all\); without a screen MuJoCo renders with"
     ):
         film(tmp_path / "a.mp4", 50)
     with pytest.raises(TTOError, match="at least one frame"), open_film(tmp_path / "a.gif"):

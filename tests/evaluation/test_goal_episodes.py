@@ -1,4 +1,4 @@
-"""Four rooms: the scripted agent as a policy, and tidy rows of what was reached."""
+"""Four rooms: the scripted agent as a policy, and tidy rows of its episodes."""
 
 import csv
 from pathlib import Path
@@ -10,26 +10,20 @@ from tto.data.four_rooms import ACTION_NOISE, FOUR_ROOMS
 from tto.errors import TTOError
 from tto.evaluation.goal_rows import write_goal_rows
 from tto.evaluation.rollout import evaluate
-from tto.evaluation.rollout_file import write_rollouts
+from tto.evaluation.rollout_file import Evaluation, write_rollouts
 from tto.evaluation.scripted_agent import ScriptedPolicy
 
 
 def test_the_scripted_agent_reaches_every_goal(tmp_path: Path):
     policy = ScriptedPolicy(noise=ACTION_NOISE, seed=0)
-    seeds = list(range(30))
+    evaluation = Evaluation(
+        FOUR_ROOMS, "rooms", source="collect", method="collector", seed=2, offset=-2000
+    )
+    seeds = evaluation.reset_seeds(30)
+    assert seeds == list(range(30))
     rollouts = evaluate(policy, FOUR_ROOMS, seeds=seeds)
     paths = [tmp_path / f"{seed}.h5" for seed in seeds]
-    write_rollouts(
-        paths,
-        rollouts,
-        seeds=seeds,
-        dataset="rooms",
-        method="collector",
-        seed=2,
-        env_id=FOUR_ROOMS,
-        source="collect",
-        plan_ms_alone=0.1,
-    )
+    write_rollouts(paths, rollouts, evaluation, plan_ms_alone=0.1)
     table, routes = tmp_path / "table.csv", tmp_path / "routes.csv"
     write_goal_rows(paths, table=table, routes=routes, method_of_routes="collector")
     rows = list(csv.DictReader(table.read_text().splitlines()))
@@ -41,7 +35,7 @@ def test_the_scripted_agent_reaches_every_goal(tmp_path: Path):
         assert float(row["path_length"]) == pytest.approx(
             sum(float(np.hypot(*step)) for step in steps), abs=1e-4
         )
-        # through the doors' centres, to within the goal's radius
+        # `straight` passes the doors' centers; an episode ends within the goal's radius.
         assert float(row["straight"]) < float(row["path_length"]) + 0.15
     steps = list(csv.DictReader(routes.read_text().splitlines()))
     assert len(steps) == sum(len(rollout.observations) for rollout in rollouts)

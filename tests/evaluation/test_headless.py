@@ -1,4 +1,4 @@
-"""Which renderer is taken where there is no screen."""
+"""The choice of a renderer when there is no screen."""
 
 import sys
 
@@ -10,7 +10,7 @@ from tto.evaluation import headless
 
 @pytest.fixture
 def there(monkeypatch):
-    """Lets some renderers work, and no others."""
+    """A function that makes the named renderers work, and no others."""
 
     def working(*names):
         monkeypatch.setattr(
@@ -41,7 +41,7 @@ def test_no_way_to_draw_is_one_line(there, monkeypatch, asked):
     there("osmesa" if asked else "none")
     if asked:
         monkeypatch.setenv("MUJOCO_GL", asked)
-    with pytest.raises(TTOError, match=r"expected egl.* to draw .*install Mesa") as caught:
+    with pytest.raises(TTOError, match=r"expected egl.* to render .*install Mesa") as caught:
         headless.working_renderer.__wrapped__()
     assert "\n" not in str(caught.value)
 

@@ -8,7 +8,7 @@ import pytest
 from tto.errors import TTOError
 from tto.evaluation.results import COLUMNS, collect_results, read_results
 from tto.evaluation.rollout import Rollout
-from tto.evaluation.rollout_file import read_rollout, write_rollout, write_rollouts
+from tto.evaluation.rollout_file import Evaluation, read_rollout, write_rollout, write_rollouts
 from tto.row_files import write_rows
 
 ATTRIBUTES = {
@@ -51,11 +51,11 @@ def test_round_trip(tmp_path):
 def test_a_run_of_two_rollouts(tmp_path):
     paths = [tmp_path / "seed1-rollout0.h5", tmp_path / "seed1-rollout1.h5"]
     run = {"dataset": "d", "source": "file", "env_id": "Hopper-v5", "method": "bc", "seed": 1}
-    run["plan_ms_alone"] = 0.5
-    write_rollouts(paths, [episode(), episode((1.0,))], seeds=[1000, 1001], **run)
+    evaluation = Evaluation(**run, offset=0)
+    write_rollouts(paths, [episode(), episode((1.0,))], evaluation, plan_ms_alone=0.5)
     rollout, attributes = read_rollout(paths[1])
     assert len(rollout.rewards) == 1
-    assert attributes == {**run, "rollout": 1, "evaluation_seed": 1001}
+    assert attributes == {**run, "plan_ms_alone": 0.5, "rollout": 1, "evaluation_seed": 1001}
 
 
 def test_files_are_byte_identical(tmp_path):
@@ -94,18 +94,20 @@ def test_nan_and_lengths_that_disagree(tmp_path):
     write_rollout(path, episode((1.0, float("nan"), 2.0)), attributes=ATTRIBUTES)
     with pytest.raises(TTOError, match="finite rewards"):
         read_rollout(path)
-    odd = dataclasses.replace(episode(), rewards=np.ones(2))
-    write_rollout(path, odd, attributes=ATTRIBUTES)
-    with pytest.raises(TTOError, match="2 transitions in every field"):
-        read_rollout(path)
-    odd = dataclasses.replace(episode(), batch=np.array([4, 4]))
-    write_rollout(path, odd, attributes=ATTRIBUTES)
-    with pytest.raises(TTOError, match=r"batch for \(3, 3, 3, 2\)"):
-        read_rollout(path)
+    for field, values, message in (
+        ("rewards", np.ones(2), "2 transitions in every field"),
+        ("batch", np.array([4, 4]), r"batch for \(3, 3, 3, 2\)"),
+    ):
+        write_rollout(path, episode(), attributes=ATTRIBUTES)
+        with h5py.File(path, "a") as file:
+            del file[field]
+            file[field] = values
+        with pytest.raises(TTOError, match=message):
+            read_rollout(path)
 
 
 @pytest.mark.parametrize("time", [math.nan, math.inf, -1.0])
-def test_a_time_that_is_none(tmp_path, time):
+def test_an_invalid_time_is_an_error(tmp_path, time):
     with pytest.raises(TTOError, match="plan_ms_alone as milliseconds"):
         write_rollout(tmp_path / "x.h5", episode(), attributes=ATTRIBUTES | {"plan_ms_alone": time})
     assert not list(tmp_path.iterdir())

@@ -23,8 +23,8 @@ def test_episodes_end_on_their_own_and_stay_inactive():
     assert len(slow.rewards) == 8
     assert slow.observations.shape == (9, 2)
     assert policy.masks == [[True, True]] * 3 + [[False, True]] * 5
-    assert policy.told[2] == ([1.0, 1.0], [1.0, 1.0])
-    assert policy.told[3] == ([0.0, 1.0], [0.0, 1.0])
+    assert policy.observed[2] == ([1.0, 1.0], [1.0, 1.0])
+    assert policy.observed[3] == ([0.0, 1.0], [0.0, 1.0])
 
 
 def test_a_batch_equals_its_episodes_one_at_a_time():
@@ -37,11 +37,11 @@ def test_a_batch_equals_its_episodes_one_at_a_time():
         assert (alone.terminated, alone.truncated) == (one.terminated, one.truncated)
 
 
-def test_actions_are_clipped_and_the_policy_is_told():
+def test_actions_are_clipped_and_the_policy_observes_them():
     policy = Constant(5.0)
     (rollout,) = evaluate(policy, "Line", seeds=[0], make=line)
     assert rollout.actions.max() == 2.0
-    assert policy.told[0] == ([2.0], [2.0])
+    assert policy.observed[0] == ([2.0], [2.0])
     assert rollout.total_reward == 10.0
 
 
@@ -56,7 +56,7 @@ def test_a_fall_on_the_last_allowed_step_is_a_termination():
     assert (rollout.terminated, rollout.truncated) == (True, False)
 
 
-def test_plan_seconds_are_the_batchs_and_say_how_large_it_was(monkeypatch):
+def test_plan_seconds_are_those_of_the_batch_whose_size_is_recorded(monkeypatch):
     ticks = iter(range(0, 1000, 6))  # each call of `act` seems to take 6 seconds
     monkeypatch.setattr("tto.evaluation.rollout.time.perf_counter", lambda: next(ticks))
     fast, slow = evaluate(Constant(), "Line", seeds=[8, 7], make=line)
@@ -66,7 +66,7 @@ def test_plan_seconds_are_the_batchs_and_say_how_large_it_was(monkeypatch):
     np.testing.assert_array_equal(slow.batch, [2, 2, 1])
 
 
-def test_a_real_environment_repeats_itself():
+def test_a_real_environment_is_reproducible():
     policy = Constant(0.1)
     policy.act = lambda observations, active: np.full((len(observations), 3), 0.1)
     first, second = (evaluate(policy, "Hopper-v5", seeds=[4, 5], max_steps=20) for _ in range(2))
@@ -98,7 +98,7 @@ def test_no_seed_is_an_error():
         evaluate(Constant(), "Line", seeds=[], make=line)
 
 
-def test_evaluation_seeds_never_meet():
+def test_evaluation_seeds_of_runs_are_disjoint():
     seeds = [s for seed in range(5) for s in evaluation_seeds(seed=seed, rollouts=3, offset=7)]
     assert seeds[:4] == [7, 8, 9, 1007]
     assert len(set(seeds)) == 15

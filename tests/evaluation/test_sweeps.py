@@ -5,7 +5,7 @@ import pytest
 
 from tto.errors import TTOError
 from tto.evaluation.rollout import Rollout
-from tto.evaluation.rollout_file import write_rollouts
+from tto.evaluation.rollout_file import Evaluation, write_rollouts
 from tto.evaluation.sweeps import (
     COLUMNS,
     Point,
@@ -19,7 +19,7 @@ from tto.row_files import write_rows
 
 
 def play(folder, returns, seed=0):
-    """Files of one model's rollouts with these returns."""
+    """Write rollouts of one model with these returns; return their files."""
     paths = [folder / f"seed{seed}-rollout{j}.h5" for j in range(len(returns))]
     rollouts = [
         Rollout(
@@ -33,9 +33,8 @@ def play(folder, returns, seed=0):
         )
         for total in returns
     ]
-    run = {"dataset": "d", "source": "file", "env_id": "Hopper-v5", "method": "tto"}
-    run["plan_ms_alone"] = 10.0
-    write_rollouts(paths, rollouts, seeds=range(len(returns)), seed=seed, **run)
+    evaluation = Evaluation("Hopper-v5", "d", source="file", method="tto", seed=seed, offset=0)
+    write_rollouts(paths, rollouts, evaluation, plan_ms_alone=10.0)
     return paths
 
 

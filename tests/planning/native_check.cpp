@@ -1,4 +1,4 @@
-// The native engine on random small models, to be compiled with sanitizers: test_native.py.
+// Runs the native engine on small random models; test_native.py compiles it with sanitizers.
 
 #include <cstdio>
 #include <random>
@@ -11,10 +11,10 @@ struct Random {
     float uniform() { return float(bits() >> 8) / 16777216.0f; }
 };
 
-// Weights of a model in the order that the engine reads them.
+// Random weights of a model, in the order that the engine reads them.
 std::vector<std::vector<float>> weights(const tto::Sizes& s, Random& random) {
     size_t C = s.width;
-    std::vector<size_t> sizes = {size_t(s.transition_dim) * s.bins * C, size_t(s.block) * C};
+    std::vector<size_t> sizes = {size_t(s.transition_dim) * s.vocabulary * C, size_t(s.block) * C};
     for (int i = 0; i < s.layers; ++i)
         for (size_t n : {C, C, 3 * C * C, 3 * C, C * C, C, C, C, 4 * C * C, 4 * C, 4 * C * C, C})
             sizes.push_back(n);
@@ -46,11 +46,11 @@ int plan(const tto::Sizes& s, Random& random) {
             std::vector<int64_t> parents(n), chosen(5 * size_t(n));
             for (auto& parent : parents) parent = random.below(rows);
             failures += tto_select(engine, parents.data(), rows = n);
-            std::vector<tto::Rule> rules = {{1, 1.0f, 1.0f, nullptr},
-                                            {s.vocabulary, 0.5f, 2.0f, nullptr},
-                                            {3, 1.0f, 1.0f, nullptr},
-                                            {1, 1.0f, 1.0f, centers.data()},
-                                            {s.vocabulary, 1.0f, 1.0f, centers.data()}};
+            std::vector<tto::DrawRule> rules = {{1, 1.0f, 1.0f, nullptr},
+                                                {s.vocabulary, 0.5f, 2.0f, nullptr},
+                                                {3, 1.0f, 1.0f, nullptr},
+                                                {1, 1.0f, 1.0f, centers.data()},
+                                                {s.vocabulary, 1.0f, 1.0f, centers.data()}};
             size_t drawn = chosen.size();
             std::vector<float> uniforms(drawn), log_probs(drawn), expected(drawn);
             for (float& u : uniforms) u = random.uniform();
@@ -77,8 +77,8 @@ int main() {
     for (int bfloat16 : {0, 1})
         for (int threads : {1, 2})
             for (int heads : {1, 3})
-                failures += plan({2, heads, 15 * heads, 7, 7, 7 + heads % 2, heads == 1 ? 1 : 6, 6,
-                                  72, heads == 1, bfloat16, threads},
+                failures += plan({2, heads, 15 * heads, 7, 7 + heads % 2, heads == 1 ? 1 : 6, 6, 72,
+                                  heads == 1, bfloat16, threads},
                                  random);
     printf("%d failures\n", failures);
     return failures != 0;

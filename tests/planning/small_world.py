@@ -1,4 +1,4 @@
-"""Random small models to plan with."""
+"""Small random models to plan with."""
 
 import numpy as np
 import torch

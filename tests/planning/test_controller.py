@@ -1,6 +1,8 @@
-"""The controller: whole transitions in its context, episodes independent, settings checked."""
+"""The controller: whole transitions in its context, independent episodes, checked settings."""
 
+import inspect
 from dataclasses import replace
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from tto import Controller
 from tto.errors import TTOError
 from tto.planning.cached import CachedEngine
 from tto.planning.native import NativeEngine
+from tto.planning.settings import SearchConfig, SearchSettings
 from tto.planning.static import StaticEngine
 from tto.planning.uncached import UncachedEngine
 
@@ -18,7 +21,7 @@ SETTINGS = dict(beam_width=3, horizon=2, expansion=2, context=2, action_top=1.0,
 
 
 class Recording(CachedEngine):
-    """Keeps the contexts that it was started with."""
+    """An engine that records the contexts of its starts."""
 
     def __init__(self, network) -> None:
         super().__init__(network)
@@ -30,7 +33,7 @@ class Recording(CachedEngine):
 
 
 def run(controller: Controller, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
-    """Actions over T steps of given observations (T, B, O) and rewards (T, B)."""
+    """Actions over T steps with given observations (T, B, O) and rewards (T, B)."""
     controller.reset()
     actions = []
     for observation, reward in zip(observations, rewards, strict=True):
@@ -87,7 +90,7 @@ def test_the_context_is_cropped_to_whole_transitions(context, horizon, kept):
     actions = run(controller, observations, rewards)
     D, O = 7, 3
     starts = [contexts for contexts in engine.contexts if contexts.shape[1] % D == O]
-    assert len(starts) == 7  # others are of a window that slides, at whole transitions
+    assert len(starts) == 7  # the other starts, at whole transitions, are of a sliding window
     for step, contexts in enumerate(starts):
         assert contexts.shape[1] == min(step, kept) * D + O
     last = starts[-1][0, :-O].view(kept, D).numpy()
@@ -98,7 +101,7 @@ def test_the_context_is_cropped_to_whole_transitions(context, horizon, kept):
 
 @pytest.mark.parametrize("past", [0, 3, 6])
 def test_a_window_crops_as_the_official_code_does(past):
-    """Its `max_block` is W D - 1 tokens: whole transitions leave until no more are there."""
+    """Its `max_block` is W D - 1 tokens: whole transitions leave until no more tokens remain."""
     model, D, W = random_model(transitions=6), 7, 3
     engine = Recording(model.network)
     settings = dict(horizon=4, beam_width=1)
@@ -112,7 +115,7 @@ def test_a_window_crops_as_the_official_code_does(past):
             each.observe(action, reward)
     sequence, longest, total = engine.contexts[before][0].tolist(), W * D - 1, 0.0
     for token in controller.plan.tokens[0, 0].tolist():
-        crop = -(-max(0, len(sequence) - longest) // D) * D  # as its `n_crop`
+        crop = -(-max(0, len(sequence) - longest) // D) * D  # `n_crop` of the official code
         with torch.no_grad():
             logits = model.network(torch.tensor([sequence[crop:]]))[0, -1]
         total += float(logits.log_softmax(dim=-1)[token])
@@ -121,7 +124,7 @@ def test_a_window_crops_as_the_official_code_does(past):
 
 
 @pytest.mark.parametrize("window", [0, 7])
-def test_a_window_lies_within_the_block(window):
+def test_a_window_beyond_the_block_is_an_error(window):
     with pytest.raises(TTOError, match=r"planning\.window: expected 1 to 6"):
         Controller(random_model(transitions=6), window=window)
 
@@ -180,13 +183,27 @@ def test_a_block_of_one_transition_plans_one():
     ("settings", "message"),
     [
         ({"objective": "fame"}, "expected return, likelihood, goal"),
-        ({"beam_with": 3}, "beam_with"),
+        ({"beam_with": 3}, "known setting, got 'beam_with'; did you mean 'beam_width'"),
+        ({"contxt": 3}, "known setting, got 'contxt'; did you mean 'context'"),
+        ({"zzz": 3}, "got 'zzz'; known are beam_width, .*context"),
         ({"action_decode": "median"}, "expected best or mean"),
     ],
 )
 def test_wrong_settings_are_errors(settings, message):
+    create = inspect.unwrap(Controller.__init__)  # the test's own type checks refuse some earlier
     with pytest.raises(TTOError, match=message):
-        Controller(random_model(), **settings)
+        create(object.__new__(Controller), random_model(), **settings)
+
+
+def test_a_record_of_settings_equals_keywords_which_replace_its_fields():
+    model, record = random_model(), SearchConfig(beam_width=3, horizon=2)
+    assert Controller(model, search=record).search == record
+    assert Controller(model, search=record, horizon=3).search == replace(record, horizon=3)
+    assert Controller(model, beam_width=3, horizon=2).search == record
+
+
+def test_keywords_are_the_fields_of_the_record():
+    assert get_type_hints(SearchSettings) == get_type_hints(SearchConfig)
 
 
 def test_wrong_observations_are_errors():
@@ -217,7 +234,7 @@ def test_sequences_begin_with_the_goal():
     np.testing.assert_array_equal(engine.contexts[-1][:, :3], model.discretizer.encode(goals[::-1]))
 
 
-def test_a_model_without_rewards_does_not_see_what_was_earned():
+def test_a_model_without_rewards_ignores_the_observed_ones():
     model = random_model("goal")
     model = replace(model, tokens=replace(model.tokens, rewards_ignored=True))
     observations, rewards = episodes(4, 2)
@@ -228,9 +245,9 @@ def test_a_model_without_rewards_does_not_see_what_was_earned():
 
 
 def test_a_goal_needs_a_model_of_goals():
-    with pytest.raises(TTOError, match="got goal and no such"):
+    with pytest.raises(TTOError, match="got goal for a model without goals"):
         Controller(random_model(), objective="goal")
-    with pytest.raises(TTOError, match="got return and one such"):
+    with pytest.raises(TTOError, match="got return for a model with goals"):
         Controller(random_model("goal"), objective="return")
     controller = Controller(random_model("goal"), objective="goal")
     with pytest.raises(TTOError, match="expected a goal, got none"):

@@ -1,3 +1,6 @@
+"""The levels of a plan, and the picture of its beam."""
+
+import inspect
 import itertools
 
 import numpy as np
@@ -85,4 +88,4 @@ def test_an_engine_that_depends_on_the_horizon_is_refused():
     with pytest.raises(TTOError, match="results depend on the horizon"):
         beam_levels(controller_of(Fickle, "likelihood"), np.zeros(3))
     with pytest.raises(TTOError, match="expected one observation"):
-        beam_levels(controller_of(), np.zeros((1, 3)))
+        inspect.unwrap(beam_levels)(controller_of(), np.zeros((1, 3)))

@@ -1,4 +1,4 @@
-"""The native engine: every target equal to the plain engine, and clean under sanitizers."""
+"""The native engine: every target equals the plain engine, and sanitizers find no errors."""
 
 import logging
 import subprocess
@@ -13,20 +13,20 @@ from tto.errors import TTOError
 from tto.model.transformer import TrajectoryTransformer
 from tto.planning import native_build
 from tto.planning.cached import CachedEngine
-from tto.planning.draw import Rule
+from tto.planning.draw import DrawRule
 from tto.planning.fastest import fastest_engine
 from tto.planning.native import NativeEngine
 from tto.planning.uncached import UncachedEngine
 
 TARGETS = list(native_build.TARGETS)
-TARGETS = TARGETS[TARGETS.index(native_build.best_target()) :]  # all that this processor runs
+TARGETS = TARGETS[TARGETS.index(native_build.best_target()) :]  # those that this processor runs
 RULES = [
-    Rule(1),
-    Rule(7),
-    Rule(3, mass=0.6),
-    Rule(7, mass=0.9, temperature=2.0),
-    Rule(1, centers=torch.linspace(-1, 1, 7)),
-    Rule(7, centers=torch.linspace(-1, 1, 7)),
+    DrawRule(1),
+    DrawRule(7),
+    DrawRule(3, mass=0.6),
+    DrawRule(7, mass=0.9, temperature=2.0),
+    DrawRule(1, centers=torch.linspace(-1, 1, 7)),
+    DrawRule(7, centers=torch.linspace(-1, 1, 7)),
 ]
 
 
@@ -42,7 +42,10 @@ def odd_network(variant: str, *, width: int, heads: int) -> TrajectoryTransforme
 
 
 def largest_difference(network: TrajectoryTransformer, engine: NativeEngine, past: int) -> float:
-    """Of log-probabilities, while 3 rows become up to 40, which draw and append at random."""
+    """Largest difference of log-probabilities from the plain engine's.
+
+    Meanwhile 3 rows become up to 40, which draw and append random tokens.
+    """
     slow = UncachedEngine(network)
     contexts = random_contexts(random_model(), 3, past=past)
     generator = torch.Generator().manual_seed(past)
@@ -61,7 +64,7 @@ def largest_difference(network: TrajectoryTransformer, engine: NativeEngine, pas
             torch.testing.assert_close(drawn.tokens, expected.tokens)
             torch.testing.assert_close(drawn.expected, expected.expected, atol=1e-5, rtol=1e-5)
             worst = max(worst, float((drawn.log_probs - expected.log_probs).abs().max()))
-        else:  # other tokens may be drawn: go on from the same ones
+        else:  # the engines may draw different tokens, so both continue with the same ones
             for each in (slow, engine):
                 each.start(slow.sequences[:, : contexts.shape[1]], length=room)
             for token in expected.tokens.t()[:-1]:
@@ -83,15 +86,15 @@ def test_every_target_equals_the_plain_engine(variant, width, heads, target):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_bfloat16_stays_close(target):
-    """The bound of docs/planning.md is that of a trained model's; this network is coarser."""
+    """The bound in docs/planning.md is for a trained model; this random network is less smooth."""
     network = odd_network("paper", width=51, heads=3)
     engine = NativeEngine(network, precision="bfloat16", target=target)
     assert 1e-5 < largest_difference(network, engine, past=2) < 0.1
 
 
 @pytest.mark.parametrize(("variant", "page"), [("visible", 16), ("paper", 18)])
-def test_what_is_equal_is_computed_once(variant, page):
-    """Pages hold 16 tokens: of the first 18 where values are hidden, which take no room."""
+def test_equal_sequences_are_computed_once(variant, page):
+    """A page holds 16 tokens; hidden values take no place, so the first page covers 18 tokens."""
     model = random_model(variant)
     engine = NativeEngine(model.network, threads=1)  # each thread computes its own rows
     contexts = random_contexts(model, 1, past=4).expand(5, -1).contiguous()
@@ -107,7 +110,7 @@ def test_what_is_equal_is_computed_once(variant, page):
 
 
 def test_hidden_tokens_take_no_pages():
-    """Of 56 tokens, 48 are kept where values are hidden: three pages a sequence, not four."""
+    """With hidden values 48 of 56 tokens are kept, in three pages per sequence instead of four."""
     held = []
     for variant in ("visible", "paper"):
         model = random_model(variant, transitions=8)
@@ -178,7 +181,7 @@ def test_a_compiler_that_fails_is_named(monkeypatch, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
 def test_sanitizers_find_nothing(sanitizers, tmp_path):
-    level = "-O1" if sanitizers == "thread" else "-O0"  # the faster to compile and run together
+    level = "-O1" if sanitizers == "thread" else "-O0"  # least time to compile and run
     flags = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", level, "-g1", "-pthread"]
     language = ["-std=c++17", "-fno-strict-aliasing", f"-I{native_build.SOURCES}"]
     source = Path(__file__).with_name("native_check.cpp")

@@ -1,4 +1,4 @@
-"""Searches: brute force on small worlds, cached = uncached, batched = one at a time."""
+"""The searches against brute force in small worlds; equal results of all engines and batches."""
 
 import itertools
 
@@ -11,13 +11,8 @@ from tto.errors import TTOError
 from tto.planning.cached import CachedEngine
 from tto.planning.draw import draw_tokens
 from tto.planning.native import NativeEngine
-from tto.planning.search import (
-    SearchConfig,
-    Window,
-    likelihood_search,
-    return_search,
-    rounded,
-)
+from tto.planning.search import Window, likelihood_search, return_search, rounded
+from tto.planning.settings import SearchConfig
 from tto.planning.static import StaticEngine
 from tto.planning.uncached import UncachedEngine
 
@@ -29,8 +24,8 @@ WIDE = Window(transition_dim=7, transitions=6)
 
 
 def sequence_log_prob(model, context: torch.Tensor, planned: list[int]) -> float:
-    """Sum of the planned tokens' log-probabilities, from the whole sequence at once."""
-    V = model.config.vocabulary  # a plan has no stop token
+    """Log-probability of the planned tokens, from one pass over the whole sequence."""
+    V = model.config.vocabulary  # without the stop token
     sequence = torch.cat([context, torch.tensor(planned, dtype=torch.long)])
     with torch.no_grad():
         log_probs = model.network(sequence[None])[0, :, :V].log_softmax(dim=-1)
@@ -112,7 +107,7 @@ def test_fast_equals_uncached(variant, past):
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("past", [0, 3])
 def test_a_long_plan_slides_and_engines_still_agree(variant, past):
-    """Six planned transitions through a block of four, against the log-probabilities seen there."""
+    """Plans six transitions in a block of four; log-probabilities are those within the window."""
     model = random_model(variant, transitions=4)
     window = Window(transition_dim=7, transitions=4)
     contexts = random_contexts(model, 2, past=past)
@@ -132,7 +127,7 @@ def test_a_long_plan_slides_and_engines_still_agree(variant, past):
 
 
 def windowed_log_prob(model, context: torch.Tensor, planned: list[int], *, blocks: int) -> float:
-    """As `sequence_log_prob`, each token given the last whole transitions that leave it room."""
+    """Like `sequence_log_prob`, but each token is predicted in a window of `blocks` transitions."""
     sequence, total = torch.cat([context, torch.tensor(planned)]), 0.0
     for position in range(len(context), len(sequence)):
         first = max(0, position // 7 - (blocks - 1)) * 7
@@ -154,7 +149,7 @@ def test_every_step_equals_the_uncached_one(variant):
         slow, *fast = (x.log_softmax(-1) for x in logits)
         for log_probs in fast:
             torch.testing.assert_close(log_probs, slow, atol=1e-5, rtol=1e-5)
-        if step % 3 == 0:  # branch, each row within its episode
+        if step % 3 == 0:  # branch within the episodes
             width = rows // 2
             parents = torch.randint(width, (2, 4), generator=generator)
             parents = (parents + torch.tensor([[0], [width]])).flatten()
@@ -201,7 +196,7 @@ def next_log_probs(model, sequence: torch.Tensor) -> np.ndarray:
 
 
 def probable_transitions(model, sequence: torch.Tensor, candidates: int) -> list[torch.Tensor]:
-    """By hand: a sequence, then its most probable actions with greedy reward and reward-to-go."""
+    """A sequence continued by its most probable actions and greedy reward and reward-to-go."""
     beams = [(sequence, 0.0)]
     for _ in range(2):
         grown = [
@@ -219,7 +214,7 @@ def probable_transitions(model, sequence: torch.Tensor, candidates: int) -> list
 
 
 def test_a_beam_of_proposals_is_algorithm_1_within_each_transition():
-    """Two planned transitions by hand: probable actions, values by expectation, two are kept."""
+    """Two transitions planned by hand: probable actions, expected values, two sequences kept."""
     model = random_model(vocabulary=5, seed=3)
     context = random_contexts(model, 1, past=1, seed=3)
     plan = search_by_return(
@@ -278,7 +273,7 @@ def test_a_world_with_few_actions_has_few_proposals():
     assert sorted(plan.tokens[0, :, 0].tolist()) == [0, 1]
 
 
-def test_uniform_proposals_do_not_ask_the_model():
+def test_uniform_proposals_ignore_the_model():
     model = random_model(vocabulary=5)
     context = random_contexts(model, 1, past=0)
     drawn, uniform = (
@@ -291,7 +286,7 @@ def test_uniform_proposals_do_not_ask_the_model():
     assert np.bincount(drawn, minlength=5).max() > 1500
 
 
-def test_rounded_values_have_so_many_levels():
+def test_rounded_values_have_the_given_number_of_levels():
     centers = torch.tensor([0.0, 1.0, 2.0, 10.0, 20.0])
     values = torch.tensor([-5.0, 0.4, 1.9, 2.0, 9.9, 10.0, 50.0])
     assert rounded(values, centers, 1).tolist() == pytest.approx([6.6] * 7)
@@ -313,7 +308,7 @@ def test_rounded_values_reach_the_scores():
     ("includes_reward", "counts_to_go"), [(True, True), (False, True), (True, False)]
 )
 def test_a_plan_counts_rewards_once(includes_reward, counts_to_go):
-    """Rewards of the transitions before the last, then the reward-to-go: r_t is counted once."""
+    """The score adds earlier rewards and the last reward-to-go, so r_t is counted once."""
     model = random_model()
     context = random_contexts(model, 1, past=0)
     engine, D, O = UncachedEngine(model.network), 7, 3
@@ -368,8 +363,8 @@ def test_an_engine_refuses_more_than_the_block():
             engine(model.network).start(contexts, length=5)
 
 
-def test_rows_may_leave_their_order():
-    """Contexts are no longer shared when rows of different contexts are mixed."""
+def test_rows_may_be_in_any_order():
+    """Contexts are no longer shared once rows of different contexts are mixed."""
     model = random_model()
     engines = [engine(model.network) for engine in ENGINES]
     contexts = random_contexts(model, 3, past=1)
@@ -402,6 +397,6 @@ def test_settings_out_of_range_are_errors(name, value):
 @pytest.mark.parametrize("name", ["proposal", "value"])
 def test_unknown_choices_are_errors(name):
     config = SearchConfig()
-    object.__setattr__(config, name, "guessed")  # the test's own type checks refuse it earlier
+    object.__setattr__(config, name, "guessed")  # the constructor's type check would refuse it
     with pytest.raises(TTOError, match=rf"planning.{name}: expected .*, got 'guessed'"):
         config.__post_init__()

@@ -21,11 +21,11 @@ def first_action(model, horizon: int) -> float:
 
 def test_two_transitions_see_what_one_does_not(tokens):
     model = learned(tokens, attend_values=False, transitions=3, updates=400)
-    assert first_action(model, horizon=1) < 8  # left: 0.3 at once
-    assert first_action(model, horizon=2) > 12  # right: its own value is 0.08, 0.81 with another
+    assert first_action(model, horizon=1) < 8  # left: a value of 0.3 at once
+    assert first_action(model, horizon=2) > 12  # right: 0.08 alone, 0.81 with a second transition
 
 
-def test_with_visible_values_they_do_not(tokens):
-    """The second value is copied from the first one: the plan is as blind as a shorter one."""
+def test_with_visible_values_two_transitions_do_not_see_it_either(tokens):
+    """The model copies the second value from the first, so the longer plan sees no further."""
     model = learned(tokens, attend_values=True, transitions=3, updates=400)
     assert first_action(model, horizon=2) < 8

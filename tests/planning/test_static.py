@@ -1,4 +1,4 @@
-"""The engine of fixed shapes where test_search.py does not reach: spans, padding, CUDA graphs."""
+"""The engine with fixed shapes, beyond test_search.py: spans, padding and CUDA graphs."""
 
 import pytest
 import torch
@@ -7,16 +7,21 @@ from small_world import VARIANTS, random_contexts, random_model
 from tto.errors import TTOError
 from tto.planning import static
 from tto.planning.cached import CachedEngine
-from tto.planning.draw import Rule
+from tto.planning.draw import DrawRule
 from tto.planning.engine import Engine
 from tto.planning.fastest import fastest_engine
 from tto.planning.static import StaticEngine
 
-RULES = [Rule(1), Rule(3, mass=0.6), Rule(7, centers=torch.linspace(-1, 1, 7)), Rule(1)]
+RULES = [
+    DrawRule(1),
+    DrawRule(3, mass=0.6),
+    DrawRule(7, centers=torch.linspace(-1, 1, 7)),
+    DrawRule(1),
+]
 
 
 def draws_of(engine: Engine, contexts: torch.Tensor, *, device: str = "cpu") -> list[torch.Tensor]:
-    """Tokens, log-probabilities and expected values while 2 rows become 9, 33 and again 5."""
+    """Tokens, log-probabilities and expected values while 2 rows become 9, then 33, then 5."""
     generator = torch.Generator().manual_seed(0)
     engine.start(contexts.to(device), length=24)
     rows, out = len(contexts), []
@@ -38,7 +43,7 @@ def test_spans_and_padded_rows_change_nothing(variant, monkeypatch):
     contexts = random_contexts(model, 2, past=1)
     engine = StaticEngine(model.network)
     expected = draws_of(CachedEngine(model.network), contexts)
-    for _ in range(2):  # the second time through buffers that hold other plans' keys
+    for _ in range(2):  # the second time with buffers that hold the first plan's keys
         torch.testing.assert_close(draws_of(engine, contexts), expected, atol=1e-5, rtol=1e-5)
 
 
@@ -54,12 +59,12 @@ def test_bfloat16_stays_close():
     assert 1e-5 < float((log_probs - expected).abs().max()) < 0.05
 
 
-def test_no_more_tokens_than_announced():
+def test_more_tokens_than_announced_are_an_error():
     model = random_model()
     engine = StaticEngine(model.network)
     engine.start(random_contexts(model, 1, past=1), length=1)
     engine.append(torch.tensor([0]))
-    with pytest.raises(TTOError, match="than `start` was told of"):
+    with pytest.raises(TTOError, match="no more tokens than the `length` given to `start`"):
         engine.append(torch.tensor([0]))
 
 

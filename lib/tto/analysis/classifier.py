@@ -1,9 +1,9 @@
-"""Can two sets of trajectories be told apart? A classifier's right answers say how well.
+"""A test of whether two sets of trajectories can be told apart: the accuracy of a classifier.
 
-Each trajectory is summed up by a few numbers a dimension, and a logistic regression learns to tell
-the sets apart by them. It is asked about trajectories that it has not seen (cross-validation), so
-half of its answers are right where there is nothing to tell, and all where the sets are far apart.
-This module does not know where trajectories come from.
+Each trajectory is described by a few numbers for each dimension, and a logistic regression learns
+to distinguish the sets by them. It classifies trajectories that it was not trained on
+(cross-validation), so about half of its answers are right if the sets do not differ, and all of
+them if the sets are far apart.
 
 Letters: N trajectories, T steps, O dimensions.
 """
@@ -15,18 +15,19 @@ from scipy.special import expit
 
 from tto.errors import TTOError
 
-FOLDS = 10  # at most
-_LEAST_STEPS = 3  # for a correlation of neighbours
-_PENALTY = 1.0  # half of it times the squared weights joins the loss, as is usual
+FOLDS = 10  # largest number of folds
+_LEAST_STEPS = 3  # needed for the correlation of neighbouring steps
+_PENALTY = 1.0  # half of it times the sum of squared weights is added to the loss
 
 
 def features(trajectories: Float[np.ndarray, "N T O"]) -> Float[np.ndarray, "N features"]:
-    """Four numbers a dimension: mean, deviation, mean size of a step, correlation of neighbours.
+    """Four numbers for each dimension of a trajectory.
 
-    The correlation (autocorrelation at lag 1) of a dimension that does not move is 0.
+    These are its mean, its standard deviation, the mean absolute change in a step and the
+    autocorrelation at lag 1, which is 0 for a constant dimension.
 
     Raises:
-        TTOError: too few steps, or a value that is NaN or infinite.
+        TTOError: there are too few steps, or a value is NaN or infinite.
     """
     steps = trajectories.shape[1]
     if steps < _LEAST_STEPS or not np.isfinite(trajectories).all():
@@ -46,15 +47,16 @@ def features(trajectories: Float[np.ndarray, "N T O"]) -> Float[np.ndarray, "N f
 
 
 def right_answers(
-    real: Float[np.ndarray, "N T O"], predicted: Float[np.ndarray, "N T O"]
+    real: Float[np.ndarray, "N T O"], predicted: Float[np.ndarray, "_ _ _"]
 ) -> Bool[np.ndarray, "2 N"]:
-    """Whether each trajectory, first the real ones, is taken for what it is.
+    """Whether each trajectory is classified correctly: row 0 for real, row 1 for predicted ones.
 
-    Trajectories with the same number stay in one fold, since they may share a first state. The
-    folds are numbers modulo their count, so nothing is drawn.
+    Real and predicted trajectories with the same number are in the same fold, since they may share
+    a first state. The fold is the number modulo the number of folds, so nothing is random.
 
     Raises:
-        TTOError: fewer than two of each set, sets of different shapes, or what `features` raises.
+        TTOError: a set has fewer than two trajectories, the sets have different shapes, there are
+            too few steps, or a value is NaN or infinite.
     """
     N = len(real)
     if N < 2 or real.shape != predicted.shape:
@@ -68,17 +70,17 @@ def right_answers(
     folds = np.tile(np.arange(N) % min(FOLDS, N), 2)
     right = np.empty(2 * N, bool)
     for fold in range(min(FOLDS, N)):
-        asked = folds == fold
-        right[asked] = _classify(inputs[~asked], labels[~asked], inputs[asked]) == labels[asked]
+        test = folds == fold
+        right[test] = _classify(inputs[~test], labels[~test], inputs[test]) == labels[test]
     return right.reshape(2, N)
 
 
 def _classify(
     inputs: Float[np.ndarray, "n features"],
     labels: Bool[np.ndarray, " n"],
-    asked: Float[np.ndarray, "m features"],
+    test: Float[np.ndarray, "m features"],
 ) -> Bool[np.ndarray, " m"]:
-    """Labels of `asked` by a logistic regression of `labels` on standardised `inputs`."""
+    """Labels of `test` by a logistic regression of `labels` on standardised `inputs`."""
     mean, deviation = inputs.mean(axis=0), inputs.std(axis=0)
     deviation[deviation == 0] = 1.0
     x, signs = (inputs - mean) / deviation, np.where(labels, 1.0, -1.0)
@@ -90,4 +92,4 @@ def _classify(
         return float(value), np.concatenate([[pull.sum()], pull @ x + _PENALTY * weights[1:]])
 
     fitted = minimize(loss, np.zeros(1 + x.shape[1]), jac=True, method="L-BFGS-B").x
-    return (asked - mean) / deviation @ fitted[1:] + fitted[0] > 0
+    return (test - mean) / deviation @ fitted[1:] + fitted[0] > 0

@@ -1,9 +1,8 @@
-"""Where a Transformer looks while it predicts: all attention maps, and numbers for their patterns.
+"""Attention maps of a Transformer, and measures of their patterns.
 
-Section 4.1 names two patterns by eye. Here each is a share of attention: the mass that a prediction
-puts on the transition before it, and the mass that it puts on its own dimension at earlier steps.
-A row of a map belongs to the token that it predicts, which is the one after the row's own. This
-module knows nothing of pictures, and nothing of where its windows come from.
+Section 4.1 names two patterns by eye. Here each is a share of attention: the weight that a
+prediction puts on the previous transition, or on its own dimension at earlier steps. A row of a map
+belongs to the token that it predicts, which follows the row's own token.
 
 Letters: N layers, B batch, H heads, L tokens, D tokens a transition, O and A dimensions, V bins.
 """
@@ -21,8 +20,8 @@ from torch import Tensor
 from tto.errors import TTOError
 from tto.model.transformer import ModelConfig, TrajectoryTransformer, attention_mask
 
-LEAST_STEPS = 2  # before a predicted transition: the previous one, and one that is older
-SHARES = (  # of attention, in the order of `measures`
+LEAST_STEPS = 2  # transitions before a predicted one: the previous one and an older one
+SHARES = (  # names of the shares of attention, in the order of `measures`
     "previous_transition",
     "older_transitions",
     "same_dimension",
@@ -38,9 +37,13 @@ PATTERNS = {"markov": "previous_transition", "striated": "same_dimension_older"}
 def record_attention(
     network: TrajectoryTransformer, tokens: Int[Tensor, "B L"]
 ) -> tuple[Float[Tensor, "N B H L L"], Float[Tensor, "B L V"]]:
-    """Attention weights of every layer and head, and the logits that come of them.
+    """Attention weights of every layer and head, and the logits of the same pass.
 
-    Memory is that of N * B * H * L * L weights; `tokens` begin a transition.
+    The result has N * B * H * L * L weights in memory.
+
+    Args:
+        network: model to run.
+        tokens: tokens that begin with a transition.
     """
     config, recorded = network.config, []
     allowed = attention_mask(tokens.shape[1], config, tokens.device)
@@ -55,39 +58,46 @@ def record_attention(
 
 
 def even_attention(config: ModelConfig, length: int) -> Float[Tensor, "L L"]:
-    """The map of a head that attends evenly to all it may see: what chance gives."""
+    """The map of a head that attends evenly to all tokens it may see: the level of chance."""
     allowed = attention_mask(length, config, torch.device("cpu")).float()
     return allowed / allowed.sum(dim=-1, keepdim=True)
 
 
 @dataclass(frozen=True)
 class Share:
-    """A share of attention: the mean over `rows` of the weight that lies on their `columns`."""
+    """A share of attention: the mean over `rows` of the weight on their `columns`."""
 
     rows: Bool[np.ndarray, " L"]
     columns: Bool[np.ndarray, "L L"]
 
     def of(self, weights: Float[np.ndarray, "... L L"]) -> Float[np.ndarray, "..."]:
-        """The share in each of these attention matrices."""
+        """The share in each of the attention matrices."""
         return (weights * self.columns).sum(-1)[..., self.rows].mean(-1)
 
 
 def measures(config: ModelConfig, length: int) -> dict[str, Share]:
-    """The shares of attention that are measured, over predictions with two steps behind them.
+    """The measured shares of attention, over predictions with at least two earlier steps.
 
-    previous_transition, older_transitions: of predicted states and actions, on the step before
-    theirs and on those before that; the rest is on what of their own step is known.
-    same_dimension, same_dimension_older: of predicted states, on their own dimension at all earlier
-    steps, and at those before the previous one.
-    actions_to_actions, actions_to_states, actions_to_current_state: of predicted actions, on
-    actions and states of earlier steps, and on the state that they answer.
+    - previous_transition, older_transitions: attention of predicted states and actions to the
+      previous step and to all older ones. The rest is attention to their own step.
+    - same_dimension, same_dimension_older: attention of predicted states to their own dimension at
+      all earlier steps, and at steps before the previous one.
+    - actions_to_actions, actions_to_states, actions_to_current_state: attention of predicted
+      actions to actions of earlier steps, to states of earlier steps, and to the state of their own
+      step.
+
+    Args:
+        config: sizes of the model.
+        length: number of tokens of a window.
 
     Raises:
-        TTOError: the window holds too few transitions, or begins with a goal.
+        TTOError: the window has too few transitions, or it begins with a goal.
     """
     D, O, A = config.transition_dim, config.observation_dim, config.action_dim
     if config.goal:
-        raise TTOError("attention: expected a model without a goal in front; take another")
+        raise TTOError(
+            "attention: expected a model without goals, got one with goals; choose another model"
+        )
     if length < (LEAST_STEPS + 1) * D:
         raise TTOError(
             f"attention: expected windows of {LEAST_STEPS + 1} or more transitions, got {length} "
@@ -95,11 +105,11 @@ def measures(config: ModelConfig, length: int) -> dict[str, Share]:
         )
     key, predicted = np.arange(length), np.arange(length) + 1
     step, dimension = predicted // D, predicted % D
-    past = step[:, None] - key // D  # how many steps before the predicted one a key lies
+    past = step[:, None] - key // D  # number of steps from a key to the predicted token
     is_state, is_action = key % D < O, (key % D >= O) & (key % D < O + A)
     same = dimension[:, None] == key % D
     counted = step >= LEAST_STEPS
-    counted[-1] = False  # predicts what is not in the window
+    counted[-1] = False  # predicts a token beyond the window
     states, actions = counted & (dimension < O), counted & (dimension >= O) & (dimension < O + A)
     return {
         "previous_transition": Share(states | actions, past == 1),
@@ -118,13 +128,19 @@ def measure_heads(
     *,
     untrained: Float[Tensor, "N B H L L"] | None = None,
 ) -> pd.DataFrame:
-    """One row a head, of `kind` "head", layers and heads counted from 1; the measures are means.
+    """Measure each head: one row of `kind` "head" for each, with means over the windows.
 
-    A last row, of `kind` "even", is what even attention gives.
+    Layers and heads are counted from 1. The last row, of `kind` "even", has the measures of even
+    attention.
 
     Args:
-        untrained: weights of a randomly initialised model of the same sizes on the same windows;
-            each of its heads gets a row of `kind` "random".
+        weights: attention weights of the model.
+        config: sizes of the model.
+        untrained: attention weights of a randomly initialised model of the same sizes on the same
+            windows; each of its heads gets a row of `kind` "random".
+
+    Raises:
+        TTOError: the windows have too few transitions, or they begin with a goal.
     """
     L = weights.shape[-1]
     even = even_attention(config, L).double().numpy()
@@ -132,7 +148,7 @@ def measure_heads(
     maps, rows = [], []
     for kind, of_kind in parts.items():
         N, _, H, _, _ = of_kind.shape
-        # a measure is linear in the weights
+        # A measure is linear in the weights, so it can be taken of their mean.
         maps.append(of_kind.mean(dim=1).double().cpu().numpy().reshape(N * H, L, L))
         rows += [(kind, layer, head) for layer in range(1, N + 1) for head in range(1, H + 1)]
     table = pd.DataFrame([*rows, ("even", 0, 0)], columns=["kind", "layer", "head"])
@@ -143,11 +159,14 @@ def measure_heads(
 
 
 def clearest_heads(rows: pd.DataFrame) -> dict[str, tuple[int, int]]:
-    """Layer and head, from 1, with the clearest of each pattern of section 4.1: different heads.
+    """Layer and head, from 1, that show each pattern of section 4.1 most clearly.
 
-    "striated" is the one that looks most at the predicted dimension in steps before the previous
-    one; "markov" the one of the others that looks most at the previous transition, less what it
-    looks at older ones.
+    "striated" is the head with the most attention to the predicted dimension at steps before the
+    previous one. "markov" is another head: the one whose attention to the previous transition most
+    exceeds that to older ones.
+
+    Args:
+        rows: rows of `measure_heads`.
 
     Raises:
         TTOError: the model has a single head.
@@ -163,14 +182,14 @@ def clearest_heads(rows: pd.DataFrame) -> dict[str, tuple[int, int]]:
 
 
 def most_of_untrained(rows: pd.DataFrame, measure: str) -> float:
-    """A measure's largest value over the heads of the randomly initialised model.
+    """The largest value of a measure over the heads of the randomly initialised model.
 
-    The largest, because the trained model's head is chosen by its value, too.
+    The maximum is taken because the trained model's head is also chosen by its value.
 
     Raises:
-        TTOError: there is no such model in the rows.
+        TTOError: the rows have no heads of such a model.
     """
     values = rows.loc[rows["kind"] == "random", measure]
     if values.empty:
-        raise TTOError("attention: expected heads of a random model, got none; make it again")
+        raise TTOError("attention: expected heads of a random model, got none; analyse again")
     return float(values.max())

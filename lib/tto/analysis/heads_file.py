@@ -1,8 +1,8 @@
-"""What figure 3 draws: attention maps of the chosen heads, in one small HDF5 file.
+"""The attention maps of figure 3 in one small HDF5 file, and the measures of all heads.
 
-`measure_model` makes its content from a trained model and windows of held-out episodes: the numbers
-are means over all windows, a map is that of one in the middle. A model of the same sizes with
-random weights sees the same windows: what its heads show is owed to the architecture.
+`measure_model` makes both from a trained model and windows of held-out episodes. The measures are
+means over all windows; the maps are those of the window in the middle. A model of the same sizes
+with random weights is measured on the same windows, to show the effect of the architecture alone.
 """
 
 from dataclasses import dataclass
@@ -33,19 +33,20 @@ from tto.tokens.token_file import mask_tokens
 from tto.tokens.tokenize import transition_matrix
 
 FORMAT_VERSION = 1
-KINDS = {"head", "random", "even"}  # the model's heads, a random model's, even attention
-_BATCH = 16  # windows at a time; memory is that of their weights
+KINDS = {"head", "random", "even"}  # the model's heads, a random model's heads, even attention
+_BATCH = 16  # windows in a batch, whose attention weights are in memory at once
 
 
 @dataclass(frozen=True)
 class AttentionMaps:
-    """Maps of the chosen heads on one window; row l is of the token after token l.
+    """Maps of the chosen heads on one window; row l belongs to the prediction of token l + 1.
 
     Attributes:
-        dataset: of the window.
-        observation_dim, action_dim: O and A of a transition, which two more tokens end.
-        heads: layer and head, from 1, of each pattern.
-        maps: attention weights of each pattern's head.
+        dataset: dataset of the window.
+        observation_dim: number of observation tokens of a transition.
+        action_dim: number of action tokens of a transition; reward and reward-to-go follow them.
+        heads: layer and head, from 1, by pattern.
+        maps: attention weights of that head, by pattern.
     """
 
     dataset: str
@@ -58,10 +59,10 @@ class AttentionMaps:
 def held_out_windows(
     model: TrainedModel, held_out: EpisodeDataset, *, count: int
 ) -> Integer[np.ndarray, "B L"]:
-    """Up to `count` whole blocks of tokens, evenly out of those that the episodes are cut into.
+    """Cut episodes into whole blocks of tokens and choose up to `count` of these evenly.
 
     Raises:
-        TTOError: no episode fills a block.
+        TTOError: every episode is shorter than a block.
     """
     settings = model.tokens
     transitions, blocks = model.config.block_transitions, []
@@ -85,13 +86,15 @@ def held_out_windows(
 def measure_model(
     model: TrainedModel, windows: Integer[np.ndarray, "B L"], *, seed: int
 ) -> tuple[pd.DataFrame, AttentionMaps]:
-    """Rows of `measure_heads`, over all windows, and the maps of the clearest heads.
+    """Rows of `measure_heads` over all windows, and the maps of the clearest heads.
 
     Args:
+        model: trained model.
+        windows: tokens of held-out episodes.
         seed: seed of the random model's weights.
 
     Raises:
-        TTOError: windows are too short, or the model has a goal or a single head.
+        TTOError: the windows are too short, or the model has goals or a single head.
     """
     network, device = model.network, model.network.output.device
     tokens = torch.as_tensor(windows.astype(np.int64), device=device)
@@ -115,7 +118,7 @@ def measure_model(
 def _mean_attention(
     network: TrajectoryTransformer, tokens: Integer[Tensor, "B L"]
 ) -> Float[Tensor, "N 1 H L L"]:
-    """Attention weights of every layer and head, means over the windows."""
+    """Mean attention weights of every layer and head over the windows."""
     sums: Tensor | float = 0.0
     for batch in tokens.split(_BATCH):
         sums = sums + record_attention(network, batch)[0].double().sum(dim=1, keepdim=True)
@@ -123,7 +126,7 @@ def _mean_attention(
 
 
 def write_attention(path: StrPath, attention: AttentionMaps) -> None:
-    """Write an HDF5 file: a dataset a pattern, with its layer and head as attributes."""
+    """Write an HDF5 file with one array for each pattern; layer and head are its attributes."""
     with atomic_path(path) as temporary, new_hdf5(temporary) as file:
         for name, weights in attention.maps.items():
             stored = file.create_dataset(name, data=weights.astype(np.float16), compression="gzip")
@@ -157,21 +160,21 @@ def read_attention(path: StrPath) -> AttentionMaps:
     except (OSError, KeyError, ValueError, TypeError) as error:
         reason = one_line(error)
         raise TTOError(
-            f"{path}: expected a file of attention maps, got {reason}; make it again"
+            f"{path}: expected a file of attention maps, got {reason}; analyse again"
         ) from error
     if version != FORMAT_VERSION:
         raise TTOError(
-            f"{path}: expected attention format version {FORMAT_VERSION}, got {version}; make it "
+            f"{path}: expected attention format version {FORMAT_VERSION}, got {version}; analyse "
             "again"
         )
     return attention
 
 
 def read_heads(path: StrPath) -> pd.DataFrame:
-    """Rows of attention.csv.
+    """Read the rows of `attention.csv`.
 
     Raises:
-        TTOError: other columns, or no head.
+        TTOError: the columns are wrong, or a kind of heads is missing.
     """
     rows = read_rows(path, ("kind", "layer", "head", *SHARES), what="heads", remedy="analyse again")
     if set(rows["kind"]) != KINDS:

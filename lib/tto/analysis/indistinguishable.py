@@ -1,10 +1,10 @@
 """Are predicted trajectories indistinguishable from real ones (section 4.1, figure 1)?
 
-The paper says so of what the eye sees. Here a classifier answers (`tto.analysis.classifier`): it
-gets as many real trajectories as predicted ones, each predicted from the first state of a real one.
-The Transformer draws its own actions, the ensemble follows the recorded ones with one member a
-trajectory (TS-inf). All states are rounded to the middles of the Transformer's bins, the real ones
-too: grains that no eye sees shall not give a model away.
+In the paper this is a visual impression. Here a classifier (`tto.analysis.classifier`) gets as many
+real trajectories as predicted ones, each predicted from the first state of a real one. The
+Transformer draws its own actions. The ensemble follows the recorded ones, with one member for each
+trajectory (TS-inf). All states, also the real ones, are rounded to the centers of the Transformer's
+bins, so that the bins alone do not reveal the model.
 """
 
 from collections.abc import Iterable
@@ -31,19 +31,21 @@ COLUMNS = ("dataset", "env", "model", "seed", "steps", "trajectories", "right", 
 def indistinguishable_rows(
     model: TrainedModel, ensemble: Ensemble, truth: Truth, *, seed: int
 ) -> pd.DataFrame:
-    """A row for each of the two models: how many answers are right of how many asked.
+    """One row for each of the two models: the number of answers (`asked`) and of right answers.
 
     Args:
-        truth: its episodes are the real trajectories, of its steps.
-        seed: training seed of the models; the draws depend on it, too.
+        model: the Transformer.
+        ensemble: the ensemble.
+        truth: episodes and number of steps of the real trajectories.
+        seed: training seed of the models; it also seeds the draws.
 
     Raises:
-        TTOError: masked states, or too few or too short trajectories.
+        TTOError: the states are masked, or there are too few or too short trajectories.
     """
     if model.tokens.mask_token:
         raise TTOError(
             f"telling apart: expected a model of whole states, got one of {truth.dataset}, which "
-            "is masked; name another dataset in model_analysis.prediction"
+            "is masked; choose another dataset in model_analysis.prediction"
         )
     real = np.stack([_rounded(model, truth.states(number)) for number in truth.episodes])
     predicted = {
@@ -59,6 +61,7 @@ def indistinguishable_rows(
 
 
 def _rounded(model: TrainedModel, states: Float[np.ndarray, "T O"]) -> Float[np.ndarray, "T O"]:
+    """States rounded to the centers of the model's bins."""
     return model.discretizer.decode(model.discretizer.encode(states))
 
 
@@ -81,7 +84,7 @@ def _transformer(model: TrainedModel, truth: Truth, seed: int) -> Float[np.ndarr
 def _ensemble(
     model: TrainedModel, ensemble: Ensemble, truth: Truth, seed: int
 ) -> Float[np.ndarray, "N T O"]:
-    """One particle along the actions of each episode; members take turns."""
+    """One particle that follows the actions of each episode; the members take turns."""
     trajectories = []
     for place, (number, episode) in enumerate(truth.episodes.items()):
         particles = propagate(
@@ -97,10 +100,11 @@ def _ensemble(
 
 
 def read_indistinguishable(paths: Iterable[StrPath]) -> pd.DataFrame:
-    """Rows of files of `indistinguishable_rows`, all below each other.
+    """Read and concatenate files with rows of `indistinguishable_rows`.
 
     Raises:
-        TTOError: other columns, an empty cell, or more right answers than were asked.
+        TTOError: the columns are wrong, a cell is empty, or there are more right answers than
+            answers.
     """
     parts = [
         read_rows(

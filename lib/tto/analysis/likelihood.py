@@ -1,19 +1,19 @@
-"""What a predicted marginal is worth: likelihood and coverage of the true states (section 4.1).
+"""Likelihood and coverage of the true states under predicted marginals (section 4.1).
 
-All models answer one question: what share of their probability lies in the cell of the true value?
-The cells of a dimension are V equal intervals of its range, whatever bins a model has; the density
-there is that share over the cell's width. The same rules hold for all:
+All models are scored by the share of their probability that is in the cell of the true value. The
+cells of a dimension are V equal intervals of its range, whatever bins a model has. The density in a
+cell is its share divided by its width. The same rules hold for all models:
 
-- A marginal is a mixture of N conditional distributions, one for each sampled trajectory: of bins,
-  over each of which probability is even, or of Gaussians.
-- What lies beyond the range counts into the outermost cells, of predictions and of true values (as
-  the bins do it), so that a model's shares of the cells sum to 1.
-- One trajectory more, which spreads its probability evenly over the range, joins the N. N of them
-  cannot tell a probability far below 1 / N from nothing; without it a single value that all
-  Gaussians miss would decide on the mean of everything.
+- A marginal is a mixture of N conditional distributions, one for each sampled trajectory. These
+  are either bins, with even probability in each bin, or Gaussians.
+- Predictions and true values beyond the range count into the outermost cells, as they do with
+  bins. So a model's shares of all cells sum to 1.
+- One more trajectory, which spreads its probability evenly over the range, is added to the N. N
+  trajectories cannot distinguish a probability far below 1 / N from 0. Without the addition, a
+  single value that all Gaussians miss would dominate every mean.
 
-A share is at most 1, so the log-likelihood of a state is at most the oracle's, sum_i log(1 / width
-of dimension i's cells), which is that of appendix B.
+A share is at most 1, so the log-likelihood of a state is at most that of the oracle, sum_i log(1 /
+width of dimension i's cells), as in appendix B.
 
 Letters: N trajectories, T steps, O observation dimensions, V bins.
 """
@@ -27,23 +27,27 @@ from scipy.special import ndtr
 from tto.errors import TTOError
 from tto.tokens.discretizer import Discretizer
 
-LEVEL = 0.9  # of the central interval whose coverage is counted
+LEVEL = 0.9  # probability of the central interval whose coverage is measured
 
 
 @dataclass(frozen=True)
 class Cells:
-    """V equal intervals of each dimension of a state, of shape (O, V + 1) with their ends."""
+    """V equal intervals of each dimension of a state.
+
+    Attributes:
+        edges: ends of the intervals, of shape (O, V + 1).
+    """
 
     edges: Float[np.ndarray, "O edges"]
 
     @property
     def widths(self) -> Float[np.ndarray, " O"]:
-        """Of a cell of each dimension."""
+        """Width of a cell of each dimension."""
         return (self.edges[:, -1] - self.edges[:, 0]) / (self.edges.shape[1] - 1)
 
     @property
     def oracle(self) -> float:
-        """The log-likelihood of all probability in the true cells (appendix B), in nats."""
+        """Log-likelihood in nats if all probability is in the true cells (appendix B)."""
         return float(-np.log(self.widths).sum())
 
     def holding(self, states: Float[np.ndarray, "T O"]) -> Integer[np.ndarray, "T O"]:
@@ -60,14 +64,19 @@ class Cells:
 
 
 def cells_of(discretizer: Discretizer, observation_dim: int) -> Cells:
-    """As many equal cells over the same range as the discretiser has bins."""
+    """Equal cells over the range of a discretiser, as many as it has bins."""
     edges = discretizer.edges[:observation_dim]
     return Cells(np.linspace(edges[:, 0], edges[:, -1], edges.shape[1], axis=1))
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Of a model's marginals: the share of the probability in and below each true value's cell."""
+    """Shares of a marginal's probability for each true value.
+
+    Attributes:
+        inside: share in the cell of the true value.
+        below: share below that cell.
+    """
 
     inside: Float[np.ndarray, "T O"]
     below: Float[np.ndarray, "T O"]
@@ -79,10 +88,13 @@ def binned_shares(
     states: Float[np.ndarray, "T O"],
     cells: Cells,
 ) -> Shares:
-    """Of marginals over a model's bins, each of which spreads its probability evenly.
+    """Shares of marginals over a model's bins, with even probability in each bin.
 
     Args:
-        bins: the ends of the model's bins, over the same range as the cells.
+        marginals: probability of each bin.
+        bins: ends of the model's bins, which have the same range as the cells.
+        states: true values.
+        cells: cells of the values.
     """
     below_bins = np.concatenate([np.zeros_like(marginals[..., :1]), marginals.cumsum(axis=-1)], -1)
 
@@ -103,7 +115,7 @@ def gaussian_shares(
     states: Float[np.ndarray, "T O"],
     cells: Cells,
 ) -> Shares:
-    """Of mixtures of N equally probable Gaussians."""
+    """Shares of mixtures of N equally probable Gaussians."""
     deviations = np.exp(0.5 * log_variances.astype(np.float64))
 
     def up_to(ends: Float[np.ndarray, "T O"]) -> Float[np.ndarray, "T O"]:
@@ -118,12 +130,12 @@ def gaussian_shares(
 
 @dataclass(frozen=True)
 class Scores:
-    """Of one episode's true states under a model's marginals.
+    """Scores of the true states of one episode under a model's marginals.
 
     Attributes:
-        log_likelihood: of the T states, summed over dimensions, in nats.
-        covered: share of the dimensions whose value lies in the predicted central 90 % interval.
-        out_of_range: share of the dimensions whose value lies outside all cells.
+        log_likelihood: log-likelihood of each state in nats, summed over dimensions.
+        covered: share of the dimensions whose value is in the predicted central 90 % interval.
+        out_of_range: share of the dimensions whose value is outside all cells.
     """
 
     log_likelihood: Float[np.ndarray, " T"]
@@ -134,26 +146,29 @@ class Scores:
 def score(
     shares: Shares, states: Float[np.ndarray, "T O"], cells: Cells, *, trajectories: int
 ) -> Scores:
-    """Likelihood of the true states, and whether they lie where they were expected.
+    """Score the true states by their likelihood and coverage.
 
     Args:
-        trajectories: N, of which the marginals are a mean; an even one joins them.
+        shares: shares of the model's marginals.
+        states: true values.
+        cells: cells of the values.
+        trajectories: number N of trajectories in a marginal, to which an even one is added.
 
     Raises:
-        TTOError: shares that are no probabilities.
+        TTOError: a share is not a probability.
     """
     inside = shares.inside
     if not ((inside > -1e-6) & (inside < 1 + 1e-6)).all():
         raise TTOError(
-            "likelihood: expected shares of probability within [0, 1], got others: did the model's "
-            "predictions overflow?"
+            "likelihood: expected shares of probability within [0, 1], got others; check whether "
+            "the model's predictions overflow"
         )
     inside = inside.clip(0.0, 1.0)
     even = 1 / (cells.edges.shape[1] - 1)
     mixed = (trajectories * inside + even) / (trajectories + 1)
     low, high = cells.ends(states)
     within = ((states - low) / (high - low)).clip(0.0, 1.0)
-    rank = shares.below + inside * within  # of the value among the predicted ones
+    rank = shares.below + inside * within  # predicted probability below the true value
     outside = (states < cells.edges[:, 0]) | (states > cells.edges[:, -1])
     return Scores(
         log_likelihood=np.log(mixed / cells.widths).sum(axis=1),

@@ -1,15 +1,15 @@
-"""Held-out episodes under a model's predictions, as tidy rows (figure 2).
+"""Likelihood of held-out episodes under a model's predictions, as tidy rows (figure 2).
 
-Trajectories are sampled from an episode's first state and the episode's own states are scored under
-the marginals of each step (`tto.analysis.likelihood`). As in the paper, all episodes may begin in
-one state; a model that draws its own actions then predicts once for all of them. Or each episode
-has a first state of its own. The episodes are the same for all models and seeds. In masked data the
-models see the mask tokens in place of hidden values, but all values count: what a model says about
-what it does not see is the question there.
+Trajectories are sampled from the first state of an episode, and the states of the episode are
+scored under the marginals of each step (`tto.analysis.likelihood`). The episodes are the same for
+all models and seeds. As in the paper, all of them may begin in one state; a model that draws its
+own actions then predicts once for all of them. Otherwise each episode has its own first state. In
+masked data the models see mask tokens in place of hidden values, but all values are scored: the
+question is what a model predicts about values that it does not see.
 
-The Transformers predict the actions, too, and need no policy. An ensemble has none and follows the
-recorded actions, so it is told what the behaviour policy did in the episode that is scored; that
-favours the ensemble. The Transformers can be told, too.
+A Transformer also predicts the actions and needs no policy. An ensemble follows the recorded
+actions, which favours it: they come from the episode that is scored. A Transformer can be given
+them, too.
 
 Letters: T steps, O and A observation and action dimensions.
 """
@@ -23,6 +23,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float
 
 from tto.analysis.likelihood import Cells, Scores, binned_shares, gaussian_shares, score
 from tto.analysis.sampling import Samples, sample
@@ -53,18 +54,20 @@ COLUMNS = (
 )
 KEY = ["dataset", "model", "seed", "episode", "step"]
 STATES = ("full", "masked")
-MARGINAL = "marginal"  # the training data's own (`tto.analysis.marginal`)
+MARGINAL = "marginal"  # model name of the training data's marginal (`tto.analysis.marginal`)
 Actions = Literal["sampled", "recorded"]
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What happened, and the cells in which it is counted.
+    """Held-out episodes, and the cells in which their states are counted.
 
     Attributes:
-        dataset, env: of the models' training data.
-        episodes: numbered episodes of at least `steps` transitions that no model was trained on.
-        steps: T, states after the first that are predicted.
+        dataset: name of the models' training data.
+        env: environment of the training data.
+        episodes: held-out episodes by number, of at least `steps` transitions each.
+        steps: number T of predicted states after the first one.
+        cells: cells of the states.
         one_start: whether all episodes begin in the same state, with the same mask.
     """
 
@@ -75,12 +78,19 @@ class Truth:
     cells: Cells
     one_start: bool = False
 
-    def states(self, number: int) -> np.ndarray:
-        """The T states of an episode that follow its first, hidden dimensions included."""
+    def states(self, number: int) -> Float[np.ndarray, "T O"]:
+        """The T states of an episode after its first, with the hidden dimensions."""
         return self.episodes[number].observations[1 : self.steps + 1].astype(np.float64)
 
     def rows(self, model: str, seed: int, number: int, scores: Scores) -> pd.DataFrame:
-        """One row a step."""
+        """One row with the scores of each step.
+
+        Args:
+            model: name of the model.
+            seed: training seed of the model.
+            number: number of the episode.
+            scores: scores of the episode.
+        """
         masked = self.episodes[number].observed is not None
         return pd.DataFrame(
             {
@@ -101,7 +111,7 @@ class Truth:
 
 
 def select(rows: pd.DataFrame, **values: object) -> pd.DataFrame:
-    """The rows that have these values in the columns of those names."""
+    """The rows with the given values; keywords are names of columns."""
     chosen: Any = rows
     for column, value in values.items():
         chosen = chosen[chosen[column] == value]
@@ -117,15 +127,19 @@ def held_out_truth(
     cells: Cells,
     one_start: bool = False,
 ) -> Truth:
-    """Up to `episodes` episodes of at least `steps` transitions, evenly out of all such.
+    """Choose up to `episodes` episodes of at least `steps` transitions, evenly from all such.
 
     Args:
-        dataset: name of the models' training data, which the held-out episodes are not in.
-        one_start: the episodes are those of one first state; what the first of them hides of it
-            is hidden in all.
+        held_out: held-out episodes.
+        dataset: name of the models' training data.
+        episodes: largest number of episodes.
+        steps: number of predicted states.
+        cells: cells of the states.
+        one_start: whether all episodes begin in one state. The first state's mask in the first
+            episode then applies to all of them.
 
     Raises:
-        TTOError: there is none, or they begin in different states in spite of `one_start`.
+        TTOError: no episode is long enough, or they begin in different states despite `one_start`.
     """
     lengths, long = [], {}
     for number, episode in enumerate(held_out):
@@ -146,7 +160,7 @@ def held_out_truth(
 
 
 def _from_one_start(episodes: dict[int, Episode], held_out: EpisodeDataset) -> dict[int, Episode]:
-    """The episodes, checked to share their first state, with one mask of it."""
+    """Check that the episodes share their first state, and give it the same mask in all of them."""
     first, *others = episodes.values()
     if any((other.observations[0] != first.observations[0]).any() for other in others):
         raise TTOError(
@@ -173,17 +187,23 @@ def transformer_rows(
     actions: Actions,
     engine: Engine | None = None,
 ) -> pd.DataFrame:
-    """Rows of a Transformer, called `name`, of a training seed.
+    """Rows of a Transformer.
 
     Args:
-        actions: "sampled", drawn by the model itself (section 4.1), or "recorded", those of the
-            episode that is scored.
+        model: trained model.
+        truth: held-out episodes.
+        name: name of the model in the rows.
+        seed: training seed of the model; it also seeds the draws.
+        trajectories: number of sampled trajectories.
+        actions: "sampled" if the model draws the actions (section 4.1), "recorded" if it gets those
+            of the scored episode.
+        engine: engine that computes the logits; by default the fastest one.
     """
     O, bins = model.tokens.observation_dim, model.discretizer
     engine, parts = engine or fastest_engine(model.network), []
-    samples, of_all = None, truth.one_start and actions == "sampled"
+    samples, shared = None, truth.one_start and actions == "sampled"
     for number, episode in truth.episodes.items():
-        if samples is None or not of_all:
+        if samples is None or not shared:
             rng = np.random.default_rng([seed, number])
             samples = _samples(model, episode, truth.steps, trajectories, rng, actions, engine)
         states = truth.states(number)
@@ -202,7 +222,7 @@ def _samples(
     actions: Actions,
     engine: Engine,
 ) -> Samples:
-    """Trajectories from the first state of an episode."""
+    """Sample trajectories from the first state of an episode."""
     bins = model.discretizer
     start = bins.encode(episode.observations[:1])
     if episode.observed is not None:
@@ -227,7 +247,15 @@ def ensemble_rows(
     trajectories: int,
     methods: Sequence[Method] = ("ts_inf", "ts1"),
 ) -> pd.DataFrame:
-    """Rows of an ensemble of a training seed; the model is called by the way of its propagation."""
+    """Rows of an ensemble; the name of the model has the method of propagation.
+
+    Args:
+        network: trained ensemble.
+        truth: held-out episodes.
+        seed: training seed of the ensemble; it also seeds the draws.
+        trajectories: number of particles.
+        methods: methods of propagation.
+    """
     parts = []
     for method in methods:
         for number, episode in truth.episodes.items():
@@ -250,16 +278,17 @@ def ensemble_rows(
 
 
 def write_log_likelihoods(path: StrPath, parts: Iterable[pd.DataFrame]) -> None:
-    """Write rows with the columns of `COLUMNS`, sorted by `KEY`; numbers keep all their digits."""
+    """Write rows with the columns of `COLUMNS`, sorted by `KEY`; numbers keep all digits."""
     rows = pd.concat(list(parts), ignore_index=True).sort_values(KEY, ignore_index=True)
     write_rows(path, rows)
 
 
 def read_log_likelihoods(paths: Iterable[StrPath]) -> Iterator[pd.DataFrame]:
-    """Read what `write_log_likelihoods` wrote, and check it.
+    """Read files of `write_log_likelihoods` and check them; yield the rows of each file.
 
     Raises:
-        TTOError: other columns, an empty cell, two rows of one state, or a state above its oracle.
+        TTOError: the columns are wrong, a cell is empty, a state has two rows, or a likelihood is
+            above the oracle's.
     """
     for path in paths:
         name = os.fspath(path)
@@ -268,7 +297,7 @@ def read_log_likelihoods(paths: Iterable[StrPath]) -> Iterator[pd.DataFrame]:
             raise TTOError(f"{name}: expected one row a state, got two; analyse again")
         if (rows["log_likelihood"].to_numpy() > rows["oracle"].to_numpy() + 1e-6).any():
             raise TTOError(
-                f"{name}: expected no state above the oracle, which bounds them all, got one; are "
-                "cells of two datasets mixed?"
+                f"{name}: expected no state above the oracle, which is the upper bound, got one; "
+                "do not mix cells of two datasets, and analyse again"
             )
         yield rows

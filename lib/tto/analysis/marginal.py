@@ -1,8 +1,8 @@
-"""The training data's own marginal: what can be said of a state without any model (figure 2).
+"""The marginal of the training data: a prediction of states without any model (figure 2).
 
-Of each dimension the share of the training states in each cell, the same at all steps. A model
-whose predictions fall below it would do better to forget where the episode began: from then on it
-predicts worse than nothing. It is judged as all models are (`tto.analysis.likelihood`).
+It is the share of the training states in each cell of each dimension, the same at all steps. A
+model with a lower likelihood would predict better if it ignored how the episode began. The marginal
+is scored like the models (`tto.analysis.likelihood`).
 """
 
 import numpy as np
@@ -13,15 +13,15 @@ from tto.analysis.likelihood import Cells, binned_shares, score
 from tto.analysis.log_likelihoods import MARGINAL, Truth
 from tto.data.episodes import EpisodeDataset
 
-NO_SEED = 0  # in the rows: nothing is trained
+NO_SEED = 0  # seed in the rows, since nothing is trained
 
 
 def training_marginal(dataset: EpisodeDataset, cells: Cells) -> Float[np.ndarray, "O V"]:
-    """Share of the training states in each cell of each dimension, of the values that are seen."""
+    """Share of the training states in each cell of each dimension; hidden values do not count."""
     O, V = cells.edges.shape[0], cells.edges.shape[1] - 1
     counts = np.zeros((O, V))
     for episode in dataset:
-        states = episode.observations[:-1].astype(np.float64)  # those that models are trained on
+        states = episode.observations[:-1].astype(np.float64)  # the states in the training data
         numbers = cells.holding(states)
         seen = np.ones(states.shape, bool) if episode.observed is None else episode.observed[:-1]
         for i in range(O):
@@ -32,10 +32,13 @@ def training_marginal(dataset: EpisodeDataset, cells: Cells) -> Float[np.ndarray
 def marginal_rows(
     marginal: Float[np.ndarray, "O V"], truth: Truth, *, trajectories: int
 ) -> pd.DataFrame:
-    """Rows of the marginal, one for each held-out state, under the seed `NO_SEED`.
+    """Rows of the marginal, one for each held-out state, with the seed `NO_SEED`.
 
     Args:
-        trajectories: of the models that it is compared with; an even one joins as many here, too.
+        marginal: marginal of the training data.
+        truth: held-out episodes.
+        trajectories: number of trajectories of the models that the marginal is compared with; an
+            even one is added to as many here.
     """
     parts = []
     for number in truth.episodes:

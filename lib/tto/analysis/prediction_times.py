@@ -1,8 +1,8 @@
-"""How long a predicted step takes: the Transformer and the ensemble, one after the other.
+"""The time of a predicted step of the Transformer and of the ensemble.
 
-CPU seconds of the process for a step of one trajectory, with the same number of trajectories, steps
-and processor threads for both, always on the processor. The Transformer draws its own actions; the
-ensemble is given them, as a policy would.
+It is measured in CPU seconds of the process for one step of one trajectory, always on the
+processor, with the same number of trajectories, steps and threads for both models. The Transformer
+draws its own actions; the ensemble gets recorded ones.
 """
 
 import time
@@ -36,14 +36,20 @@ def prediction_times(
     repetitions: int,
     clock: Callable[[], float] = time.process_time,
 ) -> pd.DataFrame:
-    """A row for each model and repetition; `seconds` are of one step of one trajectory.
+    """Time both models: one row for each model and repetition.
 
-    The models take turns, so that a busy moment of the machine meets both; a first turn, which
-    warms them up, is left out.
+    `seconds` are CPU seconds of one step of one trajectory. The models take turns, so that a busy
+    moment of the machine affects both. A first turn warms them up and is left out.
 
     Args:
-        episode: gives the first state and the ensemble's actions; of `steps` transitions or more.
-        clock: CPU seconds of this process.
+        model: the Transformer.
+        ensemble: the ensemble.
+        episode: episode of at least `steps` transitions, for the first state and the actions.
+        seed: training seed of the models; it also seeds the draws.
+        trajectories: number of trajectories.
+        steps: number of predicted states.
+        repetitions: number of timed turns of each model.
+        clock: function that returns the CPU seconds of this process.
 
     Raises:
         TTOError: the episode is too short.
@@ -80,10 +86,10 @@ def prediction_times(
 
 
 def read_prediction_times(paths: Iterable[StrPath]) -> pd.DataFrame:
-    """Rows of files of `prediction_times`, all below each other.
+    """Read and concatenate files with rows of `prediction_times`.
 
     Raises:
-        TTOError: other columns, an empty cell, or a time that is not above 0.
+        TTOError: the columns are wrong, a cell is empty, or a time is not above 0.
     """
     parts = [
         read_rows(

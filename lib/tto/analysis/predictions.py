@@ -1,9 +1,8 @@
-"""What each model predicts from one recorded state: the states that figure 1 draws.
+"""The states that each model predicts from one recorded state, as shown in figure 1.
 
-The Transformer goes on by itself, with actions that it samples. The ensemble predicts states only;
-one particle follows the recorded actions, with one member all along (TS-inf), so it is told what
-the policy did and still has to predict what came of it. Both see the first state and nothing
-before. Of each the first trajectory that is drawn is kept: nothing is chosen by outcome.
+The Transformer draws its own actions. The ensemble predicts states only: one particle follows the
+recorded actions, with the same member at all steps (TS-inf). Both models see the first state and
+nothing before it. The first trajectory that each draws is kept, so none is chosen by its outcome.
 """
 
 from dataclasses import asdict, dataclass
@@ -30,7 +29,14 @@ SOURCES = ("recorded", "transformer", "ensemble")
 
 @dataclass(frozen=True)
 class Origin:
-    """Where predictions start: `start` transitions into an episode of a dataset."""
+    """The recorded state that predictions start from.
+
+    Attributes:
+        dataset: name of the dataset.
+        env: environment of the dataset.
+        episode: number of the episode.
+        start: number of transitions before the state.
+    """
 
     dataset: str
     env: str
@@ -40,11 +46,13 @@ class Origin:
 
 @dataclass(frozen=True)
 class Predictions:
-    """States by where they come from, the first one shared, T + 1 of each.
+    """Recorded and predicted states, T + 1 of each, with the same first one.
 
     Attributes:
-        recorded: by the behaviour policy in the simulator.
-        transformer, ensemble: as each model predicts them.
+        origin: state that predictions start from.
+        recorded: states of the behaviour policy in the simulator.
+        transformer: states that the Transformer predicts.
+        ensemble: states that the ensemble predicts.
     """
 
     origin: Origin
@@ -54,10 +62,10 @@ class Predictions:
 
 
 def choose_origin(held_out: EpisodeDataset, *, start: int, steps: int) -> Origin:
-    """The first episode that goes on for `steps` transitions after its first `start` ones.
+    """Choose the first episode with at least `steps` transitions after its first `start` ones.
 
     Raises:
-        TTOError: none does.
+        TTOError: no episode is long enough.
     """
     longest = 0
     for number, episode in enumerate(held_out):
@@ -79,10 +87,18 @@ def predict(
     steps: int,
     seed: int,
 ) -> Predictions:
-    """Let both models predict `steps` states that follow a recorded one.
+    """Predict the `steps` states after a recorded one with both models.
+
+    Args:
+        model: the Transformer.
+        ensemble: the ensemble.
+        episode: episode of the recorded state.
+        origin: state to start from.
+        steps: number of predicted states.
+        seed: seed of the draws.
 
     Raises:
-        TTOError: the episode ends too early, or the model is one of masked states.
+        TTOError: the episode ends too early, or the model's states are masked.
     """
     start, end = origin.start, origin.start + steps
     if end > len(episode):
@@ -93,7 +109,7 @@ def predict(
     if model.tokens.mask_token:
         raise TTOError(
             f"figure 1: expected a model of whole states, got one of {origin.dataset}, which is "
-            "masked; name another dataset"
+            "masked; choose another dataset"
         )
     states = episode.observations[start : end + 1]
     samples = sample(
@@ -120,7 +136,7 @@ def predict(
 
 
 def write_predictions(path: StrPath, predictions: Predictions) -> None:
-    """Write an HDF5 file: a dataset a source, the origin as attributes."""
+    """Write an HDF5 file with one array for each of `SOURCES`; the origin is in the attributes."""
     with atomic_path(path) as temporary, new_hdf5(temporary) as file:
         for name in SOURCES:
             file[name] = getattr(predictions, name)
@@ -130,10 +146,10 @@ def write_predictions(path: StrPath, predictions: Predictions) -> None:
 
 
 def read_predictions(path: StrPath) -> Predictions:
-    """Read what `write_predictions` wrote.
+    """Read a file of `write_predictions`.
 
     Raises:
-        TTOError: the file is missing, damaged, of another format version or holds other shapes.
+        TTOError: the file is missing, damaged or of another format version, or its shapes differ.
     """
     try:
         with h5py.File(path, "r") as file:

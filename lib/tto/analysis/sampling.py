@@ -1,13 +1,12 @@
-"""Trajectories sampled from a Transformer, and the marginals of states in them (section 4.1).
+"""Trajectories sampled from a Transformer, and the marginals of their states (section 4.1).
 
-All tokens are drawn at temperature 1, those of the actions unless they are given. What is returned
-of the sampled prefixes is, for each step and dimension, the mean over them of the model's
-conditional distribution: an estimate of the marginal of lower variance than counting the drawn
-tokens, and without empty bins. Nothing here knows of true states, bins' edges or densities.
+All tokens are drawn at temperature 1, except for actions that are given. The marginal of each step
+and dimension is the mean of the model's conditional distribution over the sampled trajectories.
+This estimate has a lower variance than counts of the drawn tokens, and no empty bins.
 
-The context slides by whole transitions as in planning (`tto.planning.search.Window`): a full block
-is encoded anew without its oldest transition, between that keys and values are kept. Trajectories
-are drawn in chunks, so that memory does not grow with their number.
+The context slides by whole transitions as in planning (`tto.planning.search.Window`): when a block
+is full, it is encoded again without its oldest transition; until then, keys and values are cached.
+Trajectories are drawn in chunks, so that memory does not grow with their number.
 
 Letters: N trajectories, T steps, L context tokens, D tokens a transition, O and A observation and
 action dimensions, V bins.
@@ -28,8 +27,8 @@ from tto.planning.fastest import fastest_engine
 from tto.planning.search import Window
 from tto.tokens.token_file import token_dtype
 
-MEMORY = 2**30  # bytes that keys, values and activations of one chunk may take
-_FLOATS = 14  # of a token in one layer while a block is encoded: queries to the perceptron's hidden
+MEMORY = 2**30  # bytes for the keys, values and activations of one chunk
+_FLOATS = 14  # activations of a token in one layer, relative to the width, while a block is encoded
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,10 @@ class Samples:
     """Trajectories from one start.
 
     Attributes:
-        observations: tokens of the T states that follow the start; in masked data the mask token V
-            where the model drew that a dimension is hidden.
-        marginals: of each of these states and dimensions, mean of the N conditional distributions
-            over the V bins, given that the dimension is seen.
+        observations: tokens of the T states after the start. In masked data the mask token V means
+            that the model drew a hidden dimension.
+        marginals: mean of the N conditional distributions over the V bins for each of these states
+            and dimensions, given that the dimension is not hidden.
     """
 
     observations: Integer[np.ndarray, "N T O"]
@@ -59,19 +58,21 @@ def sample(
     engine: Engine | None = None,
     memory: int = MEMORY,
 ) -> Samples:
-    """Sample what follows `context`, whole past transitions and the observation to start from.
+    """Sample trajectories that continue `context`.
 
     Args:
-        steps: T, states to predict.
-        trajectories: N.
-        rng: the only randomness; a trajectory's draws do not depend on the chunks.
-        actions: tokens of the actions of each step, in place of drawn ones.
-        engine: what computes logits; the fastest one by default.
-        memory: bytes that a chunk may take (at least one trajectory is drawn at a time).
+        model: trained model.
+        context: tokens of whole past transitions and of the observation to start from.
+        steps: number T of states to predict.
+        trajectories: number N of trajectories.
+        rng: generator of all draws; those of a trajectory do not depend on the chunks.
+        actions: tokens of the actions of each step, used in place of drawn ones.
+        engine: engine that computes the logits; by default the fastest one.
+        memory: bytes for one chunk, which has at least one trajectory.
 
     Raises:
-        TTOError: a model of goals, a block of a single transition, or a context or actions of
-            another size.
+        TTOError: the model has goals or a block of a single transition, or the context or actions
+            have another size.
     """
     plan = _Plan(model, context, steps, actions)
     engine = engine or fastest_engine(model.network)
@@ -88,13 +89,18 @@ def sample(
 
 
 def chunk_rows(config: ModelConfig, memory: int) -> int:
-    """Trajectories whose keys, values and activations fit into `memory` bytes, one at least."""
+    """Number of trajectories, at least 1, whose keys, values and activations fit into `memory`.
+
+    Args:
+        config: sizes of the model.
+        memory: number of bytes.
+    """
     floats = config.block_size * config.width * (2 * 2 * config.layers + _FLOATS)
     return max(1, memory // (4 * floats))
 
 
 class _Plan:
-    """What is to be drawn: T * D tokens, from the first action to the last observation."""
+    """The T * D tokens to draw, from the first action to the last observation."""
 
     def __init__(
         self,
@@ -106,7 +112,7 @@ class _Plan:
         config, D = model.config, model.config.transition_dim
         O, A = config.observation_dim, config.action_dim
         if config.goal:
-            raise TTOError("sampling: expected a model without goals, got one that is given them")
+            raise TTOError("sampling: expected a model without goals, got one with goals")
         if config.block_transitions < 2:
             raise TTOError(
                 f"sampling: expected a block of two transitions at least, got {config.block_size} "
@@ -115,7 +121,7 @@ class _Plan:
         if len(context) % D != O or len(context) > config.block_size:
             raise TTOError(
                 f"sampling: expected a context of whole transitions ({D} tokens) and {O} tokens of "
-                f"an observation, {config.block_size} at most, got {len(context)}"
+                f"an observation, {config.block_size} at most, got {len(context)} tokens"
             )
         if actions is not None and actions.shape != (steps, A):
             raise TTOError(f"sampling: expected {steps, A} action tokens, got {actions.shape}")
@@ -127,9 +133,9 @@ class _Plan:
         self.window = Window(D, config.block_transitions)
         self.actions = None if actions is None else torch.as_tensor(actions.astype(np.int64))
 
-    def forced(self, place: int) -> int | None:
-        """The token that is given at a place of the sequence, or None where it is drawn."""
-        step, dimension = divmod(place, self.transition_dim)
+    def given(self, position: int) -> int | None:
+        """The given token at a position of the sequence, or None if the token is drawn."""
+        step, dimension = divmod(position, self.transition_dim)
         step -= len(self.context) // self.transition_dim
         action = dimension - self.observation_dim
         if self.actions is None or not 0 <= action < self.actions.shape[1]:
@@ -140,7 +146,7 @@ class _Plan:
 def _sample_chunk(
     engine: Engine, plan: _Plan, uniforms: Float[Tensor, "N tokens"], sums: Float[Tensor, "T O V"]
 ) -> Integer[np.ndarray, "N T O"]:
-    """Draw one trajectory a row; add the conditional distributions of states to `sums`."""
+    """Draw one trajectory for each row; add the conditional distributions of states to `sums`."""
     N, L = len(uniforms), len(plan.context)
     uniforms = uniforms.to(sums.device)
     sequences = plan.context.new_empty(N, L + plan.tokens)
@@ -155,7 +161,7 @@ def _sample_chunk(
             seen = probabilities[:, : plan.bins]
             seen = seen / seen.sum(dim=-1, keepdim=True)
             sums[step - 1, dimension] += seen.sum(dim=0, dtype=torch.float64)
-        given = plan.forced(place)
+        given = plan.given(place)
         tokens = draw(probabilities, uniforms[:, place - L])
         sequences[:, place] = tokens if given is None else given
         if place + 1 < L + plan.tokens:
@@ -167,7 +173,7 @@ def _sample_chunk(
 def draw(
     probabilities: Float[Tensor, "N V"], uniforms: Float[Tensor, " N"]
 ) -> Integer[Tensor, " N"]:
-    """One token a row, by inverting the cumulative sum."""
+    """Draw one token for each row, by inverting the cumulative sum of its probabilities."""
     cumulative = probabilities.cumsum(dim=-1)
     target = uniforms[:, None] * cumulative[:, -1:]
     tokens = torch.searchsorted(cumulative, target, right=True)[:, 0]
@@ -177,7 +183,7 @@ def draw(
 def _advance(
     engine: Engine, plan: _Plan, sequences: Integer[Tensor, "N L"]
 ) -> Float[Tensor, "N V"]:
-    """Logits after the last token; a full block is encoded anew without its oldest transition."""
+    """Logits after the last token; a full block is encoded again without its oldest transition."""
     length, left = sequences.shape[1], len(plan.context) + plan.tokens - sequences.shape[1]
     if not plan.window.is_full(length):
         return engine.append(sequences[:, -1])

@@ -1,10 +1,10 @@
 """How much the predicted value of a planned transition depends on its action.
 
-A search can only choose between actions whose predicted reward-to-go differs. Section 3.2 plans
-several transitions, so that must hold for each of them, with and without a past. From recorded
-states, the model goes on by itself to a planned transition, several actions are drawn there, and
-the expected reward-to-go of each is predicted. Where later tokens see rewards-to-go, they copy
-them, R_t = (R_{t-1} - r_{t-1}) / discount, and the spread vanishes after the first transition.
+A search can only choose between actions whose predicted rewards-to-go differ. Section 3.2 plans
+several transitions, so they must differ in each of them, with and without past transitions. Here
+the model continues recorded states up to a planned transition. Several actions are drawn there, and
+the expected reward-to-go of each is predicted. If later tokens see rewards-to-go, the model can
+copy them, R_t = (R_{t-1} - r_{t-1}) / discount, and the spread vanishes after the first transition.
 
 Letters: S states, N actions of each, L context tokens, T depths.
 """
@@ -19,13 +19,13 @@ from torch import Tensor
 
 from tto.errors import TTOError
 from tto.model.trained import TrainedModel
-from tto.planning.draw import Rule
+from tto.planning.draw import DrawRule
 from tto.planning.engine import Engine
 from tto.planning.fastest import fastest_engine
 from tto.tokens.token_file import TokenFile
 
 STATES, ACTIONS = 48, 32
-VANISHED = 0.2  # of the largest spread: below this share, a search chooses by noise
+VANISHED = 0.2  # share of the largest spread below which a search chooses by noise
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class ValueSpread:
     """Standard deviations over actions, in the unit of the return.
 
     Attributes:
-        context: past transitions that the model saw.
-        expected: of the expected reward-to-go at each planned depth, mean over states.
+        context: number of past transitions that the model saw.
+        expected: standard deviation of the expected reward-to-go at each planned depth, as a mean
+            over states.
     """
 
     context: int
@@ -52,19 +53,24 @@ def value_spread(
     seed: int = 0,
     engine: Engine | None = None,
 ) -> ValueSpread:
-    """Spread of the predicted value over actions, `depths` planned transitions deep.
+    """Spread of the predicted value over actions, at each of `depths` planned transitions.
 
-    Actions are drawn from the model's whole distribution, observations, rewards and rewards-to-go
-    are its most probable ones. At most as many depths are looked at as fit into the model's block.
+    Actions are drawn from the model's whole distribution. Observations, rewards and rewards-to-go
+    are the most probable ones.
 
     Args:
-        file: tokens of the model's dataset, whose states are planned from.
-        context: past transitions that the model sees before the first planned one.
-        states: recorded states, drawn by `seed`; episodes shorter than the context have none.
+        model: trained model.
+        file: tokens of the model's dataset, from whose states plans start.
+        context: number of past transitions that the model sees before the first planned one.
+        depths: number of planned transitions, at most as many as fit into the model's block.
+        states: number of recorded states; each is preceded by at least `context` transitions.
+        actions: number of actions drawn for each state.
+        seed: seed of all draws.
+        engine: engine that computes the logits; by default the fastest one.
 
     Raises:
-        TTOError: tokens of other sizes than the model's, a context beyond its block, no episode
-            with so long a past, or a model of goals.
+        TTOError: the tokens have other sizes than the model's, the context exceeds its block, no
+            episode is long enough, the model has goals, or its states are masked.
     """
     _check(model, file, context)
     depths = min(depths, model.config.block_transitions - context)
@@ -84,11 +90,14 @@ def _spread(
     actions: int,
     rng: np.random.Generator,
 ) -> float:
-    """Mean over states of the deviation over actions, `depth` transitions after the first one."""
+    """Mean over states of the standard deviation over actions, `depth` transitions after the first.
+
+    Observations and values on the way are the most probable ones.
+    """
     D, O = model.config.transition_dim, model.tokens.observation_dim
     centers = torch.as_tensor(model.discretizer.centers, dtype=torch.float32)
-    greedy, drawn = Rule(1), Rule(model.config.vocabulary)
-    value = Rule(1, centers=centers[-1].to(contexts.device))
+    greedy, drawn = DrawRule(1), DrawRule(model.config.vocabulary)
+    value = DrawRule(1, centers=centers[-1].to(contexts.device))
     rules = [drawn] * (D - 2 - O) + [greedy, value]
     S = len(contexts)
     engine.start(contexts, length=depth * D + D - O)
@@ -104,7 +113,7 @@ def _spread(
 def _contexts(
     file: TokenFile, observation_dim: int, context: int, states: int, rng: np.random.Generator
 ) -> Integer[np.ndarray, "S L"]:
-    """Tokens of past transitions and the current observation of states, none drawn twice."""
+    """Tokens of past transitions and the current observation of distinct random states."""
     starts, D = file.episode_starts, file.tokens.shape[1]
     rows = np.concatenate([np.arange(a + context, b) for a, b in itertools.pairwise(starts)])
     if not len(rows):
@@ -130,11 +139,11 @@ def _check(model: TrainedModel, file: TokenFile, context: int) -> None:
     if sizes != given:
         raise TTOError(
             f"value spread: expected tokens of the model's sizes {sizes} (observation, action, "
-            f"bins), got {given} of {theirs.dataset}; name the tokens that it was trained on"
+            f"bins), got {given} of {theirs.dataset}; choose the tokens that it was trained on"
         )
     if ours.goal or theirs.mask_token:
         raise TTOError(
-            "value spread: expected a model that plans for return, got one of goals or of masked "
+            "value spread: expected a model that plans for return, got one with goals or masked "
             "states"
         )
     if not 0 <= context < ours.block_transitions:

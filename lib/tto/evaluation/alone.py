@@ -1,8 +1,8 @@
 """The time of a plan for one episode alone.
 
-A run plays its episodes in one batch, which computes one plan for all of them. The time of that,
-divided by the episodes, is not what a single robot waits for. So an episode that was played is
-replayed: the policy is asked again, with nothing else in its batch, on the recorded observations.
+A run plays its episodes in one batch and computes one plan for all of them. The time of that plan,
+divided by the number of episodes, is not the time that a single robot would wait. So one recorded
+episode is replayed: the policy acts again on its observations, alone in the batch.
 """
 
 import time
@@ -11,17 +11,20 @@ import numpy as np
 
 from tto.evaluation.rollout import Policy, Rollout
 
-STEPS = 30  # most steps that are timed
+STEPS = 30  # largest number of timed steps
 
 
 def plan_ms_alone(policy: Policy, rollout: Rollout, *, steps: int = STEPS) -> float:
     """Median time of a plan in milliseconds, over the first steps of a recorded episode.
 
-    The policy sees the recorded observations, actions and rewards, whatever it answers now. A first
-    plan, for which it may compile or allocate, is not timed. The policy forgets its episodes.
+    The policy sees the recorded observations, actions and rewards, whatever actions it returns now.
+    A first plan is not timed, because the policy may compile or allocate. Afterwards the policy is
+    reset.
 
     Args:
-        steps: most steps that are timed; fewer where the episode is shorter.
+        policy: policy that is timed.
+        rollout: recorded episode.
+        steps: largest number of timed steps; a shorter episode has fewer.
     """
     goals = None if rollout.goal is None else rollout.goal[None]
     active = np.ones(1, dtype=bool)

@@ -1,7 +1,7 @@
-"""An episode as a film: what the simulator draws, into an .mp4 or .gif file.
+"""An episode as a film: the simulator's frames in an .mp4 or .gif file.
 
-Frames are as fast as the episode was, but at most 30 a second; slower ones are all kept. This file
-knows no policy: `FilmedEnv` can stand wherever an environment does.
+The film runs at the speed of the episode. It has at most 30 frames a second: of faster environments
+only every n-th frame is kept. `FilmedEnv` can replace any environment, with any policy.
 """
 
 import contextlib
@@ -21,11 +21,11 @@ from tto.files import StrPath, atomic_path
 
 SUFFIXES = (".mp4", ".gif")
 _MOST_FPS = 30
-_DEFAULT_FPS = 30  # of environments that do not say how fast they are
+_DEFAULT_FPS = 30  # frames a second of environments that do not give a rate
 
 
 class Film:
-    """Frames on their way into a file; `open_film` makes and closes one."""
+    """A film that is being written; `open_film` makes and closes it."""
 
     def __init__(self, path: Path, suffix: str) -> None:
         self.fps: float = _DEFAULT_FPS
@@ -35,10 +35,10 @@ class Film:
         self._images: list[Image.Image] = []
 
     def add(self, frame: UInt8[np.ndarray, "height width 3"]) -> None:
-        """Append a frame; all have the size of the first."""
+        """Append a frame, which must have the size of the first."""
         self.frames += 1
         if self._suffix == ".gif":
-            # a palette each: a third of the memory
+            # With a palette, a frame takes a third of the memory.
             self._images.append(Image.fromarray(frame).convert("P", palette=Image.Palette.ADAPTIVE))
             return
         if self._writer is None:
@@ -46,13 +46,13 @@ class Film:
         self._writer.send(np.ascontiguousarray(frame))
 
     def finish(self) -> None:
-        """Write what is not written yet.
+        """Write the frames that are not written yet.
 
         Raises:
             TTOError: there is no frame.
         """
         if not self.frames:
-            raise TTOError("video: expected at least one frame, got none; does the episode run?")
+            raise TTOError("video: expected at least one frame, got none; play at least one step")
         if self._images:
             first, *others = self._images
             first.save(
@@ -65,7 +65,7 @@ class Film:
             )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._writer is not None:
             self._writer.close()  # waits for ffmpeg
 
@@ -84,10 +84,10 @@ class Film:
 
 @contextlib.contextmanager
 def open_film(path: StrPath) -> Iterator[Film]:
-    """A film for the file at `path`, which appears when all is filmed.
+    """Open a film for the file at `path`, which appears once the film is complete.
 
     Raises:
-        TTOError: another suffix than .mp4 and .gif, or nothing here writes .mp4.
+        TTOError: the suffix is neither .mp4 nor .gif, or the package that writes .mp4 is missing.
     """
     path = Path(path)
     if path.suffix not in SUFFIXES:
@@ -104,7 +104,7 @@ def open_film(path: StrPath) -> Iterator[Film]:
 
 
 class FilmedEnv(gymnasium.Wrapper):
-    """An environment that adds what it looks like to a film, at each reset and step."""
+    """An environment that adds a frame to a film at each reset and at every n-th step."""
 
     def __init__(self, env_id: str, film: Film) -> None:
         super().__init__(make_env(env_id, render_mode="rgb_array"))
@@ -115,29 +115,29 @@ class FilmedEnv(gymnasium.Wrapper):
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         answer = self.env.reset(**options)
-        self._shoot()
+        self._add_frame()
         return answer
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         answer = self.env.step(action)
         self._steps += 1
         if self._steps % self._every == 0:
-            self._shoot()
+            self._add_frame()
         return answer
 
-    def _shoot(self) -> None:
+    def _add_frame(self) -> None:
         try:
             frame = self.env.render()
-        except Exception as error:  # each library behind it fails in a way of its own
+        except Exception as error:  # each rendering library raises errors of its own
             raise TTOError(
-                f"video: expected {self._env_id} to draw itself, but it failed "
-                f"({one_line(error)}); without a screen MuJoCo draws by EGL "
+                f"video: expected {self._env_id} to render, but it failed "
+                f"({one_line(error)}); without a screen MuJoCo renders with EGL "
                 "or OSMesa: install one (Debian: libegl1 libgl1-mesa-dri, or libosmesa6)"
             ) from error
         if not isinstance(frame, np.ndarray):
             raise TTOError(
-                f"video: expected a picture of {self._env_id}, got {type(frame).__name__}; it "
-                "cannot draw itself, leave the video out"
+                f"video: expected a picture of {self._env_id}, got {type(frame).__name__}; this "
+                "environment cannot render, so leave the video out"
             )
         self._film.add(frame)
 

@@ -1,4 +1,4 @@
-"""Goal reaching in the four rooms (section 4.2): tidy rows of episodes, and routes to draw."""
+"""Goal reaching in the four rooms (section 4.2): tidy rows of episodes, and routes to plot."""
 
 import csv
 import os
@@ -16,7 +16,7 @@ from tto.evaluation.rollout_file import read_rollout
 from tto.files import StrPath, atomic_path
 from tto.row_files import read_rows
 
-METHODS = ("goal", "collector")  # our planner, the agent that collected the data
+METHODS = ("goal", "collector")  # our planner, and the agent that collected the data
 ROWS = ("method", "seed", "pair", "success", "path_length", "steps", "straight")
 ROUTES = ("pair", "step", "x", "y", "goal_x", "goal_y")
 
@@ -28,13 +28,19 @@ def write_goal_rows(
     routes: StrPath,
     method_of_routes: str,
 ) -> None:
-    """One row a rollout of any method, and the positions of one method's.
+    """Write one row for each rollout, and the positions in the rollouts of one method.
 
-    A pair of start and goal is named by the reset seed that it comes from. A route's end counts as
-    reached where the environment terminated.
+    A pair of start and goal is named by its reset seed. A goal counts as reached if the environment
+    terminated.
+
+    Args:
+        rollouts: paths of rollout files.
+        table: path of the rows, with the columns of `ROWS`.
+        routes: path of the positions, with the columns of `ROUTES`.
+        method_of_routes: method whose positions are written.
 
     Raises:
-        TTOError: a rollout without a goal.
+        TTOError: a rollout has no goal.
     """
     with (
         atomic_path(table) as rows_path,
@@ -63,15 +69,15 @@ def write_goal_rows(
 
 
 def read_goal_rows(path: StrPath) -> pd.DataFrame:
-    """Read `goal_reaching.csv`, one row for each method and pair, and check it.
+    """Read `goal_reaching.csv`, with one row for each method and pair, and check it.
 
-    `seed` is the model's, `success` is 0 or 1, `path_length` that of the way that was gone and
-    `straight` of the shortest way through the doors, both in units of the world's side; `steps` in
-    transitions.
+    `seed` is the model's seed and `success` is 0 or 1. `path_length` is the length of the path that
+    was taken and `straight` that of the shortest path through the doors, both in units of the
+    world's side. `steps` is the number of transitions.
 
     Raises:
-        TTOError: missing columns, an empty cell, a length <= 0, two rows of one method and pair, an
-            unknown method, or methods that went between other pairs than each other.
+        TTOError: columns are missing, a cell is empty, a length is not above 0, a method and pair
+            have two rows or two seeds, a method is unknown, or the methods have different pairs.
     """
     name = os.fspath(path)
     results = read_rows(path, ROWS, what="goal reaching", remedy="evaluate again")
@@ -83,7 +89,7 @@ def read_goal_rows(path: StrPath) -> pd.DataFrame:
     if unknown or results.duplicated(["method", "pair"]).any():
         raise TTOError(
             f"{name}: expected one row for each pair and method out of {', '.join(METHODS)}, got "
-            f"{', '.join(unknown) or 'two of one'}: remove it"
+            f"{', '.join(unknown) or 'two rows of one'}: remove it"
         )
     if (results.groupby("pair")["seed"].nunique() > 1).to_numpy().any():
         raise TTOError(f"{name}: expected one seed for each pair, got several: evaluate again")
@@ -94,34 +100,37 @@ def read_goal_rows(path: StrPath) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Route:
-    """Where an agent was, `[T + 1, 2]` positions in the unit square, and the goal `[2]`."""
+    """Path of an agent: `[T + 1, 2]` positions in the unit square, and its goal `[2]`."""
 
     pair: int
-    positions: Float[np.ndarray, "T+1 2"]
+    positions: Float[np.ndarray, "states 2"]
     goal: Float[np.ndarray, "2"]
 
     @property
     def rooms(self) -> tuple[int, int]:
-        """Rooms of start and goal, each 0 to 3: 1 if right of the wall + 2 if above it."""
+        """Rooms of start and goal, from 0 to 3: 1 if right of the wall, plus 2 if above it."""
         start, goal = (int(xy[0] > WALL) + 2 * int(xy[1] > WALL) for xy in self._ends)
         return start, goal
 
     @property
     def walls(self) -> int:
-        """Walls between start and goal: 0, 1 or 2."""
+        """Number of walls between start and goal: 0, 1 or 2."""
         start, goal = self._ends
         return int(((start > WALL) != (goal > WALL)).sum())
 
     @property
-    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+    def _ends(self) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
         return self.positions[0], self.goal
 
 
 def read_routes(path: StrPath) -> list[Route]:
-    """Routes of `routes.csv`, one row for each pair and step (the start is step 0), by pair.
+    """Read the routes in `routes.csv`, sorted by pair; the file has one row for each pair and step.
+
+    The start is step 0.
 
     Raises:
-        TTOError: other columns, an empty cell, a missing or repeated step, or a moving goal.
+        TTOError: the columns are wrong, a cell is empty, a step is missing or repeated, or the goal
+            of a pair changes.
     """
     name = os.fspath(path)
     rows = read_rows(path, ROUTES, what="routes", remedy="evaluate again")

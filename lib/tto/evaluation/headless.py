@@ -1,7 +1,7 @@
-"""Which renderer MuJoCo can draw by where there is no screen.
+"""The choice of a renderer for MuJoCo when there is no screen.
 
-MuJoCo reads `MUJOCO_GL` while it is imported, and a renderer that is not there breaks the import.
-So each candidate is tried in a process of its own; this file imports nothing of MuJoCo's.
+MuJoCo reads `MUJOCO_GL` while it is imported, and the import fails if that renderer is missing. So
+each candidate is tried in its own process, and this module does not import MuJoCo.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ mujoco.MjrContext(mujoco.MjModel.from_xml_string("<mujoco/>"), mujoco.mjtFontSca
 
 
 def complaint(renderer: str) -> str | None:
-    """None if MuJoCo draws a picture by this renderer here, else what it says (takes a second)."""
+    """MuJoCo's error message with this renderer, or None if it works (takes a second)."""
     done = subprocess.run(
         [sys.executable, "-c", _DRAWING],
         env=os.environ | {"MUJOCO_GL": renderer},
@@ -39,13 +39,13 @@ def complaint(renderer: str) -> str | None:
 
 @functools.cache
 def working_renderer() -> str:
-    """The first of `RENDERERS` that works here, or the one of them that MUJOCO_GL names.
+    """The first of `RENDERERS` that works here; if MUJOCO_GL names one, only that one is tried.
 
     Raises:
-        TTOError: none does.
+        TTOError: none works.
     """
-    asked = os.environ.get("MUJOCO_GL", "").lower()
-    candidates = (asked,) if asked in RENDERERS else RENDERERS
+    chosen = os.environ.get("MUJOCO_GL", "").lower()
+    candidates = (chosen,) if chosen in RENDERERS else RENDERERS
     reasons = []
     for renderer in candidates:
         reason = complaint(renderer)
@@ -53,7 +53,7 @@ def working_renderer() -> str:
             return renderer
         reasons.append(f"{renderer}: {reason}")
     raise TTOError(
-        f"rendering: expected {' or '.join(candidates)} to draw without a screen, got "
+        f"rendering: expected {' or '.join(candidates)} to render without a screen, got "
         f"{'; '.join(reasons)}; install Mesa (libegl1 or libosmesa6) or set MUJOCO_GL"
     )
 
@@ -62,11 +62,15 @@ def choose_renderer(
     environment: MutableMapping[str, str] = os.environ,
     find: Callable[[], str] = working_renderer,
 ) -> None:
-    """Set `MUJOCO_GL` to the first renderer that works, before MuJoCo is imported.
+    """Set `MUJOCO_GL` to the first renderer that works; call this before MuJoCo is imported.
 
-    Nothing changes where the user has set it, where there is a screen, and off Linux. Where none
-    works it stays unset, so that environments which need no renderer can still be filmed; drawing
-    any other one then fails with a line that says what to install (`tto.evaluation.film`).
+    Nothing changes if the user has set it, if there is a screen, or on systems other than Linux.
+    If no renderer works, it stays unset: environments that need none can still be filmed, and for
+    the others the error says what to install (`tto.evaluation.film`).
+
+    Args:
+        environment: environment variables to change.
+        find: function that returns a renderer or raises TTOError.
     """
     if sys.platform != "linux" or "MUJOCO_GL" in environment or "DISPLAY" in environment:
         return

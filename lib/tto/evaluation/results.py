@@ -1,7 +1,7 @@
-"""Rollout files to `rollouts.csv`: one tidy row for each evaluated episode.
+"""`rollouts.csv`, with one tidy row for each rollout file.
 
-Tables and figures of control derive from this file alone. Rows carry the environment and the source
-of the training data, so that results on data collected locally never mix with results on D4RL's.
+Tables and figures of control are made from this file alone. Each row has the environment and the
+source of the training data, so that results on locally collected data and on D4RL never mix.
 """
 
 import math
@@ -33,15 +33,15 @@ KEY = ["dataset", "method", "seed", "rollout"]
 
 
 def collect_results(paths: Iterable[StrPath]) -> pd.DataFrame:
-    """One row a rollout file, with the columns of `COLUMNS`, sorted by `KEY`.
+    """Rows of rollout files, with the columns of `COLUMNS`, sorted by `KEY`.
 
-    `return` is the undiscounted sum of rewards, `score` its normalised value (x100; NaN where the
-    environment has no reference), `length` in transitions. `plan_ms_median` is the median time of a
-    plan for one episode alone in milliseconds, measured once a run (`tto.evaluation.alone`), so the
-    same in all rows of one dataset, method and seed.
+    `return` is the undiscounted sum of rewards and `score` the normalised return (x100; NaN if the
+    environment has no reference). `length` is the number of transitions. `plan_ms_median` is the
+    median time of a plan for one episode alone in milliseconds. It is measured once for each run
+    (`tto.evaluation.alone`), so it is the same in all rows of one dataset, method and seed.
 
     Raises:
-        TTOError: no file, an unreadable one, or two files of one rollout.
+        TTOError: there is no file, a file cannot be read, or two files have the same rollout.
     """
     rows = [_row(path) for path in paths]
     if not rows:
@@ -74,8 +74,8 @@ def read_results(path: StrPath) -> pd.DataFrame:
     """Read `rollouts.csv` and check it.
 
     Raises:
-        TTOError: missing or unknown columns, NaN outside `score`, two rows of one rollout, or a
-            dataset with more than one environment or source.
+        TTOError: columns are missing or unknown, a cell other than `score` is empty, a rollout has
+            two rows, or a dataset has more than one environment or source.
     """
     name = os.fspath(path)
     results = read_rows(

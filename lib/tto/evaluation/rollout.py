@@ -1,7 +1,7 @@
-"""Run a policy in several copies of an environment in step, and record what happened.
+"""Run a policy in several copies of an environment in step, and record the episodes.
 
-This file knows no model and no planner: a policy is anything that answers a batch of observations
-with a batch of actions. `tto.evaluation.rollout_file` stores the records.
+A policy is any object that returns a batch of actions for a batch of observations; this module
+knows no models or planners. `tto.evaluation.rollout_file` stores the episodes.
 """
 
 import time
@@ -20,35 +20,53 @@ from tto.errors import TTOError
 
 @runtime_checkable
 class Policy(Protocol):
-    """What `evaluate` needs: actions for a batch of episodes that run in step."""
+    """The interface that `evaluate` needs: actions for a batch of episodes in step."""
 
     def reset(self, goals: Float[np.ndarray, "B O"] | None = None) -> None:
-        """Forget all episodes; the next `act` begins new ones, with these goals where there are."""
+        """Forget all episodes; the next `act` begins new ones, with these goals if there are any.
+
+        Args:
+            goals: observations to reach, one for each episode.
+        """
         ...
 
     def act(
         self, observations: Float[np.ndarray, "B O"], active: Bool[np.ndarray, " B"]
     ) -> Float[np.ndarray, "B A"]:
-        """Actions for the rows where `active`; the others, of ended episodes, may hold anything."""
+        """Return actions; those of episodes that are not `active` (ended) are ignored."""
         ...
 
     def observe(self, actions: Float[np.ndarray, "B A"], rewards: Float[np.ndarray, " B"]) -> None:
-        """What was done (clipped to the action space) and what it earned; 0 for ended episodes."""
+        """Take the actions, clipped to the action space, and the rewards that followed.
+
+        Both are 0 for ended episodes.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """One evaluated episode of T transitions."""
+    """One evaluated episode of T transitions.
 
-    observations: Float32[np.ndarray, "T+1 O"]
+    Attributes:
+        observations: T + 1 observations, from the first to the last.
+        actions: actions, clipped to the action space.
+        rewards: rewards of the transitions.
+        terminated: whether the environment ended the episode (by a fall or at a goal).
+        truncated: whether a time limit ended it.
+        plan_seconds: seconds of each call of `act`, which plans for the whole batch.
+        batch: number of episodes that this call planned for, including this one.
+        goal: observation to reach, or None.
+    """
+
+    observations: Float32[np.ndarray, "states O"]
     actions: Float32[np.ndarray, "T A"]
     rewards: Float64[np.ndarray, " T"]
-    terminated: bool  # the environment ended the episode (a fall, a goal)
-    truncated: bool  # a time limit ended it
-    plan_seconds: Float64[np.ndarray, " T"]  # the call of `act` that planned for the whole batch
-    batch: Int64[np.ndarray, " T"]  # episodes that this call planned for, this one among them
-    goal: Float32[np.ndarray, " O"] | None = None  # the observation to reach, where there is one
+    terminated: bool
+    truncated: bool
+    plan_seconds: Float64[np.ndarray, " T"]
+    batch: Int64[np.ndarray, " T"]
+    goal: Float32[np.ndarray, " O"] | None = None
 
     @property
     def total_reward(self) -> float:
@@ -59,11 +77,16 @@ class Rollout:
 def evaluation_seeds(*, seed: int, rollouts: int, offset: int) -> list[int]:
     """Reset seeds of a run's episodes: 1000 x run seed + rollout + offset.
 
-    Runs never share an initial state (up to 1000 rollouts); settings are tuned at another
-    `offset` than the one that is reported.
+    Runs never share an initial state, because they have at most 1000 rollouts. Settings are tuned
+    with another `offset` than that of the reported results.
+
+    Args:
+        seed: seed of the run.
+        rollouts: number of episodes.
+        offset: number added to all seeds.
 
     Raises:
-        TTOError: no rollouts, or more than 1000.
+        TTOError: there are no rollouts or more than 1000.
     """
     if not 0 < rollouts <= 1000:
         raise TTOError(f"expected 1 to 1000 rollouts, got {rollouts}: change `rollouts`")
@@ -79,15 +102,19 @@ def evaluate(
     make: Callable[[str], gymnasium.Env] = make_env,
     description: str = "evaluate",
 ) -> list[Rollout]:
-    """One episode for each reset seed, in step and in one batch; ended episodes are inactive.
+    """Play one episode for each reset seed, in step and in one batch; ended episodes are inactive.
 
     Args:
-        max_steps: time limit in transitions besides the environment's own; reaching it truncates.
-        make: from environment id to environment with flat Box spaces.
+        policy: policy that acts.
+        env_id: id of the environment.
+        seeds: reset seeds.
+        max_steps: additional time limit in transitions; an episode that reaches it is truncated.
+        make: function from the environment's id to an environment with flat Box spaces.
+        description: label of the progress bar.
 
     Raises:
-        TTOError: the policy returned NaN, infinite or wrongly shaped actions, or the simulator a
-            non-finite observation or reward.
+        TTOError: there is no seed, the time limit is below 1, the policy returned NaN, infinite or
+            wrongly shaped actions, or the simulator returned NaN or infinite numbers.
     """
     if not seeds:
         raise TTOError(f"{env_id}: expected at least one evaluation seed, got none")
@@ -136,25 +163,25 @@ def _run_in_step(
     return [episode.rollout() for episode in episodes]
 
 
-def _goals(episodes: Sequence["_Recorder"]) -> np.ndarray | None:
+def _goals(episodes: Sequence["_Recorder"]) -> Float32[np.ndarray, "B O"] | None:
     goals = [episode.goal for episode in episodes if episode.goal is not None]
     return np.stack(goals) if goals else None
 
 
 def _checked_actions(
     actions: np.ndarray,
-    active: np.ndarray,
+    active: Bool[np.ndarray, " B"],
     space: gymnasium.spaces.Box,
     env_id: str,
     step: int,
-) -> np.ndarray:
-    """Actions as float32 inside the action space; ended episodes get zeros."""
+) -> Float32[np.ndarray, "B A"]:
+    """Actions as float32, clipped to the action space; those of ended episodes are zero."""
     actions = np.asarray(actions)
     expected = (len(active), *space.shape)
     if actions.shape != expected:
         raise TTOError(
             f"{env_id}: expected actions of shape {expected} from the policy, got {actions.shape}: "
-            "was it made for another environment?"
+            "use a policy that was made for this environment"
         )
     if not np.isfinite(actions[active]).all():
         raise TTOError(
@@ -167,14 +194,14 @@ def _checked_actions(
 
 
 class _Plan(NamedTuple):
-    """A call of `act`: how long it took, and for how many episodes it planned."""
+    """Seconds of a call of `act`, and the number of episodes that it planned for."""
 
     seconds: float
     episodes: int
 
 
 class _Recorder:
-    """One episode while it runs."""
+    """Plays and records one episode."""
 
     def __init__(self, environment: gymnasium.Env, seed: int) -> None:
         self.environment = environment

@@ -1,19 +1,20 @@
-"""Evaluated episodes as HDF5 files, the raw material of every table and figure of control."""
+"""Evaluated episodes as HDF5 files, from which all tables and figures of control are made."""
 
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
 import numpy as np
 
 from tto.errors import TTOError
-from tto.evaluation.rollout import Rollout
+from tto.evaluation.rollout import Rollout, evaluation_seeds
 from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5, read_hdf5
 
-FORMAT_VERSION = 2  # 2 has `batch` and `plan_ms_alone`
+FORMAT_VERSION = 2  # version 2 added `batch` and `plan_ms_alone`
 ATTRIBUTES: dict[str, type] = {
     "dataset": str,
     "method": str,
@@ -25,16 +26,50 @@ ATTRIBUTES: dict[str, type] = {
     "plan_ms_alone": float,
 }
 SOURCES = ("d4rl", "minari", "collect", "file")
+_ARRAYS = ("observations", "actions", "rewards", "plan_seconds", "batch")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The evaluation of one run.
+
+    Attributes:
+        env_id: id of the environment.
+        dataset: dataset that the policy was trained on.
+        source: source of the dataset, one of `SOURCES`.
+        method: name of the policy's method.
+        seed: seed of the run.
+        offset: offset of the reset seeds (`evaluation_seeds`).
+        max_steps: time limit in transitions besides the environment's own, or None.
+    """
+
+    env_id: str
+    dataset: str
+    source: str
+    method: str
+    seed: int
+    offset: int
+    max_steps: int | None = None
+
+    def reset_seeds(self, rollouts: int) -> list[int]:
+        """Reset seeds of the run's first episodes."""
+        return evaluation_seeds(seed=self.seed, rollouts=rollouts, offset=self.offset)
 
 
 def write_rollout(
     path: StrPath, rollout: Rollout, *, attributes: Mapping[str, str | int | float]
 ) -> None:
-    """One HDF5 file, whole or not at all.
+    """Write one HDF5 file, which appears once it is complete.
 
-    `attributes` are exactly those of `ATTRIBUTES`: what was evaluated (dataset and its source,
-    method, run seed, rollout number), where (environment id, reset seed), and the run's time of a
-    plan for one episode alone in milliseconds (`tto.evaluation.alone.plan_ms_alone`).
+    Args:
+        path: path of the file.
+        rollout: episode to write.
+        attributes: exactly those of `ATTRIBUTES`: dataset, its source, method, seed of the run,
+            number of the rollout, environment id, reset seed, and the milliseconds of a plan for
+            one episode alone (`tto.evaluation.alone.plan_ms_alone`).
+
+    Raises:
+        TTOError: the attributes are incomplete or invalid.
     """
     _check_attributes(attributes, os.fspath(path))
     with atomic_path(path) as temporary, new_hdf5(temporary) as file:
@@ -43,11 +78,8 @@ def write_rollout(
             file.attrs[name] = kind(attributes[name])
         file.attrs["terminated"] = rollout.terminated
         file.attrs["truncated"] = rollout.truncated
-        file["observations"] = rollout.observations
-        file["actions"] = rollout.actions
-        file["rewards"] = rollout.rewards
-        file["plan_seconds"] = rollout.plan_seconds
-        file["batch"] = rollout.batch
+        for name in _ARRAYS:
+            file[name] = getattr(rollout, name)
         if rollout.goal is not None:
             file["goal"] = rollout.goal
 
@@ -55,24 +87,27 @@ def write_rollout(
 def write_rollouts(
     paths: Sequence[StrPath],
     rollouts: Sequence[Rollout],
+    evaluation: Evaluation,
     *,
-    seeds: Sequence[int],
-    dataset: str,
-    source: str,
-    env_id: str,
-    method: str,
-    seed: int,
     plan_ms_alone: float,
 ) -> None:
-    """The episodes of one run, rollout 0 first, with the reset seed of each."""
+    """Write the episodes of one run, rollout 0 first.
+
+    Args:
+        paths: paths of the files, one for each rollout.
+        rollouts: episodes of the run.
+        evaluation: evaluation that the episodes come from.
+        plan_ms_alone: milliseconds of a plan for one episode alone.
+    """
+    seeds = evaluation.reset_seeds(len(rollouts))
     for number, (path, rollout, reset) in enumerate(zip(paths, rollouts, seeds, strict=True)):
         attributes = {
-            "dataset": dataset,
-            "method": method,
-            "seed": seed,
+            "dataset": evaluation.dataset,
+            "method": evaluation.method,
+            "seed": evaluation.seed,
             "rollout": number,
-            "env_id": env_id,
-            "source": source,
+            "env_id": evaluation.env_id,
+            "source": evaluation.source,
             "evaluation_seed": reset,
             "plan_ms_alone": plan_ms_alone,
         }
@@ -80,10 +115,10 @@ def write_rollouts(
 
 
 def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
-    """A rollout and its attributes.
+    """Read a rollout and its attributes.
 
     Raises:
-        TTOError: no rollout file, a truncated one, another format version, or fields that disagree.
+        TTOError: the file is missing, damaged or of another format version, or its fields disagree.
     """
     name = os.fspath(path)
     with read_hdf5(path, expected="a rollout file", remedy="delete it and evaluate again") as file:
@@ -94,18 +129,21 @@ def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
                 "evaluate again"
             )
         attributes = {key: kind(file.attrs[key]) for key, kind in ATTRIBUTES.items()}
-        rollout = Rollout(
-            observations=_array(file, "observations"),
-            actions=_array(file, "actions"),
-            rewards=_array(file, "rewards"),
-            terminated=bool(file.attrs["terminated"]),
-            truncated=bool(file.attrs["truncated"]),
-            plan_seconds=_array(file, "plan_seconds"),
-            batch=_array(file, "batch"),
-            goal=_array(file, "goal") if "goal" in file else None,
-        )
+        arrays = {field: _array(file, field) for field in _ARRAYS}
+        goal = _array(file, "goal") if "goal" in file else None
+        terminated, truncated = bool(file.attrs["terminated"]), bool(file.attrs["truncated"])
     _check_attributes(attributes, name)
-    _check_rollout(rollout, name)
+    _check_arrays(arrays, name)
+    rollout = Rollout(
+        observations=arrays["observations"],
+        actions=arrays["actions"],
+        rewards=arrays["rewards"],
+        terminated=terminated,
+        truncated=truncated,
+        plan_seconds=arrays["plan_seconds"],
+        batch=arrays["batch"],
+        goal=goal,
+    )
     return rollout, attributes
 
 
@@ -132,9 +170,12 @@ def _check_attributes(attributes: Mapping[str, Any], name: str) -> None:
         )
 
 
-def _check_rollout(rollout: Rollout, name: str) -> None:
-    length = len(rollout.rewards)
-    fields = (rollout.observations[1:], rollout.actions, rollout.plan_seconds, rollout.batch)
+def _check_arrays(arrays: Mapping[str, np.ndarray], name: str) -> None:
+    length = len(arrays["rewards"])
+    fields = (
+        arrays["observations"][1:],
+        *(arrays[k] for k in ("actions", "plan_seconds", "batch")),
+    )
     lengths = tuple(map(len, fields))
     if length == 0 or set(lengths) != {length}:
         raise TTOError(
@@ -142,7 +183,7 @@ def _check_rollout(rollout: Rollout, name: str) -> None:
             f"plan seconds and batch for {lengths}: evaluate again"
         )
     for field in ("observations", "actions", "rewards", "plan_seconds"):
-        if not np.isfinite(getattr(rollout, field)).all():
+        if not np.isfinite(arrays[field]).all():
             raise TTOError(
                 f"{name}: expected finite {field}, got NaN or infinite values: evaluate again"
             )

@@ -1,4 +1,4 @@
-"""Episodes of a sweep's trials to one tidy file, and the best value of a sweep."""
+"""The episodes of a sweep's trials in one tidy file, and the best value of a sweep."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,13 @@ _TEXT = ("sweep", "value", "line", "dataset")
 
 
 class Point(NamedTuple):
-    """One value on one line of a sweep, and the files of its rollouts."""
+    """One value on one line of a sweep, and the files of its rollouts.
+
+    Attributes:
+        line: name of the line in the plot.
+        value: value of the swept setting, as text.
+        paths: rollout files.
+    """
 
     line: str
     value: str
@@ -26,7 +32,7 @@ class Point(NamedTuple):
 
 
 def collect_sweep(sweep: str, points: Iterable[Point]) -> pd.DataFrame:
-    """One row a rollout, with the columns of `COLUMNS`, in the order of the points."""
+    """One row for each rollout, with the columns of `COLUMNS`, in the order of the points."""
     parts = []
     for point in points:
         rows = collect_results(point.paths)
@@ -36,11 +42,11 @@ def collect_sweep(sweep: str, points: Iterable[Point]) -> pd.DataFrame:
 
 
 def read_sweep(path: StrPath) -> pd.DataFrame:
-    """Read one sweep's rows and check them; `value` stays text.
+    """Read the rows of one sweep and check them; `value` stays text.
 
     Raises:
-        TTOError: other columns, more than one sweep, two rows of one rollout, or an empty cell
-            outside `score`.
+        TTOError: the columns are wrong, there is more than one sweep, a rollout has two rows, or a
+            cell other than `score` is empty.
     """
     name = os.fspath(path)
     rows = read_rows(
@@ -56,7 +62,7 @@ def read_sweep(path: StrPath) -> pd.DataFrame:
 
 
 def best_value(rows: pd.DataFrame) -> str:
-    """The value of a line with the highest mean return over models, the first of equal ones."""
+    """The value with the highest mean return over models, the first one of equal values."""
     means: dict[str, float] = {}
     values = rows["value"].to_numpy(dtype=str)
     seeds, returns = rows["seed"].to_numpy(), rows["return"].to_numpy(dtype=float)
@@ -67,11 +73,11 @@ def best_value(rows: pd.DataFrame) -> str:
 
 
 def read_choice(path: StrPath) -> str:
-    """The name that `write_choice` wrote."""
+    """Read the name that `write_choice` wrote."""
     return Path(path).read_text(encoding="utf-8").strip()
 
 
 def write_choice(path: StrPath, name: str) -> None:
-    """The name of the chosen settings as a line of text."""
+    """Write the name of the chosen settings as a line of text."""
     with atomic_path(path) as temporary:
         temporary.write_text(name + "\n", encoding="utf-8")

@@ -1,10 +1,11 @@
 """The largest beam width and horizon that plan within a given time on this machine.
 
-A few plans are timed and a model of their cost is fitted; what it proposes is timed in turn and
-joins the fit until the proposal holds. Given the measurements the choice is deterministic.
+A few plans are timed and a cost model is fitted to the times. The settings that the model proposes
+are timed and added to the fit, until a proposal fits the budget. Given the measured times, the
+choice is deterministic.
 
-Horizon and beam grow together first, with `BEAMS_PER_TRANSITION` sequences a planned transition
-(the official settings have 6 to 9); at the longest horizon that fits, the beam takes what is left.
+The longest horizon that fits with `BEAMS_PER_TRANSITION` sequences for each planned transition is
+chosen first (the official settings have 6 to 9). Then the beam is widened as far as time allows.
 """
 
 import time
@@ -19,7 +20,7 @@ from tto.errors import TTOError
 
 BEAMS_PER_TRANSITION = 8
 WIDEST = 1024
-SHARE = 0.8  # of the budget that a timed plan may take: some plans take longer
+SHARE = 0.8  # largest share of the budget for a timed plan, because some plans take longer
 _FIRST = ((1, 1), (8, 1), (32, 1), (8, 2), (16, 2))  # (beam width, horizon) timed for the first fit
 _ROUNDS = 8
 
@@ -28,10 +29,12 @@ Timing = Callable[[int, int], float]
 
 @dataclass(frozen=True)
 class Choice:
-    """What fits.
+    """The chosen settings.
 
     Attributes:
-        milliseconds: of one plan, as measured.
+        beam_width: number of sequences kept.
+        horizon: number of planned transitions.
+        milliseconds: measured time of one plan.
     """
 
     beam_width: int
@@ -40,14 +43,15 @@ class Choice:
 
 
 def largest_within(budget_ms: float, measure: Timing, *, longest: int) -> Choice:
-    """The settings to plan with in `budget_ms`, from timed plans.
+    """Find the largest settings whose plans take at most `budget_ms`, by timing plans.
 
     Args:
-        measure: milliseconds of a plan of a beam width and a horizon.
-        longest: horizon that is still useful.
+        budget_ms: milliseconds for one plan.
+        measure: function from beam width and horizon to the milliseconds of a plan.
+        longest: longest horizon to consider.
 
     Raises:
-        TTOError: not even one sequence of one transition fits.
+        TTOError: the budget is not positive, or none of the timed plans fits.
     """
     if not budget_ms > 0:
         raise TTOError(f"planning.budget_ms: expected more than 0, got {budget_ms}")
@@ -76,7 +80,7 @@ def largest_within(budget_ms: float, measure: Timing, *, longest: int) -> Choice
 
 
 def _rank(settings: tuple[int, int]) -> tuple[bool, int, int]:
-    """Which of two settings is larger: the longer horizon that has its beams, then the wider."""
+    """Sort key of settings: horizons with enough beams come last, then longer, then wider ones."""
     beam_width, horizon = settings
     whole = beam_width >= BEAMS_PER_TRANSITION * horizon
     return (whole, horizon, beam_width) if whole else (whole, beam_width, horizon)
@@ -84,18 +88,25 @@ def _rank(settings: tuple[int, int]) -> tuple[bool, int, int]:
 
 @dataclass(frozen=True)
 class CostModel:
-    """Milliseconds of a plan as a sum of its start, its tokens, its rows and their attention.
+    """Milliseconds of a plan as a sum of the costs of its start, tokens, rows and attention.
 
-    A plan of horizon H and width W runs H passes' worth of tokens one after the other, W rows in
-    each, which attend to a length that grows with H: the terms are 1, H, W H and W H^2, for each
-    objective and engine that keeps keys and values.
+    A plan with horizon H and beam width W runs a number of passes proportional to H, with W rows in
+    each, which attend to a length that grows with H. So the terms are 1, H, W H and W H^2, for all
+    objectives and all engines that cache keys and values.
+
+    Attributes:
+        weights: milliseconds of each term.
     """
 
     weights: Float[np.ndarray, " 4"]
 
     @classmethod
     def fit(cls, timed: dict[tuple[int, int], float]) -> "CostModel":
-        """Least relative squares with weights of at least 0, so that no term saves time."""
+        """Fit by least squares of the relative errors, with nonnegative weights.
+
+        Args:
+            timed: milliseconds by beam width and horizon.
+        """
         costs = np.array(list(timed.values()))
         terms = np.stack([_terms(*key) for key in timed]) / costs[:, None]
         return cls(nnls(terms, np.ones(len(costs)))[0])
@@ -109,7 +120,7 @@ def _terms(beam_width: int, horizon: int) -> Float[np.ndarray, " 4"]:
 
 
 def _proposed(room: float, cost: Callable[[int, int], float], longest: int) -> tuple[int, int]:
-    """The largest settings of at most `room` by the cost model, or the smallest there are."""
+    """The largest beam width and horizon with a cost of at most `room`, or else (1, 1)."""
     horizon = 1
     for longer in range(2, longest + 1):
         if cost(BEAMS_PER_TRANSITION * longer, longer) <= room:
@@ -119,10 +130,15 @@ def _proposed(room: float, cost: Callable[[int, int], float], longest: int) -> t
 
 
 def milliseconds(plan: Callable[[], object], *, repeats: int = 8, pause: float = 0.01) -> float:
-    """Wall time that all but one of the repeats keep within.
+    """The second-longest wall time of `repeats` plans in milliseconds.
 
-    A controller waits for its environment between plans, and caches and clock rates forget: so do
-    these pause, by seconds. A first plan takes memory and compiles what is compiled.
+    A first plan is not timed, because it may allocate memory and compile.
+
+    Args:
+        plan: function that makes one plan.
+        repeats: number of timed plans.
+        pause: seconds between plans. A controller also waits for its environment between plans,
+            while caches cool down and clock rates fall.
     """
     plan()
     times = []

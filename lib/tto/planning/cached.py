@@ -1,6 +1,6 @@
-"""An engine that keeps keys and values, for any device that PyTorch knows.
+"""An engine that caches keys and values, for any device that PyTorch supports.
 
-Letters: B episodes, N rows, L kept context tokens, S kept tokens since, V bins, H heads, K head
+Letters: B episodes, N rows, L cached context tokens, S cached later tokens, V bins, H heads, K head
 size.
 """
 
@@ -20,10 +20,10 @@ from tto.planning.engine import StepwiseDraws, check_length
 
 
 class CachedEngine(StepwiseDraws):
-    """Keeps keys and values: those of a context once for all its rows, later ones for each row.
+    """Caches the keys and values of a context once for all its rows, and later ones for each row.
 
-    Tokens that no later one attends to (hidden rewards-to-go) have none. Contexts are shared where
-    each has equally many rows, side by side, as searches lay them out.
+    Nothing is cached for tokens that no later one attends to (hidden rewards-to-go). Contexts are
+    shared only while each has equally many rows, next to each other, as in the searches.
     """
 
     def __init__(self, network: TrajectoryTransformer) -> None:
@@ -33,8 +33,8 @@ class CachedEngine(StepwiseDraws):
     def start(self, contexts: Int[Tensor, "B L"], *, length: int) -> Float[Tensor, "B V"]:
         check_length(self.network, contexts.shape[1], length)
         config, (B, L) = self.network.config, contexts.shape
-        self.length, self.kept = L, 0  # tokens of a row; those appended that have keys and values
-        self.owners = torch.arange(B, device=contexts.device)  # of each row: its context
+        self.length, self.kept = L, 0  # tokens of a row; cached tokens after its context
+        self.owners = torch.arange(B, device=contexts.device)  # the context of each row
         self.context: list[tuple[Tensor, Tensor]] = []
         mask = attention_mask(L, config, contexts.device)
         seen = attended(L, config, contexts.device)
@@ -80,7 +80,7 @@ class CachedEngine(StepwiseDraws):
         return self.logits
 
     def _attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend to the context, shared by its rows, and to each row's own tokens."""
+        """Attend to the shared context and to each row's own tokens."""
         (N, H, _, K), (keys, values) = q.shape, self.context[layer]
         B, L, S = len(keys), keys.shape[2], self.kept
         grown = self.grown[layer]

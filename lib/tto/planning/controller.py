@@ -1,10 +1,11 @@
 """A receding-horizon controller: it plans at each step and takes the first action (section 3.2)."""
 
 import copy
+import inspect
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Literal, Unpack, get_args
 
 import numpy as np
 import torch
@@ -12,18 +13,21 @@ from jaxtyping import Bool, Float, Integer
 
 from tto.errors import TTOError
 from tto.model.trained import TrainedModel
+from tto.model.transformer import ModelConfig
 from tto.planning.budget import largest_within, milliseconds
 from tto.planning.engine import Engine
 from tto.planning.fastest import fastest_engine
-from tto.planning.search import Plan, SearchConfig, Window, likelihood_search, return_search
+from tto.planning.search import Plan, Window, likelihood_search, return_search
+from tto.planning.settings import SearchConfig, SearchSettings, search_config
 
 LOGGER = logging.getLogger(__name__)
 
 Objective = Literal["return", "likelihood", "goal"]
+ActionDecode = Literal["best", "mean"]
 
 
 class Controller:
-    """Plans with a Trajectory Transformer for one episode, or a batch of them in step."""
+    """Plans with a Trajectory Transformer for one episode, or for a batch of episodes in step."""
 
     def __init__(
         self,
@@ -32,81 +36,60 @@ class Controller:
         objective: Objective = "return",
         context: int = 5,
         window: int | None = None,
-        action_decode: Literal["best", "mean"] = "best",
+        action_decode: ActionDecode = "best",
         goal: Float[np.ndarray, "*B O"] | None = None,
         seed: int | Sequence[int] = 0,
         engine: Engine | None = None,
         budget_ms: float | None = None,
-        **search: object,
+        search: SearchConfig | None = None,
+        **settings: Unpack[SearchSettings],
     ) -> None:
-        """Set up planning; nothing is computed yet, but for a budget.
+        """Check the settings; with a time budget, also choose beam width and horizon.
 
         Args:
             objective: "return" plans for the highest return (offline reinforcement learning),
                 "likelihood" for the most probable trajectory (imitation), "goal" for the most
-                probable one that ends at the goal.
-            context: past transitions fed to the model, at most as many as its window holds beside
-                the current one. Where context and horizon together exceed the window, it slides:
-                the oldest transition leaves before a new one begins.
-            window: most transitions that the model sees while it plans, or None for its block. The
-                official code has 5, of a block of 10.
-            action_decode: "best" acts as the best sequence does, "mean" takes the mean first action
-                of the sequences that the search ends with.
-            goal: the observation to reach, one for all episodes or one each; `reset` sets others.
-            seed: of the draws; episode i of a batch uses [seed, i], or the i-th of a sequence.
-            engine: what computes logits; the fastest one by default.
-            budget_ms: time for one step of one episode, in place of beam_width and horizon: the
-                largest that fit are found by timing plans (see `tto.planning.budget`), and stand
-                in `self.search`.
-            search: fields of `SearchConfig` (beam_width, horizon, ...).
+                probable trajectory that ends at the goal.
+            context: number of past transitions that the model sees, at most as many as its window
+                holds beside the current one. Where context and horizon together exceed the window,
+                it slides: the oldest transition leaves before a new one begins.
+            window: largest number of transitions that the model sees while it plans; None takes the
+                model's whole block. The official code uses 5, of a block of 10.
+            action_decode: "best" takes the first action of the best sequence, "mean" the mean first
+                action of all sequences that the search ends with.
+            goal: the observation to reach, either one for all episodes or one for each; `reset`
+                can replace it.
+            seed: seed of the draws. Episode i of a batch uses [seed, i], or the i-th seed of a
+                sequence.
+            engine: engine that computes the logits; by default the fastest one.
+            budget_ms: milliseconds for one step of one episode, given in place of beam_width and
+                horizon. The largest values that fit are found by timing plans
+                (`tto.planning.budget`) and replace those of `self.search`.
+            search: settings of the search; by default those of `SearchConfig`.
+            settings: fields of `SearchConfig` (beam_width, horizon, ...), which replace those of
+                `search`.
 
         Raises:
-            TTOError: an unknown setting or value.
+            TTOError: a setting is unknown, has an invalid value or does not fit the model.
         """
-        if objective not in get_args(Objective):
-            raise TTOError(
-                f"objective: expected {', '.join(get_args(Objective))}, got {objective!r}"
-            )
-        if model.config.goal != (objective == "goal"):
-            kind = "one" if model.config.goal else "no"
-            raise TTOError(
-                f"objective: expected goal with a model trained on goals (model.goal) and another "
-                f"without, got {objective} and {kind} such"
-            )
-        if action_decode not in ("best", "mean"):
+        _check_objective(objective, model.config.goal)
+        if action_decode not in get_args(ActionDecode):
             raise TTOError(f"action_decode: expected best or mean, got {action_decode!r}")
         if model.tokens.mask_token:
             raise TTOError(
                 f"planning: expected a model of fully observed data, got one of the masked dataset "
-                f"{model.tokens.dataset}, which predicts but does not plan"
+                f"{model.tokens.dataset}, which can predict but not plan"
             )
-        try:
-            self.search = SearchConfig(**search)  # type: ignore[arg-type]
-        except TypeError as error:
-            known = ", ".join(SearchConfig.__dataclass_fields__)
-            raise TTOError(f"planning: {error}; known settings are {known}") from error
-        if budget_ms is not None and {"beam_width", "horizon"} & search.keys():
-            raise TTOError(
-                "planning: expected budget_ms, or beam_width and horizon, got both; drop one"
-            )
-        block, front = model.config.block_transitions, int(model.config.goal)
-        if window is not None and not front < window <= block:
-            raise TTOError(
-                f"planning.window: expected {front + 1} to {block} transitions, the model's block, "
-                f"got {window}"
-            )
-        seen = window or block
+        self.search = search_config(search, settings, others=_own_settings())
         if budget_ms is not None:
+            if {"beam_width", "horizon"} & settings.keys():
+                raise TTOError(
+                    "planning: expected budget_ms, or beam_width and horizon, got both; drop one"
+                )
             self.search = replace(self.search, horizon=1)
-        if seen == 1 + front and self.search.horizon > 1:
-            raise TTOError(
-                f"planning.horizon: expected 1 with a model that sees one transition, "
-                f"got {self.search.horizon}; raise planning.window, or model.block_tokens and "
-                "train again"
-            )
+        self.window = _window(model.config, window, self.search.horizon)
+        self.context = max(0, min(context, self.window.most_past))
         self.model, self.objective, self.action_decode = model, objective, action_decode
-        self.context = max(0, min(context, seen - front - 1))
-        self.window = Window(model.config.transition_dim, seen, goal=model.config.goal)
         self.seed, self.engine = seed, engine or fastest_engine(model.network)
         self._centers = torch.as_tensor(
             model.discretizer.centers, dtype=torch.float32, device=model.network.output.device
@@ -114,16 +97,16 @@ class Controller:
         self._goals: Integer[np.ndarray, "goals O"] | None = None
         self.reset(goal)
         if budget_ms is not None:
-            self._fill(budget_ms, longest=seen - front - self.context)
+            self.search = _search_within(self, budget_ms)
 
     def reset(self, goals: Float[np.ndarray, "*B O"] | None = None) -> None:
-        """Forget the episodes so far, and aim at other goals where there are some."""
+        """Forget the episodes so far, and replace the goals if new ones are given."""
         if goals is not None:
             self._goals = self.model.discretizer.encode(np.atleast_2d(goals)).astype(np.int64)
         self.step = 0
         self.plan: Plan | None = None
         self._history: Integer[np.ndarray, "B T D"] | None = None
-        self._observations: np.ndarray | None = None
+        self._observations: Float[np.ndarray, "B O"] | None = None
 
     def act(
         self,
@@ -133,10 +116,10 @@ class Controller:
         """Plan from the current observations and return the actions to take.
 
         Args:
-            active: episodes to plan for; the others' actions are zero.
+            active: which episodes to plan for; the actions of the others are zero.
 
         Raises:
-            TTOError: observations of another shape, NaN or infinite.
+            TTOError: the observations have another shape, or are NaN or infinite.
         """
         batch = np.atleast_2d(np.asarray(observations, dtype=np.float64))
         O, A = self.model.tokens.observation_dim, self.model.tokens.action_dim
@@ -155,11 +138,13 @@ class Controller:
             actions[chosen] = self._decode(self.plan)
         return actions if np.ndim(observations) > 1 else actions[0]
 
-    def observe(self, actions: Float[np.ndarray, "*B A"], rewards: Float[np.ndarray, "*B"]) -> None:
-        """Take note of the actions that were taken and the rewards that they brought.
+    def observe(
+        self, actions: Float[np.ndarray, "*B A"], rewards: Float[np.ndarray, "*B"] | float
+    ) -> None:
+        """Record the actions that were taken and the rewards that followed.
 
         Raises:
-            TTOError: nothing was planned since the last call.
+            TTOError: `act` was not called since the last call.
         """
         if self._observations is None or self._history is None:
             raise TTOError("observe: expected a call of act before it")
@@ -178,10 +163,10 @@ class Controller:
         self.step += 1
 
     @torch.inference_mode()
-    def _predicted_to_go(self, tokens: Integer[np.ndarray, "B D-1"]) -> Integer[np.ndarray, " B"]:
+    def _predicted_to_go(self, tokens: Integer[np.ndarray, "B known"]) -> Integer[np.ndarray, " B"]:
         """The bin of the expected reward-to-go of the transition just made.
 
-        What it truly is only the rest of the episode will tell; later tokens attend to it.
+        The true value is unknown until the episode ends, but later tokens may attend to it.
         """
         if not self.model.config.attend_values or self.context == 0:
             return np.zeros(len(tokens), dtype=np.int64)
@@ -196,7 +181,7 @@ class Controller:
         return self.model.discretizer.encode(expected[:, None], first=last)[:, 0].astype(np.int64)
 
     def _front(self) -> Integer[np.ndarray, "B front"]:
-        """The goal of each episode in front of all, padded by zeros to a transition, or nothing."""
+        """The first tokens of each sequence: the goal, padded by zeros to a transition, or none."""
         assert self._observations is not None
         B, D = len(self._observations), self.model.config.transition_dim
         if not self.model.config.goal:
@@ -213,7 +198,7 @@ class Controller:
         D, O = self.model.config.transition_dim, self.model.tokens.observation_dim
         search = self.search
         if self.objective != "return":
-            # up to the last planned action: with a horizon of one, exactly behaviour cloning
+            # The plan ends with its last action: a horizon of 1 is exactly behaviour cloning.
             tokens = (search.horizon - 1) * D + self.model.tokens.action_dim
             return likelihood_search(
                 self.engine,
@@ -236,34 +221,8 @@ class Controller:
             uniforms=torch.from_numpy(uniforms).to(self._centers.device),
         )
 
-    def _fill(self, budget_ms: float, *, longest: int) -> None:
-        """Choose beam width and horizon; the context that was asked for stays whole."""
-
-        def measure(beam_width: int, horizon: int) -> float:
-            trial = copy.copy(self)
-            trial.search = replace(self.search, beam_width=beam_width, horizon=horizon)
-            D, O = self.model.config.transition_dim, self.model.tokens.observation_dim
-            middle = self.model.discretizer.centers.mean(axis=1)
-            trial.reset(middle[:O] if self.model.config.goal else None)
-            trial._history = np.zeros((1, self.context, D), dtype=np.int64)
-
-            def step() -> None:
-                trial.observe(trial.act(middle[:O]), middle[-2])
-
-            return milliseconds(step)
-
-        choice = largest_within(budget_ms, measure, longest=longest)
-        self.search = replace(self.search, beam_width=choice.beam_width, horizon=choice.horizon)
-        LOGGER.info(
-            "planning within %g ms: beam width %d, horizon %d, %.3g ms a step",
-            budget_ms,
-            choice.beam_width,
-            choice.horizon,
-            choice.milliseconds,
-        )
-
     def _rng(self, episode: int) -> np.random.Generator:
-        """The draws of one plan depend on the episode's seed and the step alone."""
+        """Generator of the draws of one plan, which depend on the episode's seed and the step."""
         seed = [self.seed, episode] if isinstance(self.seed, int) else [self.seed[episode]]
         return np.random.default_rng([*seed, self.step])
 
@@ -271,3 +230,68 @@ class Controller:
         first = plan.tokens[:, :, : self.model.tokens.action_dim].cpu().numpy()
         decoded = self.model.discretizer.decode(first, first=self.model.tokens.observation_dim)
         return decoded[:, 0] if self.action_decode == "best" else decoded.mean(axis=1)
+
+    def _step_ms(self, beam_width: int, horizon: int) -> float:
+        """Milliseconds of one step of one episode whose context is full."""
+        trial = copy.copy(self)
+        trial.search = replace(self.search, beam_width=beam_width, horizon=horizon)
+        D, O = self.model.config.transition_dim, self.model.tokens.observation_dim
+        middle = self.model.discretizer.centers.mean(axis=1)
+        trial.reset(middle[:O] if self.model.config.goal else None)
+        trial._history = np.zeros((1, self.context, D), dtype=np.int64)
+
+        def step() -> None:
+            trial.observe(trial.act(middle[:O]), middle[-2])
+
+        return milliseconds(step)
+
+
+def _own_settings() -> list[str]:
+    """Names of the controller's keywords that are not fields of `SearchConfig`."""
+    parameters = inspect.signature(Controller).parameters.values()
+    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+
+
+def _check_objective(objective: str, model_has_goal: bool) -> None:
+    if objective not in get_args(Objective):
+        raise TTOError(f"objective: expected {', '.join(get_args(Objective))}, got {objective!r}")
+    if model_has_goal != (objective == "goal"):
+        kind = "with" if model_has_goal else "without"
+        raise TTOError(
+            "objective: expected goal for a model trained with goals (model.goal) and another "
+            f"objective for any other model, got {objective} for a model {kind} goals"
+        )
+
+
+def _window(config: ModelConfig, transitions: int | None, horizon: int) -> Window:
+    """The window of `transitions` transitions, or of the model's whole block."""
+    block, front = config.block_transitions, int(config.goal)
+    if transitions is not None and not front < transitions <= block:
+        raise TTOError(
+            f"planning.window: expected {front + 1} to {block} transitions, the model's block, "
+            f"got {transitions}"
+        )
+    window = Window(config.transition_dim, transitions or block, goal=config.goal)
+    if window.most_past == 0 and horizon > 1:
+        raise TTOError(
+            f"planning.horizon: expected 1 with a model that sees one transition, got {horizon}; "
+            "raise planning.window, or model.block_tokens and train again"
+        )
+    return window
+
+
+def _search_within(controller: Controller, budget_ms: float) -> SearchConfig:
+    """The settings of `controller` with the largest horizon and beam width within a time budget.
+
+    The horizon is at most what the window holds beside the whole context.
+    """
+    longest = controller.window.most_past - controller.context + 1
+    choice = largest_within(budget_ms, controller._step_ms, longest=longest)
+    LOGGER.info(
+        "planning within %g ms: beam width %d, horizon %d, %.3g ms a step",
+        budget_ms,
+        choice.beam_width,
+        choice.horizon,
+        choice.milliseconds,
+    )
+    return replace(controller.search, beam_width=choice.beam_width, horizon=choice.horizon)

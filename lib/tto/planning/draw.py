@@ -1,4 +1,4 @@
-"""Drawing a token from logits: greedily, or from the most probable bins and of those the nucleus.
+"""Drawing tokens from logits: greedily, or from the nucleus of the most probable bins.
 
 Letters: N rows, S tokens, V bins.
 """
@@ -11,14 +11,14 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Rule:
+class DrawRule:
     """How one token is drawn.
 
     Attributes:
-        top: bins kept, the most probable; 1 is greedy.
-        mass: of those, the fewest whose probability reaches this are kept (the nucleus).
-        temperature: divides the logits of a token that is drawn from several bins.
-        centers: `[V]` values of the bins, where their expectation is wanted.
+        top: number of bins kept, the most probable ones; 1 is greedy.
+        mass: probability of the nucleus: the fewest of these bins that reach it are kept.
+        temperature: divisor of the logits when the token is drawn from several bins.
+        centers: `[V]` values of the bins, or None if their expectation is not needed.
     """
 
     top: int
@@ -32,8 +32,9 @@ class Drawn:
     """Tokens drawn one after another.
 
     Attributes:
-        log_probs: of each token under the model, whatever the rule.
-        expected: values under the model, 0 where the rule has no centers.
+        tokens: `[N, S]` drawn tokens.
+        log_probs: `[N, S]` log-probability of each token under the model, whatever the rule.
+        expected: `[N, S]` expected value under the model, 0 if the rule has no centers.
     """
 
     tokens: Int[Tensor, "N S"]
@@ -42,9 +43,9 @@ class Drawn:
 
 
 def draw_token(
-    logits: Float[Tensor, "N V"], uniforms: Float[Tensor, " N"], rule: Rule
+    logits: Float[Tensor, "N V"], uniforms: Float[Tensor, " N"], rule: DrawRule
 ) -> tuple[Int[Tensor, " N"], Float[Tensor, " N"], Float[Tensor, " N"]]:
-    """One token a row, its log-probability and the expected value."""
+    """Draw one token for each row; return the tokens, log-probabilities and expected values."""
     tokens = draw_tokens(
         logits, uniforms, top=rule.top, mass=rule.mass, temperature=rule.temperature
     )
@@ -62,11 +63,13 @@ def draw_tokens(
     mass: float,
     temperature: float,
 ) -> Int[Tensor, " N"]:
-    """Draw one token a row from its most probable bins, by inverting their cumulative sum.
+    """Draw one token for each row from its most probable bins, by inverting their cumulative sum.
 
     Args:
-        top: bins kept, the most probable.
-        mass: of those, the fewest whose probability reaches this are kept (the nucleus).
+        uniforms: random numbers in [0, 1), one for each row.
+        top: number of bins kept, the most probable ones; 1 is greedy.
+        mass: probability of the nucleus: the fewest of these bins that reach it are kept.
+        temperature: divisor of the logits.
     """
     if top == 1:
         return logits.argmax(dim=-1)

@@ -1,8 +1,8 @@
-"""What a search asks of a model: logits of sequences that grow by tokens and branch.
+"""The interface between a search and a model: logits of sequences that grow and branch.
 
 An engine knows nothing of actions, rewards or scores. `start` takes one context for each of B
-episodes; from then on it holds N rows, each a continuation of one of them. All engines give equal
-logits and draws; they differ in what they recompute.
+episodes. From then on the engine holds N rows, each of which continues one of the contexts. All
+engines give equal logits and draws; they differ in what they recompute.
 
 Letters: B episodes, N rows, L context tokens, S drawn tokens, V bins.
 """
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from tto.errors import TTOError
 from tto.model.transformer import TrajectoryTransformer
-from tto.planning.draw import Drawn, Rule, draw_token
+from tto.planning.draw import Drawn, DrawRule, draw_token
 
 
 @runtime_checkable
@@ -27,27 +27,29 @@ class Engine(Protocol):
     def start(self, contexts: Int[Tensor, "B L"], *, length: int) -> Float[Tensor, "B V"]:
         """Begin one row for each context and return the logits of its next token.
 
-        `length` is the most tokens that will be appended to a row.
+        Args:
+            length: largest number of tokens that will be appended to a row.
         """
         ...
 
     def select(self, parents: Int[Tensor, " N"]) -> None:
-        """Replace the rows by copies of the numbered ones."""
+        """Replace the rows by copies of the rows `parents`."""
         ...
 
     def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
         """Append one token to each row and return the logits of the next."""
         ...
 
-    def draw(self, rules: Sequence[Rule], uniforms: Float[Tensor, "N S"]) -> Drawn:
-        """Draw one token after another for each row, by one rule each; append all but the last."""
+    def draw(self, rules: Sequence[DrawRule], uniforms: Float[Tensor, "N S"]) -> Drawn:
+        """Draw one token by each rule for each row; append all tokens but the last."""
         ...
 
 
 class StepwiseDraws(abc.ABC):
-    """`draw` for engines that hand out logits: a token at a time.
+    """`draw`, one token at a time, for engines that return logits.
 
-    The engine keeps the logits of its rows' next tokens in `logits`.
+    Attributes:
+        logits: logits of the next token of each row, kept up to date by the engine.
     """
 
     logits: Float[Tensor, "N V"]
@@ -56,7 +58,7 @@ class StepwiseDraws(abc.ABC):
     def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]: ...
 
     @torch.inference_mode()
-    def draw(self, rules: Sequence[Rule], uniforms: Float[Tensor, "N S"]) -> Drawn:
+    def draw(self, rules: Sequence[DrawRule], uniforms: Float[Tensor, "N S"]) -> Drawn:
         drawn = []
         for i, rule in enumerate(rules):
             drawn.append(draw_token(self.logits, uniforms[:, i], rule))
@@ -75,7 +77,7 @@ def check_length(network: TrajectoryTransformer, context: int, length: int) -> N
 
 
 def check_logits(network: TrajectoryTransformer) -> None:
-    """Raise TTOError unless the model's outputs are its logits, as faster engines take them."""
+    """Raise TTOError unless the model's outputs are logits, as the faster engines expect."""
     if network.config.output == "gaussian":
         raise TTOError(
             "planning: expected a model with output shared or per_dimension, got gaussian; use the "
@@ -85,7 +87,7 @@ def check_logits(network: TrajectoryTransformer) -> None:
 
 @torch.no_grad()
 def position_vectors(network: TrajectoryTransformer) -> Float[Tensor, "L C"]:
-    """The vector that is added at each position of the block."""
+    """The vectors that the model adds to the tokens at each position of its block."""
     config = network.config
     positions = torch.arange(config.block_size, device=network.output.device)
     if network.dimension_embedding is None:

@@ -1,4 +1,4 @@
-"""Which engine a controller uses where nothing else is asked for."""
+"""The choice of the fastest engine for a model and its device."""
 
 import logging
 
@@ -18,13 +18,15 @@ def fastest_engine(
     precision: Precision = "float32",
     threads: int | None = None,
 ) -> Engine:
-    """The native engine on a processor, graphs on CUDA devices, else the cached engine.
+    """The native engine on a processor, CUDA graphs on CUDA devices, else the cached engine.
 
-    The cached one serves also where the native one does not compile, and models of Gaussians.
+    The cached engine is also used if the native one does not compile, and for models with Gaussian
+    outputs.
 
     Args:
-        precision: of the first two; the cached engine computes as the network does.
-        threads: of the native engine; by default as many as PyTorch uses.
+        precision: precision of the native engine and of CUDA graphs; the cached engine computes in
+            the network's own.
+        threads: number of threads of the native engine; by default as many as PyTorch uses.
     """
     device = network.output.device.type
     if network.config.output == "gaussian":

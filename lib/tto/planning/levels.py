@@ -1,8 +1,8 @@
-"""What a search keeps after each planned transition, in the environment's units.
+"""The sequences that a search keeps after each planned transition, in the environment's units.
 
-A search of horizon h is the beginning of one of any longer horizon with the same draws, so the
-plans of horizons 1, 2, ... H are the levels of one search, with what it later drops. For looking at
-a plan; a controller that acts has no use for it.
+With the same draws, a search with horizon h is the beginning of a search with any longer horizon.
+So the plans with horizons 1, 2, ... H are the levels of one search, including the sequences that it
+drops later. This is for inspecting plans; a controller does not need it to act.
 
 Letters: W sequences kept, O and A observation and action dimensions.
 """
@@ -22,10 +22,11 @@ class Level:
     """The sequences of h transitions that a search keeps, best first.
 
     Attributes:
-        observations: the current one, then those planned; bins' centres.
-        actions: planned; the first of them would be taken now.
+        observations: current observation, then the planned ones, as centers of their bins.
+        actions: planned actions; the first one would be taken now.
         scores: log-probability, or cumulative reward plus reward-to-go.
-        parents: the sequence of the level before that each continues; zeros in the first level.
+        parents: number of the sequence of the previous level that each sequence continues; zeros in
+            the first level.
     """
 
     observations: Float[np.ndarray, "W h O"]
@@ -37,15 +38,15 @@ class Level:
 def beam_levels(controller: Controller, observation: Float[np.ndarray, " O"]) -> list[Level]:
     """The levels of the plan that `controller` would make from `observation` now.
 
-    The controller is left as it was.
+    The controller is not changed.
 
     Raises:
-        TTOError: an observation of another shape, or an engine whose results depend on the horizon.
+        TTOError: the observation has another shape, or the engine's results depend on the horizon.
     """
     if np.ndim(observation) != 1:
         raise TTOError(f"levels: expected one observation, got shape {np.shape(observation)}")
     levels: list[Level] = []
-    before: np.ndarray | None = None
+    before: Integer[np.ndarray, "W L"] | None = None
     for horizon in range(1, controller.search.horizon + 1):
         trial = copy.copy(controller)
         trial.search = replace(controller.search, horizon=horizon)
@@ -60,7 +61,7 @@ def beam_levels(controller: Controller, observation: Float[np.ndarray, " O"]) ->
 
 
 def surviving(levels: list[Level]) -> list[Integer[np.ndarray, " kept"]]:
-    """Of each level, the sequences that some sequence of the last level continues."""
+    """Numbers of the sequences of each level that some sequence of the last level continues."""
     kept = [np.arange(len(levels[-1].scores))]
     for level in reversed(levels[1:]):
         kept.append(np.unique(level.parents[kept[-1]]))
@@ -68,35 +69,39 @@ def surviving(levels: list[Level]) -> list[Integer[np.ndarray, " kept"]]:
 
 
 def chosen_path(levels: list[Level]) -> list[int]:
-    """Of each level, the sequence that the best one of the last level continues."""
+    """Number of the sequence of each level that the best one of the last level continues."""
     path = [0]
     for level in reversed(levels[1:]):
         path.append(int(level.parents[path[-1]]))
     return path[::-1]
 
 
-def _parents(tokens: np.ndarray, before: np.ndarray) -> np.ndarray:
+def _parents(
+    tokens: Integer[np.ndarray, "W L"], before: Integer[np.ndarray, "kept shorter"]
+) -> Integer[np.ndarray, " W"]:
+    """Number of the sequence in `before` that each sequence in `tokens` continues."""
     same = (tokens[:, None, : before.shape[1]] == before[None]).all(axis=-1)
     if not same.any(axis=1).all():
         raise TTOError(
-            "levels: expected each plan to continue one of a shorter horizon, got another: the "
-            "engine's results depend on the horizon; pass engine=UncachedEngine(network)"
+            "levels: expected each sequence to continue one of a shorter horizon, got one that "
+            "does not: the engine's results depend on the horizon; pass "
+            "engine=UncachedEngine(network)"
         )
     return same.argmax(axis=1)
 
 
 def _decoded(
     controller: Controller,
-    observation: np.ndarray,
-    tokens: np.ndarray,
+    observation: Float[np.ndarray, " O"],
+    tokens: Integer[np.ndarray, "W L"],
     horizon: int,
-    scores: np.ndarray,
-    parents: np.ndarray,
+    scores: Float[np.ndarray, " W"],
+    parents: Integer[np.ndarray, " W"],
 ) -> Level:
     model = controller.model
     D, O = model.config.transition_dim, model.tokens.observation_dim
     current = np.tile(model.discretizer.encode(observation), (len(tokens), 1))
-    # likelihood search ends with an action: zeros stand where reward and reward-to-go would
+    # A plan of likelihood search ends with an action: zeros replace reward and reward-to-go.
     missing = np.zeros((len(tokens), horizon * D - O - tokens.shape[1]), np.int64)
     whole = np.hstack([current, tokens, missing]).reshape(len(tokens), horizon, D)
     values = model.discretizer.decode(whole)

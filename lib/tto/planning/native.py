@@ -1,6 +1,6 @@
-"""The engine in C++, for processors; see native/*.h for how it works.
+"""The engine in C++, for processors; comments in native/*.h explain how it works.
 
-It packs a copy of the network's weights when it is made: later changes of the network do not count.
+It copies the network's weights when it is made, so later changes of the network have no effect.
 
 Letters: B episodes, N rows, L context tokens, S drawn tokens, V bins.
 """
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tto.errors import TTOError
 from tto.model.transformer import TrajectoryTransformer
-from tto.planning.draw import Drawn, Rule
+from tto.planning.draw import Drawn, DrawRule
 from tto.planning.engine import check_length, check_logits, position_vectors
 from tto.planning.native_build import native_library
 
@@ -25,13 +25,13 @@ Precision = Literal["float32", "bfloat16"]
 
 class _Sizes(ctypes.Structure):
     _names = (
-        "layers heads width vocabulary bins outputs output_heads transition_dim block "
-        "attend_values bfloat16 threads"
+        "layers heads width vocabulary outputs output_heads transition_dim block attend_values "
+        "bfloat16 threads"
     )
     _fields_ = tuple((name, ctypes.c_int32) for name in _names.split())
 
 
-class _Rule(ctypes.Structure):
+class _DrawRule(ctypes.Structure):
     _fields_ = (
         ("top", ctypes.c_int32),
         ("mass", ctypes.c_float),
@@ -41,7 +41,7 @@ class _Rule(ctypes.Structure):
 
 
 class NativeEngine:
-    """Keys and values in pages that sequences share; equal sequences are computed once."""
+    """Keeps keys and values in pages that sequences share, and computes equal sequences once."""
 
     def __init__(
         self,
@@ -51,18 +51,18 @@ class NativeEngine:
         threads: int | None = None,
         target: str | None = None,
     ) -> None:
-        """Compile if need be, and pack the weights.
+        """Compile the library unless that was done before, and pack the weights.
 
         Args:
-            precision: of weights, keys and values, and of what is multiplied by them; sums are
-                always float32. "bfloat16" is meant for processors with AVX512-BF16; on others it
-                gives the same results slowly.
-            threads: by default as many as PyTorch uses.
-            target: instruction set, of `native_build.TARGETS`; by default the processor's best.
+            precision: precision of weights, keys, values and the numbers that are multiplied by
+                them; sums are always float32. "bfloat16" is meant for processors with AVX512-BF16;
+                on others it gives the same results slowly.
+            threads: number of threads; by default as many as PyTorch uses.
+            target: instruction set, one of `native_build.TARGETS`; by default the processor's best.
 
         Raises:
-            NativeUnavailable: no compiler.
-            TTOError: an unknown precision, or a model of Gaussians.
+            NativeUnavailable: the library cannot be compiled here.
+            TTOError: the precision is unknown, or the model has Gaussian outputs.
         """
         check_logits(network)
         if precision not in ("float32", "bfloat16"):
@@ -100,7 +100,7 @@ class NativeEngine:
         self._call("append", _pointer(tokens))
         return self._logits()
 
-    def draw(self, rules: Sequence[Rule], uniforms: Float[Tensor, "N S"]) -> Drawn:
+    def draw(self, rules: Sequence[DrawRule], uniforms: Float[Tensor, "N S"]) -> Drawn:
         N, S = self._rows, len(rules)
         self._expect(uniforms.shape == (N, S), f"{N, S} uniforms", tuple(uniforms.shape))
         self._take(S - 1)
@@ -111,9 +111,11 @@ class NativeEngine:
             None if rule.centers is None else rule.centers.to("cpu", torch.float32).contiguous()
             for rule in rules
         ]
-        native = (_Rule * S)(
+        native = (_DrawRule * S)(
             *(
-                _Rule(rule.top, rule.mass, rule.temperature, None if c is None else c.data_ptr())
+                _DrawRule(
+                    rule.top, rule.mass, rule.temperature, None if c is None else c.data_ptr()
+                )
                 for rule, c in zip(rules, centers, strict=True)
             )
         )
@@ -122,7 +124,7 @@ class NativeEngine:
         return Drawn(tokens.t(), log_probs.t(), expected.t())
 
     def counts(self) -> dict[str, int]:
-        """Bytes of the pages held, distinct sequences, and rows computed since the beginning."""
+        """Bytes of all pages, number of distinct sequences, and number of rows computed so far."""
         values = (ctypes.c_int64 * 3)()
         self._library.tto_counts(self._handle, values)
         return dict(zip(("page_bytes", "sequences", "rows"), values, strict=True))
@@ -159,9 +161,8 @@ def _sizes(network: TrajectoryTransformer, precision: Precision, threads: int) -
         layers=config.layers,
         heads=config.heads,
         width=config.width,
-        vocabulary=config.vocabulary,  # kept logits, of `outputs`
-        bins=config.vocabulary,
-        outputs=outputs,
+        vocabulary=config.vocabulary,
+        outputs=outputs,  # includes logits that are not used, such as a stop token's
         output_heads=output_heads,
         transition_dim=config.transition_dim,
         block=config.block_size,
@@ -172,7 +173,7 @@ def _sizes(network: TrajectoryTransformer, precision: Precision, threads: int) -
 
 
 def _arrays(network: TrajectoryTransformer) -> list[Float[Tensor, "..."]]:
-    """The weights in the order of native/model.h."""
+    """The weights in the order that native/model.h expects."""
     arrays: list[Tensor] = [network.token_embedding.weight, position_vectors(network)]
     for block in network.blocks:
         for part in ("attention_norm", "attention_in", "attention_out"):

@@ -1,7 +1,7 @@
-"""The native engine's library: compiled at first use with the compiler at hand, then kept.
+"""The native engine's library, which is compiled at its first use and then cached.
 
-The library lies in the user's cache folder, named by a digest of its sources, its flags and the
-compiler, so that a change of any of them compiles anew and several versions live side by side.
+The library is in the user's cache folder. Its name has a digest of its sources, flags and compiler,
+so that a change of any of them compiles it again, and several versions can exist at once.
 """
 
 import ctypes
@@ -35,14 +35,14 @@ TARGETS = {
 
 
 class NativeUnavailable(TTOError):
-    """There is no compiler, or it failed."""
+    """The native engine cannot be compiled: there is no compiler, or it failed."""
 
 
 def native_library(target: str | None = None) -> ctypes.CDLL:
-    """The compiled engine for `target`, by default the best that this processor runs.
+    """The compiled engine for one of `TARGETS`, by default the best that this processor runs.
 
     Raises:
-        NativeUnavailable: it cannot be compiled here.
+        NativeUnavailable: the engine cannot be compiled here.
     """
     return ctypes.CDLL(str(build("engine.cpp", tuple(TARGETS[target or best_target()]))))
 
@@ -57,14 +57,14 @@ def best_target() -> str:
 
 @functools.cache
 def build(source: str, flags: tuple[str, ...] = ()) -> Path:
-    """Compile one of the sources to a shared library, unless that was done before."""
+    """Compile one of the sources to a shared library unless it is cached; return its path."""
     executable = compiler()
     command = [executable, *_FLAGS, *_LIBRARY, *flags, str(SOURCES / source)]
     library = _cache_folder() / f"{Path(source).stem}-{_digest(command)}.so"
     if library.is_file():
         return library
     with open(library.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be compiling it: wait for that
+        fcntl.flock(lock, fcntl.LOCK_EX)  # wait if another process is compiling it
         if not library.is_file():
             with atomic_path(library) as path:
                 _run([*command, "-o", str(path)])
@@ -72,7 +72,11 @@ def build(source: str, flags: tuple[str, ...] = ()) -> Path:
 
 
 def compiler() -> str:
-    """The C++ compiler: `CXX`, or the first found of the usual names."""
+    """Path of the C++ compiler: the environment variable `CXX`, or the first usual name found.
+
+    Raises:
+        NativeUnavailable: there is no compiler.
+    """
     for name in filter(None, (os.environ.get("CXX"), *_COMPILERS)):
         path = shutil.which(name)
         if path:
@@ -103,7 +107,7 @@ def _digest(command: list[str]) -> str:
 
 
 def _cache_folder() -> Path:
-    """A writable folder: of the user, or else beside the sources."""
+    """A writable folder: the user's cache, or else a folder beside the sources."""
     for folder in _cache_folders():
         try:
             folder.mkdir(parents=True, exist_ok=True)

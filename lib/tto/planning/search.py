@@ -2,8 +2,8 @@
 
 `likelihood_search` is algorithm 1: token by token, the most probable sequences are kept.
 `return_search` proposes actions for each sequence, predicts reward and reward-to-go, keeps the
-sequences with the highest cumulative reward plus reward-to-go and completes those by the next
-observation. Both plan for a batch of episodes, each as if it were alone.
+sequences with the highest cumulative reward plus reward-to-go, and appends the next observation to
+each. Both plan for a batch of episodes and treat each as if it were alone.
 
 Letters: B episodes, W beams (or candidates) an episode, V bins, D tokens a transition.
 """
@@ -11,73 +11,16 @@ Letters: B episodes, W beams (or candidates) an episode, V bins, D tokens a tran
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args, get_type_hints
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tto.errors import TTOError
-from tto.planning.draw import Drawn, Rule
+from tto.planning.draw import Drawn, DrawRule
 from tto.planning.engine import Engine
+from tto.planning.settings import SearchConfig
 
-_EVEN = 1e9  # a temperature at which all bins are as probable
-
-
-@dataclass(frozen=True)
-class SearchConfig:
-    """Settings of a search.
-
-    Attributes:
-        beam_width: sequences kept, B in algorithm 1.
-        horizon: transitions planned, the current one included.
-        expansion: transitions proposed for each kept sequence (return search only).
-        proposal: how their actions are chosen: "drawn" from the likelier bins (the official code),
-            the most probable ones of a "beam" search within the transition (algorithm 1, as
-            section 3.2 describes it), or "uniform": drawn from all bins alike, whatever the model
-            says (the free action sequences that section 3.2 warns of).
-        observation_top: most probable bins that an observation token is drawn from; 1 is greedy.
-        action_top: share of the bins, the most probable, that an action token is drawn from; this
-            and the next two settings count for drawn actions only.
-        action_mass: an action token is drawn from the fewest bins that hold this probability.
-        temperature: of the draws of action and observation tokens.
-        value: whether reward and reward-to-go count by their predicted "expectation", a "sample" or
-            the "mode".
-        reward_to_go: whether a sequence counts the reward-to-go of its last transition too; without
-            it, plans see no further than the horizon (section 3.2).
-        value_levels: levels that predicted rewards-to-go are rounded to, to see how accurate they
-            must be (section 3.2); None does not round.
-    """
-
-    beam_width: int = 32
-    horizon: int = 5
-    expansion: int = 2
-    proposal: Literal["drawn", "beam", "uniform"] = "drawn"
-    observation_top: int = 1
-    action_top: float = 0.2
-    action_mass: float = 1.0
-    temperature: float = 1.0
-    value: Literal["expectation", "sample", "mode"] = "expectation"
-    reward_to_go: bool = True
-    value_levels: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("beam_width", "horizon", "expansion", "observation_top"):
-            if getattr(self, name) < 1:
-                raise TTOError(f"planning.{name}: expected at least 1, got {getattr(self, name)}")
-        for name in ("action_top", "action_mass"):
-            if not 0 < getattr(self, name) <= 1:
-                raise TTOError(f"planning.{name}: expected in (0, 1], got {getattr(self, name)}")
-        for name in ("proposal", "value"):
-            choices = get_args(get_type_hints(SearchConfig)[name])
-            if getattr(self, name) not in choices:
-                raise TTOError(
-                    f"planning.{name}: expected {', '.join(choices)}, got {getattr(self, name)!r}"
-                )
-        if self.value_levels is not None and self.value_levels < 1:
-            raise TTOError(
-                f"planning.value_levels: expected at least 1 or null, got {self.value_levels}"
-            )
+_EVEN = 1e9  # a temperature at which all bins are equally probable
 
 
 @dataclass(frozen=True)
@@ -85,9 +28,9 @@ class Plan:
     """The sequences that a search ends with, best first.
 
     Attributes:
-        tokens: `[B, W, L]` planned tokens from the first action on.
-        scores: `[B, W]` log-probability, or cumulative reward plus reward-to-go.
-        log_probs: `[B, W]` log-probability of the tokens.
+        tokens: `[B, W, L]` planned tokens, from the first action on.
+        scores: `[B, W]` scores: log-probability, or cumulative reward plus reward-to-go.
+        log_probs: `[B, W]` log-probability of all tokens of a sequence.
     """
 
     tokens: Int[Tensor, "B W L"]
@@ -97,29 +40,39 @@ class Plan:
 
 @dataclass(frozen=True)
 class Window:
-    """What of a long sequence the model sees: whole transitions, as many as its block holds.
+    """The part of a long sequence that the model sees: its last whole transitions.
 
-    Before a transition that would not fit, the oldest one leaves, but not the goal in front of all;
-    the block is never exceeded.
+    Before a transition that would not fit, the oldest one is removed. A goal in front of the
+    sequence stays.
+
+    Attributes:
+        transition_dim: number of tokens of a transition.
+        transitions: largest number of transitions in the window, with the goal as one of them.
+        goal: whether each sequence begins with a goal, padded to a transition.
     """
 
     transition_dim: int
     transitions: int
     goal: bool = False
 
+    @property
+    def most_past(self) -> int:
+        """Number of past transitions that fit beside the goal and the current transition."""
+        return self.transitions - self.goal - 1
+
     def keep(self, sequences: Int[Tensor, "N L"]) -> Int[Tensor, "N K"]:
-        """What stays of full sequences when a transition leaves."""
+        """Full sequences without their oldest transition."""
         front = self.goal * self.transition_dim
         recent = (self.transitions - 1) * self.transition_dim - front
         return torch.cat([sequences[:, :front], sequences[:, -recent:]], dim=1)
 
     def is_full(self, tokens: int) -> bool:
-        """Whether a sequence of `tokens` tokens ends where the next transition does not fit."""
+        """Whether a sequence of `tokens` tokens leaves no room for its next transition."""
         D = self.transition_dim
         return tokens % D == 0 and tokens // D >= self.transitions
 
     def room(self, contexts: Int[Tensor, "B L"], tokens: int) -> int:
-        """How many of `tokens` tokens can be appended to `contexts` before the window is full."""
+        """Number of the next `tokens` tokens that fit into the window after `contexts`."""
         return min(tokens, self.transitions * self.transition_dim - contexts.shape[1])
 
 
@@ -134,8 +87,10 @@ def likelihood_search(
     """Algorithm 1: the `beam_width` most probable continuations of `tokens` tokens.
 
     Args:
-        contexts: past transitions and the current observation.
-        window: what of a long plan the model sees.
+        contexts: tokens of past transitions and of the current observation.
+        tokens: number of tokens to plan.
+        beam_width: number of sequences kept.
+        window: the part of a long plan that the model sees.
     """
     B = len(contexts)
     logits = engine.start(contexts, length=window.room(contexts, tokens))
@@ -165,16 +120,23 @@ def return_search(
 ) -> Plan:
     """Sequences of `config.horizon` transitions with the highest estimated return.
 
-    A sequence of t+1 transitions counts sum over k < t of discount^k r_k + discount^t R_t where the
-    reward-to-go R_t includes r_t (section 3.2), and sum over k <= t of discount^k r_k +
-    discount^(t+1) R_t where it does not (the official code); without `config.reward_to_go`,
-    sum over k <= t of discount^k r_k alone.
+    The score of a sequence of t+1 transitions depends on the reward-to-go R_t:
+
+    - If R_t includes r_t (section 3.2): sum over k < t of discount^k r_k + discount^t R_t.
+    - If it does not (the official code): sum over k <= t of discount^k r_k + discount^(t+1) R_t.
+    - Without `config.reward_to_go`: sum over k <= t of discount^k r_k.
 
     Args:
+        contexts: tokens of past transitions and of the current observation.
+        observation_dim: number of observation tokens of a transition.
         centers: value of each bin of each dimension.
-        uniforms: in [0, 1), the only randomness; one for each token that may be drawn, candidates =
-            beam_width * expansion. Observations are drawn once for each kept sequence, by the first
-            beam_width of theirs; a beam of actions draws none.
+        discount: discount of a reward per transition.
+        to_go_includes_reward: whether the reward-to-go of a transition includes its reward.
+        window: the part of a long plan that the model sees.
+        uniforms: random numbers in [0, 1), the only randomness: one for each token that may be
+            drawn, where candidates = beam_width * expansion. An observation is drawn once for each
+            kept sequence and uses the first beam_width numbers. Proposal "beam" uses none for
+            actions.
     """
     D, O = len(centers), observation_dim
     length = config.horizon * D - O
@@ -184,7 +146,7 @@ def return_search(
     sequences = contexts.new_empty(B, 1, 0)
     scores = log_probs = rewards = logits.new_zeros(B, 1)
     for t in range(config.horizon):
-        if t:  # the observation is drawn before the sequences branch: all copies share it
+        if t:  # drawn before the sequences branch, so that all copies share the observation
             drawn = engine.draw(rules[:O], _by_row(uniforms[:, t, :O, :W]))
             logits = engine.append(drawn.tokens[:, -1])
             sequences = torch.cat([sequences, drawn.tokens.view(B, W, -1)], dim=-1)
@@ -217,10 +179,10 @@ def return_search(
 def _drawn(
     engine: Engine,
     logits: Float[Tensor, "N V"],
-    rules: Sequence[Rule],
+    rules: Sequence[DrawRule],
     uniforms: Float[Tensor, "B S candidates"],
 ) -> tuple[Int[Tensor, "B candidates"], Drawn]:
-    """As many candidates of each sequence, drawn token by token; parents and tokens of each."""
+    """Parents and tokens of candidates that are drawn token by token, equally many per sequence."""
     B, _, candidates = uniforms.shape
     W = len(logits) // B
     copies = torch.arange(candidates, device=logits.device) * W // candidates
@@ -232,10 +194,13 @@ def _drawn(
 def _probable(
     engine: Engine,
     logits: Float[Tensor, "N V"],
-    rules: Sequence[Rule],
+    rules: Sequence[DrawRule],
     uniforms: Float[Tensor, "B S candidates"],
 ) -> tuple[Int[Tensor, "B found"], Drawn]:
-    """The most probable actions of each sequence (algorithm 1); reward and value by their rules."""
+    """Parents and tokens of candidates with the most probable actions (algorithm 1).
+
+    Their rewards and rewards-to-go are drawn by the last two rules.
+    """
     B, S, candidates = uniforms.shape
     W = len(logits) // B
     scores, rows = logits.new_zeros(B * W, 1), torch.arange(B * W, device=logits.device)
@@ -250,7 +215,7 @@ def _probable(
     values = engine.draw(rules[-2:], _by_row(uniforms[:, -2:, : W * found]))
     nothing = values.expected.new_zeros(B * W * found, S - 2)
     log_probs = nothing.clone()
-    log_probs[:, 0] = scores.flatten()  # of a whole action, in place of its tokens'
+    log_probs[:, 0] = scores.flatten()  # the whole action's; those of its other tokens stay 0
     parents = torch.arange(W * found, device=logits.device) // found
     return parents.expand(B, -1), Drawn(
         tokens=torch.cat([actions.flatten(0, 1), values.tokens], dim=1),
@@ -269,22 +234,25 @@ def _most_probable(
     return scores, best // V, best % V
 
 
-def _rules(config: SearchConfig, observation_dim: int, centers: Float[Tensor, "D V"]) -> list[Rule]:
-    """How each dimension of a transition is drawn."""
+def _rules(
+    config: SearchConfig, observation_dim: int, centers: Float[Tensor, "D V"]
+) -> list[DrawRule]:
+    """Rules by which the dimensions of a transition are drawn."""
     D, V = centers.shape
-    observation = Rule(config.observation_top, temperature=config.temperature)
-    action = Rule(max(1, math.ceil(config.action_top * V)), config.action_mass, config.temperature)
+    observation = DrawRule(config.observation_top, temperature=config.temperature)
+    action_top = max(1, math.ceil(config.action_top * V))
+    action = DrawRule(action_top, config.action_mass, config.temperature)
     if config.proposal == "uniform":
-        action = Rule(V, temperature=_EVEN)
+        action = DrawRule(V, temperature=_EVEN)
     top = V if config.value == "sample" else 1
-    values = [Rule(top, centers=centers[i]) for i in (D - 2, D - 1)]
+    values = [DrawRule(top, centers=centers[i]) for i in (D - 2, D - 1)]
     return [observation] * observation_dim + [action] * (D - 2 - observation_dim) + values
 
 
 def _estimates(
     drawn: Drawn, config: SearchConfig, centers: Float[Tensor, "D V"]
 ) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
-    """Reward and reward-to-go, which are the last two tokens drawn."""
+    """Estimates of reward and reward-to-go from the last two drawn tokens."""
     if config.value == "expectation":
         reward, to_go = drawn.expected[:, -2], drawn.expected[:, -1]
     else:
@@ -297,7 +265,7 @@ def _estimates(
 def rounded(
     values: Float[Tensor, " N"], centers: Float[Tensor, " V"], levels: int
 ) -> Float[Tensor, " N"]:
-    """Values rounded to `levels` levels: the means of as many groups of neighbouring bins."""
+    """Round values to `levels` levels, which are the means of groups of neighbouring bins."""
     groups = centers.tensor_split(min(levels, len(centers)))
     table = torch.stack([group.mean() for group in groups])
     borders = torch.stack([group[0] for group in groups[1:]]) if len(groups) > 1 else table[:0]
@@ -312,9 +280,9 @@ def _advance(
     left: int,
     window: Window,
 ) -> Float[Tensor, "B*W V"]:
-    """Logits after the last token of `sequences`, whose earlier ones the engine's `parents` hold.
+    """Append the last token of `sequences` to the engine's rows `parents`; return the next logits.
 
-    Where the next transition would not fit, the engine starts anew on what the window keeps.
+    When the window is full, the engine starts again with the transitions that the window keeps.
     """
     whole = contexts.shape[1] + sequences.shape[2]
     if not window.is_full(whole):
@@ -326,15 +294,16 @@ def _advance(
 
 
 def _gather(values: Tensor, index: Int[Tensor, "B W"]) -> Tensor:
-    """values[b, index[b, w]] for `[B, X, ...]` values."""
+    """Gather values[b, index[b, w]] from `values` of shape `[B, X, ...]`."""
     return values[torch.arange(len(values), device=values.device)[:, None], index]
 
 
 def _rows(index: Int[Tensor, "B W"], width: int) -> Int[Tensor, " B*W"]:
-    """Engine rows of beams numbered within their episode, `width` rows an episode."""
+    """Engine rows of beams, which are numbered within their episode of `width` rows."""
     first = torch.arange(len(index), device=index.device)[:, None] * width
     return (first + index).flatten()
 
 
 def _by_row(uniforms: Float[Tensor, "B S W"]) -> Float[Tensor, "B*W S"]:
+    """Random numbers with one row for each engine row."""
     return uniforms.transpose(1, 2).flatten(0, 1)

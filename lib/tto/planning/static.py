@@ -1,11 +1,12 @@
-"""An engine of fixed shapes: on CUDA devices each step of it is one graph that is replayed.
+"""An engine with fixed shapes: on CUDA devices each of its steps is a CUDA graph that is replayed.
 
-A token costs two launches there, drawing and the pass through the network, instead of some hundred.
-For that all tensors lie where they lay before: keys and values of whole blocks, rows padded to a
-power of two, position and number of the draw in a tensor. Attention spans a multiple of `SPAN`
-tokens and is masked by the position, so there is a graph for each number of rows and each span.
-Tokens that no later one attends to (hidden rewards-to-go) take no room in a span. On other devices
-the same steps run one operation at a time.
+A token then costs two launches instead of about a hundred: one to draw it and one for the pass
+through the network. CUDA graphs require that every tensor keeps its address and shape. So the
+buffers hold keys and values of whole blocks, rows are padded to a power of two, and the position
+and the number of the draw are tensors. Attention spans a multiple of `SPAN` tokens and is masked by
+the position, so there is one graph for each number of rows and each span. Tokens that no later one
+attends to (hidden rewards-to-go) take no place in a span. On other devices the same steps run one
+operation at a time.
 
 Letters: B episodes, N rows, R rows with padding, L tokens, S drawn tokens, V bins, H heads, K head
 size.
@@ -28,14 +29,14 @@ from tto.model.transformer import (
     attended_count,
     attention_mask,
 )
-from tto.planning.draw import Drawn, Rule, draw_token
+from tto.planning.draw import Drawn, DrawRule, draw_token
 from tto.planning.engine import check_length, check_logits, position_vectors
 
 SPAN = 64
 
 
 class StaticEngine:
-    """Keys and values in one buffer; steps without any shape that changes from token to token."""
+    """Keeps keys and values in one buffer; no shape changes from token to token."""
 
     def __init__(
         self,
@@ -43,14 +44,14 @@ class StaticEngine:
         *,
         precision: Literal["float32", "bfloat16"] = "float32",
     ) -> None:
-        """Prepare the tables that a position looks up; buffers are made when rows are known.
+        """Prepare lookup tables for positions; buffers are made once the number of rows is known.
 
         Args:
-            precision: "bfloat16" computes all but logits and draws in it, on a copy of the network
-                as it is now.
+            precision: "bfloat16" applies to all computations but logits and draws. It uses a copy
+                of the network, which later changes of the network do not reach.
 
         Raises:
-            TTOError: an unknown precision, or a model of Gaussians.
+            TTOError: the precision is unknown, or the model has Gaussian outputs.
         """
         check_logits(network)
         if precision not in ("float32", "bfloat16"):
@@ -63,12 +64,12 @@ class StaticEngine:
         device, places = network.output.device, torch.arange(config.block_size)
         heads, dimensions = len(network.output), places.to(device) % config.transition_dim
         self._offsets = dimensions * config.vocabulary  # of equation 1
-        self._heads = (dimensions + 1) % config.transition_dim % heads  # of the next dimension
+        self._heads = (dimensions + 1) % config.transition_dim % heads  # predict the next dimension
         self._positions = position_vectors(network).to(self._dtype)
         seen = attended(config.block_size, config, device)
         last, self._span = seen.cumsum(dim=0) - 1, _spanned(int(seen.sum()))
         self._visible = torch.arange(self._span, device=device) <= last[:, None]
-        # the slot of a token that no later one attends to is one behind all spans
+        # Tokens that no later one attends to go to a slot behind all spans.
         self._slots = torch.where(seen, last, self._span)
         self._position, self._index = torch.zeros(2, 1, dtype=torch.long, device=device)
         self._capacity, self._graphs = 0, {}
@@ -112,7 +113,7 @@ class StaticEngine:
         return self._logits[: self._rows].clone()
 
     @torch.inference_mode()
-    def draw(self, rules: Sequence[Rule], uniforms: Float[Tensor, "N S"]) -> Drawn:
+    def draw(self, rules: Sequence[DrawRule], uniforms: Float[Tensor, "N S"]) -> Drawn:
         N, S, R = self._rows, len(rules), _padded(self._rows)
         self._index.zero_()
         self._uniforms[:S, :N] = uniforms.t()
@@ -127,9 +128,11 @@ class StaticEngine:
         return Drawn(self._drawn_tokens[:S, :N].t().clone(), log_probs, expected)
 
     def _advance(self) -> None:
-        """One more token for each row; the next logits are those after it."""
+        """Append the drawn tokens to the rows and compute the next logits."""
         if self._room < 1:
-            raise TTOError("static engine: expected no more tokens than `start` was told of")
+            raise TTOError(
+                "static engine: expected no more tokens than the `length` given to `start`"
+            )
         R = _padded(self._rows)
         span = _spanned(attended_count(self._length + 1, self.network.config))
         self._run((R, span), lambda: self._forward_step(R, span))
@@ -154,7 +157,7 @@ class StaticEngine:
         self._logits[:R] = logits[:, : self.network.config.vocabulary]
         position += 1
 
-    def _draw_step(self, R: int, rule: Rule) -> None:
+    def _draw_step(self, R: int, rule: DrawRule) -> None:
         index = self._index
         if rule.centers is not None:
             rule = replace(rule, centers=self._centers[index][0])
@@ -166,14 +169,15 @@ class StaticEngine:
         index += 1
 
     def _run(self, key: Hashable, step: Callable[[], None]) -> None:
-        """Take a step; on CUDA devices as a graph, captured when it is first taken."""
+        """Run a step; on CUDA devices as a graph, which is captured the first time."""
         device = self._logits.device
         if device.type != "cuda":
             step()
             return
         if key not in self._graphs:
             before = self._position.clone(), self._index.clone()
-            stream = torch.cuda.Stream(device)  # libraries set themselves up outside the capture
+            # The first run is not captured, because libraries initialise themselves in it.
+            stream = torch.cuda.Stream(device)
             stream.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(stream):
                 step()
@@ -186,7 +190,7 @@ class StaticEngine:
         self._graphs[key].replay()
 
     def _grow(self, rows: int) -> None:
-        """Room for so many rows. Graphs hold addresses: they go with the buffers they were of."""
+        """Allocate buffers for `rows` rows; drop the graphs, which refer to the old buffers."""
         if rows <= self._capacity:
             return
         config, device = self.network.config, self.network.output.device

@@ -1,4 +1,4 @@
-"""The plain engine, which the others are held to: runs the model on whole sequences for each token.
+"""The plain engine, with which tests compare the others.
 
 Letters: B episodes, N rows, L context tokens, V bins.
 """

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tto.baselines.behavior_cloning import load_behavior_cloning
+from tto.evaluation.rollout_file import Evaluation
 from tto.evaluation.run import evaluate_run
 from tto.evaluation.sweeps import read_choice
 from tto.job import job
@@ -14,8 +15,10 @@ with job(snakemake.log[0]):
     evaluate_run(
         load_behavior_cloning(Path(chosen).parent),
         snakemake.output,
-        method="bc",
-        dataset=snakemake.wildcards.dataset,
-        seed=int(snakemake.wildcards.seed),
-        **snakemake.params.evaluation,
+        Evaluation(
+            method="bc",
+            dataset=snakemake.wildcards.dataset,
+            seed=int(snakemake.wildcards.seed),
+            **snakemake.params.evaluation,
+        ),
     )

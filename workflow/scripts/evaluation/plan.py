@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from tto.evaluation.rollout_file import Evaluation
 from tto.evaluation.run import evaluate_run
 from tto.evaluation.sweeps import read_choice
 from tto.job import job
@@ -24,8 +25,10 @@ with job(snakemake.log[0]):
     evaluate_run(
         Controller(model, seed=seed, engine=engine, **planning),
         snakemake.output,
-        method=snakemake.params.method,
-        dataset=snakemake.wildcards.dataset,
-        seed=seed,
-        **snakemake.params.evaluation,
+        Evaluation(
+            method=snakemake.params.method,
+            dataset=snakemake.wildcards.dataset,
+            seed=seed,
+            **snakemake.params.evaluation,
+        ),
     )

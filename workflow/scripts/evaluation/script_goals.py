@@ -1,5 +1,6 @@
 """Rule script_goals: the collecting agent goes from the same starts to the same goals."""
 
+from tto.evaluation.rollout_file import Evaluation
 from tto.evaluation.run import evaluate_run
 from tto.evaluation.scripted_agent import ScriptedPolicy
 from tto.job import job
@@ -9,8 +10,10 @@ with job(snakemake.log[0]):
     evaluate_run(
         ScriptedPolicy(noise=snakemake.params.noise, seed=seed),
         snakemake.output,
-        method="collector",
-        dataset=snakemake.wildcards.dataset,
-        seed=seed,
-        **snakemake.params.evaluation,
+        Evaluation(
+            method="collector",
+            dataset=snakemake.wildcards.dataset,
+            seed=seed,
+            **snakemake.params.evaluation,
+        ),
     )

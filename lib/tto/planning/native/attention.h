@@ -1,7 +1,8 @@
 // Attention of a few rows to the pages of their sequences. Rows that share pages attend to them
-// together, so that keys and values are loaded once; where the tree parts them, each half goes on.
+// together, so that keys and values are loaded once. Where their pages differ, the rows are halved,
+// and each half attends by itself.
 //
-// Of a page, each layer and head has the keys as (head_pad / STEP, PAGE) units and then the values
+// In a page, each layer and head has its keys as (head_pad / STEP, PAGE) units and then its values
 // as (PAGE / STEP, head_pad) units.
 #pragma once
 
@@ -20,8 +21,8 @@ class Attention {
           weights_(size_t(GROUP) * stride_),
           total_(size_t(GROUP) * model.head_pad) {}
 
-    // One head more than there is, or the same head of many pages would fall on the same few sets
-    // of the caches, whose sizes are powers of two as well.
+    // Units of a page, with room for one head more than there is. Otherwise the same head of many
+    // pages would fall into the same few sets of the caches, whose sizes are powers of two as well.
     static size_t page_units(const Model<T>& model) {
         return (size_t(model.layers) * model.heads + 1) * 2 * half(model);
     }
@@ -52,7 +53,7 @@ class Attention {
         }
     }
 
-    // Which of the rows of a tile share which pages; they all stand in pages of one level.
+    // Find which rows of a tile share which pages. All rows must be on one level of pages.
     void plan(const Sequences& sequences, const Row* rows, int n) {
         pages_ = model_.kept.last(rows[0].position) / PAGE + 1;
         addresses_.resize(size_t(n) * pages_);
@@ -72,10 +73,10 @@ class Attention {
         }
     }
 
-    // The page that a row's own key and value go to.
+    // The page for a row's own key and value.
     unit* own_page(int row) const { return addresses_[size_t(row + 1) * pages_ - 1]; }
 
-    // Of the rows planned for; `queries` and `out` are (rows, heads, head_pad).
+    // Compute the attention of the planned rows; `queries` and `out` are (rows, heads, head_pad).
     void attend(int layer, const T* queries, T* out) {
         size_t block = 2 * half(model_);
         for (size_t g = 0; g < groups_.size(); ++g) {
@@ -134,7 +135,7 @@ class Attention {
     void scores(const Job& job, int row, size_t offset, const T* queries) {
         if constexpr (ROWS > 1)
             if (job.rows < ROWS) return scores<ROWS - 1>(job, row, offset, queries);
-        // few rows: several pages at once, or each product would wait for the one before
+        // Few rows take several pages at once; otherwise each product would wait for the previous.
         constexpr int AT_ONCE = ROWS >= 6 || LANES < 16 ? 1 : ROWS >= 3 ? 2 : 4;
         int page = job.first;
         for (; page + AT_ONCE <= job.last; page += AT_ONCE)
@@ -164,8 +165,8 @@ class Attention {
                 store(&scores_[(row + r) * stride_ + page * PAGE + v * LANES], total[r][v]);
     }
 
-    // Weights of the kept tokens up to `last` before they are divided by their sum, whose inverse is
-    // returned.
+    // Compute the weights of the kept tokens up to `last`, not yet divided by their sum. Return the
+    // inverse of that sum.
     float softmax(int row, int last) {
         float* s = &scores_[size_t(row) * stride_];
         T* w = &weights_[size_t(row) * stride_];
@@ -230,7 +231,7 @@ class Attention {
     std::vector<Job> jobs_;
     std::vector<Group> groups_;
     std::vector<unit*> addresses_;  // (rows, pages_)
-    std::vector<int> last_;         // of each row: the last kept token that it attends to
+    std::vector<int> last_;         // the last kept token that each row attends to
 };
 
 }  // namespace tto

@@ -1,5 +1,5 @@
-// Drawing a token from logits: the most probable bins, of those the nucleus, then the inverse of
-// their cumulative sum.
+// Drawing a token from logits: from the nucleus of the most probable bins, by inverting the
+// cumulative sum of their probabilities.
 #pragma once
 
 #include <algorithm>
@@ -9,8 +9,8 @@
 
 namespace tto {
 
-// As passed from Python. `centers` (vocabulary,) are the bins' values, or null.
-struct Rule {
+// Passed from Python. `centers` (vocabulary,) are the values of the bins, or null.
+struct DrawRule {
     int32_t top;
     float mass, temperature;
     const float* centers;
@@ -26,7 +26,7 @@ class Drawer {
     explicit Drawer(int vocabulary)
         : vocabulary_(vocabulary), chances_(vocabulary + LANES), order_(vocabulary) {}
 
-    Drawn draw(const float* logits, const Rule& rule, float uniform) {
+    Drawn draw(const float* logits, const DrawRule& rule, float uniform) {
         int best = int(std::max_element(logits, logits + vocabulary_) - logits);
         float total = exponentials(logits, logits[best], 1.0f);
         Drawn drawn{best, 0.0f, 0.0f};
@@ -57,7 +57,7 @@ class Drawer {
         return sum(total);
     }
 
-    int sample(const float* logits, const Rule& rule, float uniform) {
+    int sample(const float* logits, const DrawRule& rule, float uniform) {
         int top = std::min(rule.top, vocabulary_);
         for (int v = 0; v < vocabulary_; ++v) order_[v] = v;
         auto before = [&](int a, int b) {

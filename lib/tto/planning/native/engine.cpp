@@ -1,6 +1,6 @@
-// The native engine behind a C interface: start, select, append and draw over raw buffers.
+// The native engine with a C interface: start, select, append and draw over raw buffers.
 //
-// Functions return 0, or -1 where memory is short. What is passed is checked by the caller.
+// Functions return 0, or -1 if memory is short. The caller checks the arguments.
 
 #include <algorithm>
 
@@ -16,7 +16,7 @@ class Engine {
     virtual void start(const int64_t* contexts, int rows, int tokens) = 0;
     virtual void select(const int64_t* parents, int rows) = 0;
     virtual void append(const int64_t* tokens) = 0;
-    virtual void draw(const Rule* rules, int n, const float* uniforms, int64_t* tokens,
+    virtual void draw(const DrawRule* rules, int n, const float* uniforms, int64_t* tokens,
                       float* log_probs, float* expected) = 0;
     virtual void logits(float* out) const = 0;
     virtual void counts(int64_t* out) const = 0;
@@ -59,8 +59,8 @@ class EngineOf final : public Engine {
 
     // Draw n tokens for each row and append all but the last. `uniforms`, `tokens`, `log_probs` and
     // `expected` are (n, rows).
-    void draw(const Rule* rules, int n, const float* uniforms, int64_t* tokens, float* log_probs,
-              float* expected) override {
+    void draw(const DrawRule* rules, int n, const float* uniforms, int64_t* tokens,
+              float* log_probs, float* expected) override {
         size_t rows = sequences_.of_row.size();
         in_parts([&](Part& part, int thread) {
             for (int i = 0; i < n; ++i) {
@@ -93,16 +93,16 @@ class EngineOf final : public Engine {
     }
 
    private:
-    // Some rows that go on by themselves: no thread waits for another between tokens, and what they
-    // read of keys and values stays in the cache from one token to the next.
+    // Rows that one thread advances by itself: it waits for no other thread between tokens, and the
+    // keys and values that it reads stay in its cache from one token to the next.
     struct Part {
         Sequences sequences;
-        std::vector<int> rows;      // their numbers
+        std::vector<int> rows;      // row numbers in the whole engine
         std::vector<float> logits;  // (sequences, logits_pad)
         std::vector<int> tokens;
         std::vector<Row> batch;
 
-        // Put the rows in order of their sequences again, after branching.
+        // Sort the rows by their sequences again, after branching.
         void sort() {
             std::vector<int> order = sequences.rows_by_sequence(), numbers, of_row;
             for (int k : order) {
@@ -114,7 +114,7 @@ class EngineOf final : public Engine {
         }
     };
 
-    // A number of tasks that all threads have equally many of, with at most `room` of `items` each.
+    // Number of tasks so that each has at most `room` of the `items`, and each thread equally many.
     int tasks_for(int items, int room) const {
         int threads = threads_.count(), tasks = std::max((items + room - 1) / room, 1);
         return std::min(items, (tasks + threads - 1) / threads * threads);
@@ -158,7 +158,7 @@ class EngineOf final : public Engine {
                                   part.sequences.length - 1, part.logits.data());
     }
 
-    // Run the tokens of one level of pages, of which each `together` must stay in one tile.
+    // Run the tokens of one level of pages. Each `together` of them must stay in one tile.
     void run_level(const std::vector<Row>& batch, int together, int last) {
         int groups = int(batch.size()) / together, tasks = tasks_for(groups, TILE / together);
         forwarded_ += int64_t(batch.size());
@@ -169,7 +169,8 @@ class EngineOf final : public Engine {
         });
     }
 
-    // Rows of a part: fewer reload weights, more push each other's pages out of the L2 cache.
+    // Most rows of a part. With fewer, weights are read more often; with more, the rows evict each
+    // other's pages from the L2 cache.
     static constexpr int PART = 16;
 
     Model<T> model_;
@@ -179,7 +180,7 @@ class EngineOf final : public Engine {
     std::vector<std::unique_ptr<Forward<T>>> forward_;
     std::vector<Drawer> drawers_;
     std::vector<float> logits_;  // (sequences, logits_pad)
-    std::atomic<int64_t> forwarded_{0};  // rows that went through the model
+    std::atomic<int64_t> forwarded_{0};  // number of rows computed so far
 };
 
 template <class Call>
@@ -223,8 +224,8 @@ int tto_append(void* engine, const int64_t* tokens) {
     return tto::guarded([&] { static_cast<Engine*>(engine)->append(tokens); });
 }
 
-int tto_draw(void* engine, const tto::Rule* rules, int n, const float* uniforms, int64_t* tokens,
-             float* log_probs, float* expected) {
+int tto_draw(void* engine, const tto::DrawRule* rules, int n, const float* uniforms,
+             int64_t* tokens, float* log_probs, float* expected) {
     return tto::guarded([&] {
         static_cast<Engine*>(engine)->draw(rules, n, uniforms, tokens, log_probs, expected);
     });

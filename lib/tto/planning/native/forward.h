@@ -1,4 +1,5 @@
-// A tile of rows through all blocks: activations stay in the cache, weights stream by.
+// The pass of a tile of rows through all blocks. The activations stay in the processor's cache, and
+// each weight is read once.
 #pragma once
 
 #include "attention.h"
@@ -20,8 +21,8 @@ class Forward {
           attended_(size_t(TILE) * model.attended),
           hidden_(size_t(TILE) * model.hidden_pad) {}
 
-    // Keys and values of `rows` go to their pages. Where `last` is set, the logits after the rows
-    // at that position go to `logits` (sequences, logits_pad).
+    // Write the keys and values of `rows` to their pages, and the logits after the rows at position
+    // `last` to `logits` (sequences, logits_pad).
     void run(const Sequences& sequences, const Row* rows, int n, int last, float* logits) {
         embed(rows, n);
         attention_.plan(sequences, rows, n);
@@ -55,7 +56,7 @@ class Forward {
         int C = model_.width;
         for (int r = 0; r < n; ++r) {
             int dimension = rows[r].position % model_.transition_dim;
-            size_t index = size_t(dimension) * model_.bins + rows[r].token;
+            size_t index = size_t(dimension) * model_.vocabulary + rows[r].token;
             const float* token = &model_.tokens[index * C];
             const float* position = &model_.positions[size_t(rows[r].position) * C];
             float* x = &x_[size_t(r) * model_.width_pad];
@@ -77,7 +78,7 @@ class Forward {
                 square += d * d;
             }
             vf scale = splat(1.0f / std::sqrt(sum(square) / C + 1e-5f));
-            for (int c = 0; c < pad; c += LANES)  // beyond C, weight and bias are 0
+            for (int c = 0; c < pad; c += LANES)  // weight and bias are 0 from channel C on
                 store_as(out + c, (load(x + c) - mean) * scale * load(&norm.weight[c]) +
                                       load(&norm.bias[c]));
         }

@@ -1,4 +1,4 @@
-// Matrix products of a tile of rows with weights that were packed once.
+// Matrix products of a tile of rows with packed weights.
 #pragma once
 
 #include <algorithm>
@@ -14,12 +14,12 @@
 
 namespace tto {
 
-constexpr int COLUMNS = LANES * VECTORS;  // of a panel of packed weights
+constexpr int COLUMNS = LANES * VECTORS;  // columns of a panel of packed weights
 
 inline int padded(int n, int to) { return (n + to - 1) / to * to; }
 
-// Aligned memory of zeros that is never resized. Much of it asks for huge pages: what is read in
-// pieces of a few kilobytes would miss the translation buffer.
+// Aligned memory, zero at first, that is never resized. Large buffers use huge pages: with small
+// ones, reads of a few kilobytes here and there would miss the translation lookaside buffer.
 template <class T>
 class Buffer {
    public:
@@ -47,7 +47,7 @@ class Buffer {
     std::unique_ptr<T[], Free> memory_;
 };
 
-// Weights (inputs, outputs) as panels of COLUMNS outputs, unit after unit of the inputs.
+// Weights (inputs, outputs) as panels of COLUMNS outputs; a panel has its units of inputs in order.
 template <class T>
 struct Packed {
     int units = 0, panels = 0;
@@ -93,7 +93,8 @@ inline void multiply_rows(int rows, const unit* a, int stride, const unit* w, in
         multiply_rows<T, ROWS - 1>(rows, a, stride, w, units, row, column, epilogue);
 }
 
-// Calls epilogue(row, column, LANES values of rows `a` times `weights`), without the bias.
+// Multiply the rows `a` by `weights`, without the bias, and call epilogue(row, column, value) for
+// each vector of LANES values of the product.
 template <class T, class Epilogue>
 void multiply(const T* a, int stride, int rows, const Packed<T>& weights, Epilogue epilogue) {
     const unit* units = reinterpret_cast<const unit*>(a);
@@ -101,7 +102,7 @@ void multiply(const T* a, int stride, int rows, const Packed<T>& weights, Epilog
     int blocks = (rows + MAX_ROWS - 1) / MAX_ROWS;
     for (int panel = 0; panel < weights.panels; ++panel) {
         const unit* w = weights.data.data() + size_t(panel) * weights.units * COLUMNS;
-        for (int block = 0; block < blocks; ++block) {  // of nearly equal sizes
+        for (int block = 0; block < blocks; ++block) {  // blocks have nearly equal sizes
             int first = rows * block / blocks, next = rows * (block + 1) / blocks;
             multiply_rows<T, MAX_ROWS>(next - first, units + size_t(first) * stride, stride, w,
                                        weights.units, first, panel * COLUMNS, epilogue);

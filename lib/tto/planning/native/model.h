@@ -5,9 +5,10 @@
 
 namespace tto {
 
-// As passed from Python, so plain integers only.
+// Passed from Python, so plain integers only. `outputs` may exceed `vocabulary`: the additional
+// logits, such as a stop token's, are not used.
 struct Sizes {
-    int32_t layers, heads, width, vocabulary, bins, outputs, output_heads;
+    int32_t layers, heads, width, vocabulary, outputs, output_heads;
     int32_t transition_dim, block, attend_values, bfloat16, threads;
 };
 
@@ -26,26 +27,26 @@ struct Layer {
 
 template <class T>
 struct Model {
-    int layers, heads, width, vocabulary, bins, output_heads, transition_dim, block;
+    int layers, heads, width, vocabulary, output_heads, transition_dim, block;
     Kept kept;                     // tokens that later ones attend to
-    int head_size, head_pad;       // K, and K up to whole vectors
+    int head_size, head_pad;       // channels of a head, and these padded to whole vectors
     int width_pad, attended, hidden_pad, qkv_pad;
-    Buffer<float> tokens;          // (D * V, width)
+    Buffer<float> tokens;          // (transition_dim * vocabulary, width)
     Buffer<float> positions;       // (block, width)
     std::vector<Layer<T>> blocks;
     Norm output_norm;
-    std::vector<Packed<T>> output;  // for each dimension, or one for all
+    std::vector<Packed<T>> output;  // one for each dimension, or one for all
     int logits_pad;
 
     Model(const Sizes& s, Arrays arrays)
-        : layers(s.layers), heads(s.heads), width(s.width), vocabulary(s.vocabulary), bins(s.bins),
+        : layers(s.layers), heads(s.heads), width(s.width), vocabulary(s.vocabulary),
           output_heads(s.output_heads), transition_dim(s.transition_dim), block(s.block),
           kept{s.attend_values ? 0 : s.transition_dim}, head_size(s.width / s.heads),
           head_pad(padded(head_size, 16)), width_pad(padded(width, PANEL)),
           attended(heads * head_pad), hidden_pad(padded(4 * width, PANEL)),
-          qkv_pad(padded(3 * attended, PANEL)), tokens(size_t(transition_dim) * bins * width),
+          qkv_pad(padded(3 * attended, PANEL)), tokens(size_t(transition_dim) * vocabulary * width),
           positions(size_t(block) * width), logits_pad(padded(vocabulary, PANEL)) {
-        std::copy_n(*arrays++, size_t(transition_dim) * bins * width, tokens.data());
+        std::copy_n(*arrays++, size_t(transition_dim) * vocabulary * width, tokens.data());
         std::copy_n(*arrays++, size_t(block) * width, positions.data());
         for (int i = 0; i < layers; ++i) {
             Layer<T> layer;
@@ -60,7 +61,7 @@ struct Model {
         output_norm = norm(arrays);
         for (int i = 0; i < output_heads; ++i) {
             const float* head = *arrays + size_t(i) * s.outputs * width;
-            output.emplace_back(width, vocabulary);  // what nobody reads is left out
+            output.emplace_back(width, vocabulary);
             for (int o = 0; o < vocabulary; ++o)
                 for (int c = 0; c < width; ++c)
                     output.back().set(c, o, head[size_t(o) * width + c]);
@@ -89,7 +90,7 @@ struct Model {
         return packed;
     }
 
-    // Columns are (3, heads, head_pad); queries are scaled such that scores are exponents of 2.
+    // Columns are (3, heads, head_pad). Queries are scaled so that scores are exponents of 2.
     Packed<T> attention_in(Arrays& arrays) const {
         const float *weight = *arrays++, *bias = *arrays++;
         Packed<T> packed(width, 3 * attended);

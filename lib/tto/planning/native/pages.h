@@ -1,5 +1,5 @@
-// Pages: memory for the keys and values of PAGE tokens, of all layers, with counted references; and
-// which tokens have keys and values.
+// Pages: memory for the keys and values of PAGE tokens in all layers, with a count of references.
+// Also the rule for which tokens have keys and values.
 #pragma once
 
 #include <mutex>
@@ -8,30 +8,31 @@
 
 namespace tto {
 
-constexpr int PAGE = 16;  // tokens that are kept
+constexpr int PAGE = 16;  // tokens of a page
 
-// The tokens whose keys and values are kept: all, or all but the last one of each transition (its
-// reward-to-go) where no later token attends to that.
+// The tokens whose keys and values are kept: all tokens, or all but the last one of each transition
+// (its reward-to-go) if no later token attends to it.
 struct Kept {
     int period;  // tokens of a transition; 0: all tokens are kept
 
     bool holds(int position) const { return !period || (position + 1) % period; }
 
-    // How many of the first tokens are kept.
+    // Number of kept tokens among the first `tokens` ones.
     int among(int tokens) const { return period ? tokens - tokens / period : tokens; }
 
-    // Pages for the kept ones of the first tokens.
+    // Number of pages for the kept ones of the first `tokens` tokens.
     int pages(int tokens) const { return (among(tokens) + PAGE - 1) / PAGE; }
 
-    // The last kept token that the token at a position attends to: itself where it is kept.
+    // Number, among the kept tokens, of the last one that the token at `position` attends to. That
+    // is the token itself if it is kept.
     int last(int position) const { return among(position + 1) - 1; }
 };
 
-// Pages are handed out and returned from several threads. What they hold is always finite: zero, or
-// what was there before.
+// Several threads take and release pages. The numbers in a page are always finite: zeros, or those
+// of its previous use.
 class PagePool {
    public:
-    // `units` to a page; its count of references follows them.
+    // A page has `units` units; its count of references follows them.
     explicit PagePool(size_t units) : units_(units), stride_(padded(int(units) + 1, 16)) {}
 
     unit* take() {
@@ -54,7 +55,7 @@ class PagePool {
         free_.push_back(page);
     }
 
-    // The page itself where nobody else holds it, else a copy in its place.
+    // The page itself if it has no other holder, else a copy in its place.
     unit* own(unit* page) {
         if (__atomic_load_n(count(page), __ATOMIC_ACQUIRE) == 1) return page;
         unit* copied = copy(page);

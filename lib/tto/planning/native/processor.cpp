@@ -1,4 +1,4 @@
-// Which of the targets in native_build.py this processor can run.
+// The best target of native_build.py that this processor can run.
 
 extern "C" const char* tto_target() {
 #if defined(__x86_64__)

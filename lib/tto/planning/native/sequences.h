@@ -1,20 +1,20 @@
-// Which sequences there are: a tree of pages. Sequences that begin alike share pages. Rows are what
-// the search sees; rows that are equal token by token are one sequence. Sequences are kept in
-// depth-first order of the tree, so that those with common pages are neighbours.
+// The sequences, as a tree of pages: sequences that begin alike share pages. The search sees rows;
+// rows that are equal token by token are one sequence. Sequences are in depth-first order of the
+// tree, so that those with common pages are neighbours.
 #pragma once
 
 #include "pages.h"
 
 namespace tto {
 
-// A token to run through the model: where it stands, and in which sequence.
+// A token to run through the model, its position and the number of its sequence.
 struct Row {
     int token, position, sequence;
 };
 
 class Sequences {
    public:
-    // `pages` to a table: as many as the longest sequence has.
+    // A sequence's table has `pages` pages, as many as the longest sequence needs.
     Sequences(PagePool& pool, Kept kept, int pages)
         : pool_(&pool), kept_(kept), pages_(pages) {}
 
@@ -24,9 +24,9 @@ class Sequences {
     int count() const { return int(tables_.size()) / pages_; }
     unit* const* table(int sequence) const { return tables_.data() + size_t(sequence) * pages_; }
 
-    // Begin anew with one row for each context. `visit(together, rows)` is called for each level of
-    // pages with the tokens there, once for rows that are equal so far; `together` are of a page.
-    // A token that is not kept belongs to the page of the last token that it attends to.
+    // Start again with one row for each context. For each level of pages, `visit(together, rows)`
+    // gets the tokens on that level, `together` for each page. Rows that are equal so far are
+    // visited once. A token that is not kept belongs to the page of the last token it attends to.
     template <class Visit>
     void start(const int64_t* contexts, int rows, int tokens, Visit visit) {
         for (int s = 0; s < count(); ++s) release(s);
@@ -67,7 +67,7 @@ class Sequences {
         }
     }
 
-    // Let the rows be copies of the numbered ones. Returns the sequences that stay, in order.
+    // Replace the rows by copies of the rows `parents`. Returns the remaining sequences, in order.
     std::vector<int> select(const int64_t* parents, int rows) {
         std::vector<int> chosen(rows), stays, renumbered(count(), -1);
         for (int i = 0; i < rows; ++i) renumbered[chosen[i] = of_row[parents[i]]] = 0;
@@ -86,9 +86,9 @@ class Sequences {
         return stays;
     }
 
-    // Give each row one more token; `batch` are those to run. Rows stand in order of sequences
-    // here. Sequences whose rows part ways branch, each branch with a last page of its own; where
-    // the token is not kept, the branches share that page until the next token.
+    // Append one token to each row; `batch` returns the tokens to run. Rows must be in the order of
+    // their sequences. If the rows of a sequence differ, it branches, and each branch gets its own
+    // last page. If the token is not kept, the branches share that page until the next token.
     void append(const std::vector<int>& tokens, std::vector<Row>& batch) {
         int place = kept_.among(length), level = place / PAGE, slot = place % PAGE;
         int rows = int(of_row.size());
@@ -124,7 +124,7 @@ class Sequences {
         ++length;
     }
 
-    // Row numbers in order of sequences.
+    // Row numbers in the order of their sequences.
     std::vector<int> rows_by_sequence() const {
         std::vector<int> begin(count() + 1), rows(of_row.size());
         for (int s : of_row) ++begin[s + 1];
@@ -133,7 +133,8 @@ class Sequences {
         return rows;
     }
 
-    // The sequences of some rows, given in order of sequences; pages are then shared with this.
+    // The sequences of some rows, which must be in the order of their sequences. The pages are then
+    // shared with this object.
     Sequences part(const int* rows, int n) const {
         Sequences part(*pool_, kept_, pages_);
         part.length = length;
@@ -148,13 +149,13 @@ class Sequences {
         return part;
     }
 
-    // Give all sequences up; rows stay.
+    // Release all sequences; the rows remain.
     void clear() {
         for (int s = 0; s < count(); ++s) release(s);
         tables_.clear();
     }
 
-    // Take a part back, whose rows have the given numbers here.
+    // Add the sequences of a part, whose rows have the numbers `rows` here.
     void join(Sequences& part, const int* rows) {
         int before = count();
         length = part.length;
@@ -182,7 +183,7 @@ class Sequences {
 
     PagePool* pool_;
     Kept kept_;
-    int pages_;  // to a table
+    int pages_;  // pages of a table
     std::vector<unit*> tables_;  // (sequences, pages_)
     std::vector<int> reached_;
 };

@@ -1,7 +1,7 @@
-// Vectors of the width that the target has, and the few functions that a transformer needs on them.
+// Vectors as wide as the target's registers, and the functions on them that a transformer needs.
 //
 // Weights, keys and values are stored in units of 4 bytes: one float, or a pair of bfloat16 that
-// are neighbours along the summed dimension. Both are then multiplied by the same loops.
+// are neighbours along the summed dimension. So the same loops multiply both.
 #pragma once
 
 #include <cmath>
@@ -26,7 +26,7 @@ typedef float vf __attribute__((vector_size(LANES * 4)));
 typedef int32_t vi __attribute__((vector_size(LANES * 4)));
 typedef float vf_unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef uint16_t vh __attribute__((vector_size(LANES * 2)));
-typedef int32_t unit;  // compiled without strict aliasing
+typedef int32_t unit;  // read as other types, so compiled with -fno-strict-aliasing
 
 struct bf16 {
     uint16_t bits;
@@ -85,7 +85,7 @@ inline void store_as(bf16* p, vf x) {
 #endif
 }
 
-// total + the unit `a` times each lane of `b`, summed over the elements of a unit
+// total + the unit `a` times each lane of `b`, summed over the elements of the unit
 template <class T>
 inline vf dot(vf total, unit a, vf b);
 template <>
@@ -150,8 +150,8 @@ inline vf gelu(vf x, float) {
     return 0.5f * x * (1.0f + z * p / q);
 }
 
-// The same to 7e-5 of x, less than bfloat16 resolves: Phi(x) - 1/2 as x times a polynomial of x^2,
-// least maximal error on [-3.8, 3.8].
+// The same with an error of at most 7e-5 x, less than bfloat16 resolves: Phi(x) - 1/2 is x times a
+// polynomial of x^2 with the least maximal error on [-3.8, 3.8].
 constexpr float GELU_LIMIT = 3.8f;
 constexpr float GELU[] = {3.665575993e-08f,  -2.272376156e-06f, 6.068341039e-05f,
                           -9.315369193e-04f, 9.316595971e-03f,  -6.571972688e-02f,

@@ -1,4 +1,5 @@
-// A few threads that share numbered tasks and sleep in between: spinning ones would slow others.
+// A few threads that share numbered tasks. Between runs they spin for a moment, because the next
+// run usually follows at once. Then they sleep, so that they do not slow down other programs.
 #pragma once
 
 #include <atomic>
@@ -29,8 +30,8 @@ class Threads {
 
     int count() const { return int(workers_.size()) + 1; }
 
-    // Calls task(number, thread) for number = 0..tasks-1, and returns when all have ended; throws
-    // std::bad_alloc where one of them did.
+    // Calls task(number, thread) for number = 0..tasks-1 and returns when all have ended. Throws
+    // std::bad_alloc if one of them did.
     void run(int tasks, const std::function<void(int, int)>& task) {
         if (tasks <= 1 || workers_.empty()) {
             for (int i = 0; i < tasks; ++i) task(i, 0);
@@ -52,7 +53,7 @@ class Threads {
     }
 
    private:
-    static constexpr int SPINS = 20000;  // some 10 microseconds: less than it takes to wake
+    static constexpr int SPINS = 20000;  // some 10 microseconds: less than waking takes
 
     void take(int thread) {
         for (int i; (i = next_.fetch_add(1)) < tasks_;) try {
