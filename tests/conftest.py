@@ -15,7 +15,7 @@ SHAPED = [
     for path in sorted((PACKAGE / "tto").rglob("*.py"))
     if re.search(r"^from jaxtyping import", path.read_text(encoding="utf-8"), re.MULTILINE)
 ]
-install_import_hook(SHAPED, "beartype.beartype")
+install_import_hook(SHAPED, "shape_check.check")
 
 
 @pytest.fixture(scope="session")

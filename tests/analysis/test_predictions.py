@@ -1,11 +1,10 @@
 """Predictions from one recorded state, and their file."""
 
-from pathlib import Path
-
 import h5py
 import numpy as np
 import pytest
 import torch
+from memory_dataset import MemoryDataset
 from random_predictor import A, O, random_episode, random_predictor
 
 from tto.analysis.predictions import (
@@ -17,7 +16,6 @@ from tto.analysis.predictions import (
     write_predictions,
 )
 from tto.baselines.ensemble import Ensemble
-from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 
 ORIGIN = Origin(dataset="toy-v0", env="Toy-v0", episode=3, start=2)
@@ -64,19 +62,8 @@ def test_predictions_depend_on_the_seed_alone():
         assert not np.array_equal(getattr(first, name), getattr(other, name))
 
 
-class Held(EpisodeDataset):
-    """A dataset of given episodes, without files."""
-
-    def __init__(self, episodes) -> None:
-        self.__dict__ |= {"episodes": list(episodes), "env_id": "Toy-v0"}
-        self.__dict__["path"] = Path("held_out/toy-v0")
-
-    def __iter__(self):
-        return iter(self.__dict__["episodes"])
-
-
 def test_the_first_episode_that_is_long_enough_is_chosen():
-    held_out = Held(random_episode(length) for length in (4, 9, 12, 9))
+    held_out = MemoryDataset([random_episode(length) for length in (4, 9, 12, 9)], env_id="Toy-v0")
     assert choose_origin(held_out, start=2, steps=7) == Origin("toy-v0", "Toy-v0", 1, 2)
     assert choose_origin(held_out, start=3, steps=7).episode == 2
     with pytest.raises(TTOError, match="13 or more transitions in held_out/toy-v0, got 12"):

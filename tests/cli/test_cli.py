@@ -239,7 +239,7 @@ def test_bad_input_is_one_line(tmp_path, run):
         (("plan", tmp_path / "none"), "expected config.json in it, found none"),
         (("plan", hub), "got None; train it again, update the package, or import a"),
         (("plan", model, "--set", "beam"), "expected NAME=VALUE, got 'beam'"),
-        (("plan", model, "--set", "beams=3"), "known settings are beam_width"),
+        (("plan", model, "--set", "beams=3"), "expected a known setting, got 'beams'"),
         (("plan", model, "--video", tmp_path / "a.avi"), "a name in .mp4 or .gif"),
         (("plan", model, "--env", "Hopper-v5", "--max-steps", 1), "expected observations of 2"),
         (("plan", model, "--config", tmp_path / "none.yaml"), "name another by --config"),

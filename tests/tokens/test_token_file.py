@@ -1,34 +1,20 @@
 """Token files: their layout, streaming, and the rejection of damaged files."""
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from memory_dataset import MemoryDataset
 
 from tto.data.episode import Episode
-from tto.data.episodes import EpisodeDataset
 from tto.data.masking import mask_episodes
 from tto.errors import TTOError
 from tto.tokens.token_file import TokenFile, read_token_file
 from tto.tokens.tokenize import tokenize_dataset, transition_matrix
 
 O, A = 3, 2
-
-
-class InMemory(EpisodeDataset):
-    """A dataset without a folder."""
-
-    def __init__(self, episodes: list[Episode]) -> None:
-        sizes = len(episodes), sum(map(len, episodes))
-        super().__init__(Path(), "Hopper-v5", O, A, *sizes)
-        object.__setattr__(self, "episodes", episodes)
-
-    def __iter__(self) -> Iterator[Episode]:
-        return iter(self.episodes)
 
 
 def episode(length: int, seed: int, *, terminated: bool = True) -> Episode:
@@ -43,8 +29,8 @@ def episode(length: int, seed: int, *, terminated: bool = True) -> Episode:
 
 
 @pytest.fixture
-def dataset() -> InMemory:
-    return InMemory([episode(length, seed) for seed, length in enumerate((1, 7, 30, 2))])
+def dataset() -> MemoryDataset:
+    return MemoryDataset([episode(length, seed) for seed, length in enumerate((1, 7, 30, 2))])
 
 
 def tokenized(dataset, path, **changes):
@@ -96,7 +82,7 @@ def test_columns_are_observation_action_reward_to_go(dataset, tmp_path):
 def test_hidden_dimensions_become_the_mask_token(dataset, tmp_path):
     plain = tokenized(dataset, tmp_path / "plain.h5", bins=256)
     hidden = list(mask_episodes(dataset, probability=0.5, seed=0))
-    masked = tokenized(InMemory(hidden), tmp_path / "masked.h5", bins=256)
+    masked = tokenized(MemoryDataset(hidden), tmp_path / "masked.h5", bins=256)
     assert masked.attributes.mask_token
     assert not plain.attributes.mask_token
     assert masked.tokens.dtype == np.uint16  # 256 bins and the mask
@@ -107,7 +93,7 @@ def test_hidden_dimensions_become_the_mask_token(dataset, tmp_path):
     assert 0.3 < (masked.tokens[:, :O] == 256).mean() < 0.7
     assert masked.source_digest != plain.source_digest
     with pytest.raises(TTOError, match="all episodes masked or none"):
-        tokenized(InMemory([hidden[0], dataset.episodes[1]]), tmp_path / "both.h5")
+        tokenized(MemoryDataset([hidden[0], dataset.episodes[1]]), tmp_path / "both.h5")
 
 
 def test_terminal_penalty_applies_to_terminated_episodes_only():
@@ -124,14 +110,14 @@ def test_ignored_rewards_do_not_change_the_tokens(dataset, tmp_path, kind):
     settings = {"discretizer": kind, "terminal_penalty": -100.0, "rewards_ignored": True}
     plain = tokenized(dataset, tmp_path / "a.h5", **settings)
     others = [replace(e, rewards=-7 * e.rewards - 1) for e in dataset.episodes]
-    other = tokenized(InMemory(others), tmp_path / "b.h5", **settings)
+    other = tokenized(MemoryDataset(others), tmp_path / "b.h5", **settings)
     assert equal(plain, other)
     assert plain.source_digest == other.source_digest
     assert len(np.unique(plain.tokens[:, -2:], axis=0)) == 1
     decoded = plain.discretizer.decode(plain.tokens)
     np.testing.assert_allclose(decoded[:, -2:], 0, atol=1e-6)
     # without `rewards_ignored` the two datasets differ, but only in rewards and rewards-to-go
-    counted = [tokenized(InMemory(e), tmp_path / "c.h5") for e in (dataset.episodes, others)]
+    counted = [tokenized(MemoryDataset(e), tmp_path / "c.h5") for e in (dataset.episodes, others)]
     assert not np.array_equal(counted[0].tokens, counted[1].tokens)
     if kind == "uniform":
         np.testing.assert_array_equal(counted[0].tokens[:, :-2], plain.tokens[:, :-2])

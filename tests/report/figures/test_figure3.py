@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from memory_dataset import MemoryDataset
 
 from tto.analysis.heads import measure_heads, record_attention
 from tto.analysis.heads_file import (
@@ -80,12 +81,6 @@ def test_the_random_model_depends_on_its_seed_alone():
     np.testing.assert_allclose(other.loc[random, "same_dimension_older"], expected, rtol=1e-5)
 
 
-class Held(list):
-    """Episodes as a dataset hands them out."""
-
-    path = "held_out/toy-v0"
-
-
 def make_episode(length, seed):
     rng = np.random.default_rng(seed)
     return Episode(
@@ -98,20 +93,19 @@ def make_episode(length, seed):
 
 
 def test_windows_are_whole_blocks_of_an_episode():
-    model, episodes = (
-        make_model(),
-        Held([make_episode(9, 0), make_episode(3, 1), make_episode(4, 2)]),
-    )
-    windows = held_out_windows(model, episodes, count=10)
+    model = make_model()
+    episodes = [make_episode(9, 0), make_episode(3, 1), make_episode(4, 2)]
+    held_out = MemoryDataset(episodes)
+    windows = held_out_windows(model, held_out, count=10)
     assert windows.shape == (3, STEPS * D)
     for window, (episode, first) in zip(windows, [(0, 0), (0, 4), (2, 0)], strict=True):
         whole = episodes[episode]
         to_go = rewards_to_go(whole.rewards, discount=0.9)
         tokens = model.encode(whole.observations[:-1], whole.actions, whole.rewards, to_go)
         np.testing.assert_array_equal(window.reshape(STEPS, D), tokens[first : first + STEPS])
-    np.testing.assert_array_equal(held_out_windows(model, episodes, count=2), windows[[0, 2]])
+    np.testing.assert_array_equal(held_out_windows(model, held_out, count=2), windows[[0, 2]])
     with pytest.raises(TTOError, match="an episode of 4 or more transitions in held_out/toy-v0"):
-        held_out_windows(model, Held([make_episode(3, 0)]), count=2)
+        held_out_windows(model, MemoryDataset([make_episode(3, 0)]), count=2)
 
 
 def test_maps_survive_the_file(tmp_path):

@@ -112,7 +112,7 @@ def test_nothing_reached(tmp_path):
     ("rows", "message"),
     [
         ([], "got none"),
-        ([*ROWS, ROWS[0]], "two of one"),
+        ([*ROWS, ROWS[0]], "two rows of one"),
         (ROWS[:-1], "same pairs"),
         ([("expert", 0, 0, 1, 1.0, 3, 1.0)], "got expert"),
         ([("goal", 0, 0, 1, 0.0, 3, 1.0)], "above 0"),
