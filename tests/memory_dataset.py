@@ -15,7 +15,9 @@ class MemoryDataset(EpisodeDataset):
         sizes = listed[0].observations.shape[1], listed[0].actions.shape[1]
         counts = len(listed), sum(map(len, listed))
         super().__init__(Path("held_out/toy-v0"), env_id, *sizes, *counts)
-        object.__setattr__(self, "listed", listed)
+        object.__setattr__(self, "listed", listed)  # the dataset is frozen
+
+    listed: list[Episode]
 
     def __iter__(self) -> Iterator[Episode]:
-        return iter(self.__dict__["listed"])
+        return iter(self.listed)

@@ -72,7 +72,7 @@ def test_arrays_and_attributes_of_the_file(dataset, tmp_path):
 def test_columns_are_observation_action_reward_to_go(dataset, tmp_path):
     file = tokenized(dataset, tmp_path / "t.h5")
     decoded = file.discretizer.decode(file.tokens[1:8])
-    second = dataset.episodes[1]
+    second = dataset.listed[1]
     to_go = [sum(0.99**k * r for k, r in enumerate(second.rewards[t:])) for t in range(7)]
     expected = np.column_stack([second.observations[:-1], second.actions, second.rewards, to_go])
     half = np.diff(file.discretizer.edges).max(axis=1) / 2
@@ -93,7 +93,7 @@ def test_hidden_dimensions_become_the_mask_token(dataset, tmp_path):
     assert 0.3 < (masked.tokens[:, :O] == 256).mean() < 0.7
     assert masked.source_digest != plain.source_digest
     with pytest.raises(TTOError, match="all episodes masked or none"):
-        tokenized(MemoryDataset([hidden[0], dataset.episodes[1]]), tmp_path / "both.h5")
+        tokenized(MemoryDataset([hidden[0], dataset.listed[1]]), tmp_path / "both.h5")
 
 
 def test_terminal_penalty_applies_to_terminated_episodes_only():
@@ -109,7 +109,7 @@ def test_terminal_penalty_applies_to_terminated_episodes_only():
 def test_ignored_rewards_do_not_change_the_tokens(dataset, tmp_path, kind):
     settings = {"discretizer": kind, "terminal_penalty": -100.0, "rewards_ignored": True}
     plain = tokenized(dataset, tmp_path / "a.h5", **settings)
-    others = [replace(e, rewards=-7 * e.rewards - 1) for e in dataset.episodes]
+    others = [replace(e, rewards=-7 * e.rewards - 1) for e in list(dataset)]
     other = tokenized(MemoryDataset(others), tmp_path / "b.h5", **settings)
     assert equal(plain, other)
     assert plain.source_digest == other.source_digest
@@ -117,7 +117,7 @@ def test_ignored_rewards_do_not_change_the_tokens(dataset, tmp_path, kind):
     decoded = plain.discretizer.decode(plain.tokens)
     np.testing.assert_allclose(decoded[:, -2:], 0, atol=1e-6)
     # without `rewards_ignored` the two datasets differ, but only in rewards and rewards-to-go
-    counted = [tokenized(MemoryDataset(e), tmp_path / "c.h5") for e in (dataset.episodes, others)]
+    counted = [tokenized(MemoryDataset(e), tmp_path / "c.h5") for e in (list(dataset), others)]
     assert not np.array_equal(counted[0].tokens, counted[1].tokens)
     if kind == "uniform":
         np.testing.assert_array_equal(counted[0].tokens[:, :-2], plain.tokens[:, :-2])
@@ -129,12 +129,12 @@ def test_ignored_rewards_do_not_change_the_tokens(dataset, tmp_path, kind):
 def test_digest_follows_the_content(dataset, tmp_path):
     first = tokenized(dataset, tmp_path / "a.h5").source_digest
     assert tokenized(dataset, tmp_path / "b.h5").source_digest == first
-    dataset.episodes[0].rewards[0] += 1
+    dataset.listed[0].rewards[0] += 1
     assert tokenized(dataset, tmp_path / "c.h5").source_digest != first
 
 
 def test_nan_reward_leaves_no_file(dataset, tmp_path):
-    dataset.episodes[2].rewards[3] = np.nan
+    dataset.listed[2].rewards[3] = np.nan
     with pytest.raises(TTOError, match="finite"):
         tokenized(dataset, tmp_path / "t.h5")
     assert list(tmp_path.iterdir()) == []
