@@ -30,6 +30,15 @@ _ELSEWHERE = (
     "comparable: compare ours with the mean of our data and with behaviour cloning (BC) of it."
 )
 _DIGITS = {claim.id: claim.digits for claim in CLAIMS}
+# Six claims in short, by id; `claims.md` has all of them in full.
+SHOWN = {
+    "better_than_bc": "planning for return beats behaviour cloning (score)",
+    "no_pessimism": "planning without pessimism beats its data (score)",
+    "reliable_predictor": "it predicts farther than an ensemble (nats)",
+    "markovian_masked": "context helps more where states are hidden (nats)",
+    "decoding_controls": "likelihood search imitates an expert (% of its return)",
+    "goal_reaching": "beam search reaches goals without rewards (%)",
+}
 
 
 def renewed(text: str, root: StrPath) -> str:
@@ -53,7 +62,7 @@ def renewed(text: str, root: StrPath) -> str:
 
 
 def results_block(root: StrPath, folder: str) -> str:
-    """Return figure 4, a short table 1, and the claims that the run tests, as Markdown.
+    """Return figure 4, a short table 1, and the verdicts on six claims, as Markdown.
 
     Args:
         root: root of the repository.
@@ -66,15 +75,16 @@ def results_block(root: StrPath, folder: str) -> str:
     claims, rows = _rows(path / "claims.csv"), _rows(path / "tables/table1.csv")
     of_paper = [claim for claim in claims if claim["section"] != LOCAL]
     counts = counted(Counter(claim["verdict"] for claim in of_paper))
-    judged = [claim for claim in of_paper if claim["verdict"] != "not tested"]
-    summary = f"{counts} ([all, with reasons]({folder}/claims.md)):"
+    shown = [claim for claim in of_paper if claim["id"] in SHOWN]
+    shown.sort(key=lambda claim: list(SHOWN).index(claim["id"]))
+    summary = f"{counts} ([all, with reasons]({folder}/claims.md)), among them:"
     elsewhere = any(row["ours_other_tto_count"] for row in rows)
     notes = [f"{_NOTE} {_ELSEWHERE}" if elsewhere else _NOTE]
     parts = [
         f"![Scores of table 1, the paper's and ours]({folder}/figures/figure4.png)",
         markdown_page([Table(_score_columns(rows))], notes).strip(),
         summary,
-        markdown_page([Table(_claim_columns(judged))], _interval_notes(path)).strip(),
+        markdown_page([Table(_claim_columns(shown))], _interval_notes(path)).strip(),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -121,10 +131,9 @@ def _spread(row: dict[str, str], name: str) -> str:
 
 def _claim_columns(claims: list[dict[str, str]]) -> list[Column]:
     return [
-        Column("", "claim (section)", [f"{c['claim']} ({c['section']})" for c in claims], False),
-        Column("", "paper", [cell_text(_number(c["paper"]), _digits(c)) for c in claims]),
-        Column("", "ours", [_estimate(claim) for claim in claims]),
         Column("", "verdict", [claim["verdict"] for claim in claims], numeric=False),
+        Column("", "claim", [SHOWN[claim["id"]] for claim in claims], numeric=False),
+        Column("", "ours", [_estimate(claim) for claim in claims]),
     ]
 
 
