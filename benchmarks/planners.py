@@ -58,9 +58,11 @@ def main() -> None:
         cloned = run / "baselines" / folder.parent.name / "bc" / folder.name
         if cloned.is_dir():
             policy = load_behavior_cloning(cloned)
-            found.setdefault("behaviour cloning", {})[number] = returns(policy, env, seeds)
+            cloning = returns(policy, env, seeds)
+            found.setdefault("behaviour cloning", {})[number] = cloning
+            print(f"{folder.name} behaviour cloning: {cloning.mean():.0f}", flush=True)
     first = next(iter(found))
-    print(f"| planner | return | {first} minus this |\n|---|---:|---:|")
+    print(f"| planner | return | {first} less this |\n|---|---:|---:|")
     for name, by_seed in found.items():
         mean = np.mean([values.mean() for values in by_seed.values()])
         paired = None if name == first else paired_difference(found[first], by_seed)
