@@ -58,7 +58,7 @@ class Cells:
     def ends(
         self, states: Float[np.ndarray, "T O"]
     ) -> tuple[Float[np.ndarray, "T O"], Float[np.ndarray, "T O"]]:
-        """Lower and upper end of the cell of each value."""
+        """Lower and upper edge of the cell that each value falls into."""
         numbers, columns = self.holding(states), np.arange(len(self.edges))
         return self.edges[columns, numbers], self.edges[columns, numbers + 1]
 

@@ -79,7 +79,7 @@ class Truth:
     one_start: bool = False
 
     def states(self, number: int) -> Float[np.ndarray, "T O"]:
-        """The T states of an episode after its first, with the hidden dimensions."""
+        """The T states after the first one of episode `number`, hidden dimensions included."""
         return self.episodes[number].observations[1 : self.steps + 1].astype(np.float64)
 
     def rows(self, model: str, seed: int, number: int, scores: Scores) -> pd.DataFrame:

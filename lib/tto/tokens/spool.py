@@ -24,7 +24,7 @@ class Block:
         lengths: number of transitions of each episode.
         terminated: whether each episode reached a terminal state.
         finals: observation after each episode's last action.
-        observed: False where a dimension of an observation is hidden; None hides nothing.
+        observed: False where a dimension of an observation is hidden; None if none is hidden.
     """
 
     rows: Float[np.ndarray, "rows D"]

@@ -11,7 +11,7 @@ from tto.report.page.provenance import provenance
 from tto.report.page.timings import rule_times
 
 with job(snakemake.log[0]):
-    config, workflow = Path(snakemake.input.config), Path(snakemake.scriptdir).parent
+    config, workflow = Path(snakemake.input.config), Path(snakemake.scriptdir).parents[1]
     text = config.read_text()
     benchmarks = config.parent / "benchmarks"
     left_out = write_page(

@@ -26,7 +26,7 @@ _Point = Float[np.ndarray, "3"]
 
 
 class FlatStage:
-    """One robot's scene, painted by Pillow."""
+    """Renderer of one robot as a flat side view, by Pillow; `rendering.Stage` renders in 3D."""
 
     def __init__(self, robot: Robot, *, width: int, height: int) -> None:
         self.robot, self.width, self.height = robot, width, height

@@ -80,7 +80,10 @@ SEQUENCE = tuple(look.color for look in LOOKS)
 
 
 def look_of(index: int) -> Look:
-    """Return the look of a series by its number, from 0; looks repeat after the last one."""
+    """Return colour, marker, line and hatch of the series with a zero-based index.
+
+    They repeat after the last one.
+    """
     return LOOKS[index % len(LOOKS)]
 
 

@@ -37,15 +37,15 @@ class Filmed(NamedTuple):
 
 
 def write_film(path: StrPath, episodes: Sequence[Filmed], *, env_id: str) -> None:
-    """Write the film of the first seconds of some episodes in one environment.
+    """Write a film of the beginning of several episodes in one environment.
 
     Args:
         path: file to write, an animated WebP picture.
-        episodes: recorded episodes; each gets a panel, except in the four rooms.
+        episodes: recorded episodes. Each gets a panel; in the four rooms all share one map.
         env_id: id of their environment.
 
     Raises:
-        TTOError: there is no episode, or the environment is not one of
+        TTOError: `episodes` is empty, or the environment is not one of
             `tto.report.drawing.robots.DRAWN`.
     """
     if not episodes:

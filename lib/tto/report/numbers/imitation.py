@@ -51,15 +51,19 @@ class ImitationRow:
 def imitation_rows(
     results: pd.DataFrame, statistics: Iterable[DatasetStatistics]
 ) -> list[ImitationRow]:
-    """Return the rows of imitated datasets, by dataset: shortest prediction first, BC last.
+    """Return one row for each expert dataset and method, sorted by dataset.
+
+    Within a dataset, searches are sorted by the number of predicted transitions, and behaviour
+    cloning (`bc`) is last.
 
     Args:
-        results: rows of `rollouts.csv`. A dataset is imitated if it has a method
-            `imitation_h<transitions>`; of such datasets these methods and `bc` count.
-        statistics: statistics of these datasets at least.
+        results: rows of `rollouts.csv`. Only the methods `imitation_h<transitions>` are used, and
+            `bc` on datasets that have such a method.
+        statistics: statistics of the expert datasets; those of other datasets are ignored.
 
     Raises:
-        TTOError: there is no such row, or a dataset lacks statistics or has a mean return <= 0.
+        TTOError: no row has a method `imitation_h<transitions>`, or a dataset lacks statistics or
+            has a mean return <= 0, of which no percentage can be taken.
     """
     experts = {row.dataset: row.return_mean for row in statistics}
     groups = {

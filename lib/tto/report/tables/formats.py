@@ -86,11 +86,12 @@ class Table:
 
 
 def cell_text(number: Number | None, digits: int = 1, *, signed: bool = False) -> str:
-    """Return a number as tables show it, `NOTHING` for None.
+    """Return the text of a table's cell: a number, "mean ± deviation" or "value [low, high]".
 
     Args:
+        number: a number, a `Spread` or an `Estimate`; None gives `NOTHING`.
         digits: number of digits after the point.
-        signed: whether a positive number or estimate gets a plus.
+        signed: whether a positive number or estimate gets a plus sign.
     """
     if number is None:
         return NOTHING
@@ -199,7 +200,10 @@ def main_of(page: str) -> str:
 
 
 def latex_page(tables: Sequence[Table], notes: Sequence[str]) -> str:
-    """Return a complete document with booktabs tables, whose `table` can be pasted into a paper."""
+    """Return a complete LaTeX document whose `table` environments can be pasted into a paper.
+
+    The tables use booktabs; the notes follow the tables.
+    """
     lines = [
         r"\documentclass{article}",
         r"\usepackage{booktabs}",
