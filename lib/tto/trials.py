@@ -58,7 +58,7 @@ def changes_of_candidate(config: Config, method: str, name: str) -> dict[str, An
 
 
 def tuning_trials(config: Config, method: str, datasets: Iterable[str]) -> list[Trial]:
-    """Each candidate for a method on each dataset."""
+    """Return a trial for each candidate setting of a method on each dataset."""
     sweep = TUNED_METHODS[method][0]
     return [
         Trial(
@@ -74,7 +74,7 @@ def tuning_trials(config: Config, method: str, datasets: Iterable[str]) -> list[
 
 
 def ablation_trials(config: Config) -> list[Trial]:
-    """Each value of each sweep of `ablations`, on each line, on each of its datasets."""
+    """Return a trial for each value of each sweep of `ablations`, on each line and dataset."""
     trials = []
     for name, sweep in config["ablations"]["sweeps"].items():
         if sweep is None:

@@ -244,14 +244,14 @@ rule figure2:
     output:
         png=report(
             f"{RESULTS}/figures/figure2.png",
-            caption="../report/figure2.rst",
+            caption="../report/figures/figure2.rst",
             category="Model analysis",
             labels={"result": "Figure 2", "format": "picture"},
         ),
         pdf=f"{RESULTS}/figures/figure2.pdf",
         calibration_png=report(
             f"{RESULTS}/figures/calibration.png",
-            caption="../report/calibration.rst",
+            caption="../report/figures/calibration.rst",
             category="Model analysis",
             labels={"result": "All models and calibration", "format": "picture"},
         ),
@@ -260,7 +260,7 @@ rule figure2:
         markdown=f"{RESULTS}/tables/model_analysis.md",
         html=report(
             f"{RESULTS}/tables/model_analysis.html",
-            caption="../report/model_analysis.rst",
+            caption="../report/tables/model_analysis.rst",
             category="Model analysis",
             labels={"result": "Likelihood and calibration", "format": "table"},
         ),
@@ -312,7 +312,7 @@ rule figure1:
     output:
         png=report(
             f"{RESULTS}/figures/figure1.png",
-            caption="../report/figure1.rst",
+            caption="../report/figures/figure1.rst",
             category="Model analysis",
             labels={"result": "Figure 1", "format": "picture"},
         ),
@@ -320,7 +320,7 @@ rule figure1:
         webp=f"{RESULTS}/figures/figure1.webp",
         html=report(
             f"{RESULTS}/figures/figure1.html",
-            caption="../report/figure1_film.rst",
+            caption="../report/figures/figure1_film.rst",
             category="Model analysis",
             labels={"result": "Figure 1", "format": "film"},
         ),
@@ -374,7 +374,7 @@ rule figure3:
     output:
         png=report(
             f"{RESULTS}/figures/figure3.png",
-            caption="../report/figure3.rst",
+            caption="../report/figures/figure3.rst",
             category="Model analysis",
             labels={"result": "Figure 3", "format": "picture"},
         ),

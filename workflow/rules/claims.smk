@@ -19,7 +19,7 @@ rule claims:
         markdown=f"{RESULTS}/claims.md",
         html=report(
             f"{RESULTS}/tables/claims.html",
-            caption="../report/claims.rst",
+            caption="../report/tables/claims.rst",
             category="Claims",
             labels={"result": "Claims of the paper", "format": "table"},
         ),

@@ -128,7 +128,7 @@ rule dataset_card:
     output:
         png=report(
             f"{RESULTS}/figures/datasets/{{dataset}}.png",
-            caption="../report/dataset_card.rst",
+            caption="../report/figures/dataset_card.rst",
             category="Datasets",
             labels={"dataset": "{dataset}"},
         ),

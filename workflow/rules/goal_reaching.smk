@@ -9,7 +9,7 @@ rule goal_reaching_table:
         markdown=f"{RESULTS}/tables/goal_reaching.md",
         html=report(
             f"{RESULTS}/tables/goal_reaching.html",
-            caption="../report/goal_reaching.rst",
+            caption="../report/tables/goal_reaching.rst",
             category="Goal reaching",
             labels={"result": "Success and path length", "format": "table"},
         ),
@@ -31,7 +31,7 @@ rule figure5:
     output:
         png=report(
             f"{RESULTS}/figures/figure5.png",
-            caption="../report/figure5.rst",
+            caption="../report/figures/figure5.rst",
             category="Goal reaching",
             labels={"result": "Figure 5", "format": "picture"},
         ),

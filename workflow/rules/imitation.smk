@@ -10,13 +10,13 @@ rule imitation_table:
         markdown=f"{RESULTS}/tables/imitation.md",
         html=report(
             f"{RESULTS}/tables/imitation.html",
-            caption="../report/imitation.rst",
+            caption="../report/tables/imitation.rst",
             category="Imitation",
             labels={"result": "Normalised returns", "format": "table"},
         ),
         png=report(
             f"{RESULTS}/figures/imitation.png",
-            caption="../report/imitation_figure.rst",
+            caption="../report/figures/imitation.rst",
             category="Imitation",
             labels={"result": "Return by predicted length", "format": "picture"},
         ),

@@ -88,7 +88,7 @@ rule training_curves:
     output:
         png=report(
             f"{RESULTS}/figures/training_curves.png",
-            caption="../report/training_curves.rst",
+            caption="../report/figures/training_curves.rst",
             category="Training",
             labels={"result": "Training curves", "format": "picture"},
         ),
@@ -117,7 +117,7 @@ rule dimension_losses:
     output:
         png=report(
             f"{RESULTS}/figures/dimension_losses.png",
-            caption="../report/dimension_losses.rst",
+            caption="../report/figures/dimension_losses.rst",
             category="Training",
             labels={"result": "Loss of each dimension", "format": "picture"},
         ),

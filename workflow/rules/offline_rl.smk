@@ -10,7 +10,7 @@ rule table1:
         markdown=f"{RESULTS}/tables/table1.md",
         html=report(
             f"{RESULTS}/tables/table1.html",
-            caption="../report/table1.rst",
+            caption="../report/tables/table1.rst",
             category="Offline reinforcement learning",
             labels={"result": "Table 1", "format": "table"},
         ),
@@ -33,7 +33,7 @@ rule figure4:
     output:
         png=report(
             f"{RESULTS}/figures/figure4.png",
-            caption="../report/figure4.rst",
+            caption="../report/figures/figure4.rst",
             category="Offline reinforcement learning",
             labels={"result": "Figure 4", "format": "picture"},
         ),
@@ -59,7 +59,7 @@ rule extended:
         markdown=f"{RESULTS}/tables/extended.md",
         html=report(
             f"{RESULTS}/tables/extended.html",
-            caption="../report/extended.rst",
+            caption="../report/tables/extended.rst",
             category="Offline reinforcement learning",
             labels={"result": "Results published since", "format": "table"},
         ),
@@ -81,7 +81,7 @@ rule profiles:
     output:
         png=report(
             f"{RESULTS}/figures/profiles.png",
-            caption="../report/profiles.rst",
+            caption="../report/figures/profiles.rst",
             category="Offline reinforcement learning",
             labels={"result": "Performance profiles", "format": "picture"},
         ),

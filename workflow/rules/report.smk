@@ -72,7 +72,7 @@ rule report:
         mem_mb=2000,
         runtime=30,
     params:
-        captions=code_digest(*(BASE / "workflow/report").glob("*.rst")),
+        captions=code_digest(*(BASE / "workflow/report").rglob("*.rst")),
         code=stage_code("page/write_report.py"),
     script:
         "../scripts/page/write_report.py"

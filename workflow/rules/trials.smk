@@ -144,7 +144,7 @@ rule tuning_table:
         markdown=f"{RESULTS}/tables/tuning.md",
         html=report(
             f"{RESULTS}/tables/tuning.html",
-            caption="../report/tuning.rst",
+            caption="../report/tables/tuning.rst",
             category="Offline reinforcement learning",
             labels={"result": "Choice of settings", "format": "table"},
         ),
@@ -171,7 +171,7 @@ rule ablation:
     output:
         png=report(
             f"{RESULTS}/figures/ablations/{{sweep}}.png",
-            caption="../report/ablation.rst",
+            caption="../report/figures/ablation.rst",
             category="Ablations",
             labels={"sweep": "{sweep}"},
         ),

@@ -37,13 +37,13 @@ PATTERNS = {"markov": "previous_transition", "striated": "same_dimension_older"}
 def record_attention(
     network: TrajectoryTransformer, tokens: Int[Tensor, "B L"]
 ) -> tuple[Float[Tensor, "N B H L L"], Float[Tensor, "B L V"]]:
-    """Attention weights of every layer and head, and the logits of the same pass.
+    """Return the attention weights of every layer and head, and the logits of the same pass.
 
-    The result has N * B * H * L * L weights in memory.
+    The attention weights take N * B * H * L * L numbers of memory (N layers, H heads).
 
     Args:
         network: model to run.
-        tokens: tokens that begin with a transition.
+        tokens: sequences that begin at the first token of a transition.
     """
     config, recorded = network.config, []
     allowed = attention_mask(tokens.shape[1], config, tokens.device)

@@ -60,15 +60,15 @@ Actions = Literal["sampled", "recorded"]
 
 @dataclass(frozen=True)
 class Truth:
-    """Held-out episodes, and the cells in which their states are counted.
+    """Recorded held-out episodes, with which predictions are compared.
 
     Attributes:
         dataset: name of the models' training data.
         env: environment of the training data.
-        episodes: held-out episodes by number, of at least `steps` transitions each.
+        episodes: held-out episodes by their number, each with at least `steps` transitions.
         steps: number T of predicted states after the first one.
-        cells: cells of the states.
-        one_start: whether all episodes begin in the same state, with the same mask.
+        cells: histogram cells of each dimension, the same for all models.
+        one_start: whether all episodes begin in the same state, with the same dimensions hidden.
     """
 
     dataset: str
@@ -134,7 +134,7 @@ def held_out_truth(
         dataset: name of the models' training data.
         episodes: largest number of episodes.
         steps: number of predicted states.
-        cells: cells of the states.
+        cells: histogram cells of each dimension, the same for all models.
         one_start: whether all episodes begin in one state. The first state's mask in the first
             episode then applies to all of them.
 

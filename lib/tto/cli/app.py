@@ -155,7 +155,7 @@ def import_checkpoint(
     heads: Heads = None,
     discount: Discount = None,
 ) -> None:
-    """Import a model of the official code, of its port in transformers, or of the cached code."""
+    """Import a checkpoint of the official code, its port in transformers, or the cached code."""
     _must_be_new(model)
     from tto.exchange.pretrained import ImportSettings, import_model
     from tto.model.trained import save

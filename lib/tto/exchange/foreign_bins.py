@@ -102,7 +102,7 @@ def _edges_in_file(path: Path) -> np.ndarray:
 
 
 def _torch_edges(path: Path) -> np.ndarray:
-    """Edges that torch saved: an array, a dictionary or the cached code's discretiser object."""
+    """Edges that torch saved: an array, a dictionary or a discretiser object."""
     rebuild = np.empty(0).__reduce__()[0]  # the private function by which NumPy unpickles arrays
     allowed: list[Any] = [
         (Inert, _CACHED_CLASS),

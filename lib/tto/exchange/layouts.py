@@ -83,10 +83,10 @@ LAYOUTS = (OFFICIAL, PORT, CACHED)
 
 
 def layout_of(tensors: Mapping[str, Tensor]) -> Layout:
-    """Recognise the layout of a state by the names in its first block.
+    """Recognise the layout of a state dict by the names of the tensors in its first layer.
 
     Raises:
-        TTOError: none of the three layouts, or a goal-conditioned model of the official code.
+        TTOError: the names match no known layout, or the model is goal-conditioned.
     """
     if "goal_emb.weight" in tensors:
         raise TTOError(

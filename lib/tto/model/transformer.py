@@ -278,7 +278,7 @@ def attention_mask(L: int, config: ModelConfig, device: torch.device) -> Bool[Te
 
 
 def attended(L: int, config: ModelConfig, device: torch.device) -> Bool[Tensor, " L"]:
-    """Whether later tokens may attend to each of the first L tokens."""
+    """Return a mask of L tokens, True where later tokens may attend to the token."""
     seen = torch.ones(L, dtype=torch.bool, device=device)
     if not config.attend_values:
         seen[config.transition_dim - 1 :: config.transition_dim] = False

@@ -153,7 +153,9 @@ def test_pictures_that_are_too_large_are_named(results: Path, tmp_path: Path):
 
 def test_every_caption_is_there_and_used():
     captions = {item.caption for section in SECTIONS for item in section.items}
-    assert captions | {"workflow"} == {path.stem for path in CAPTIONS.glob("*.rst")}
+    assert captions | {"workflow"} == {
+        path.relative_to(CAPTIONS).with_suffix("").as_posix() for path in CAPTIONS.rglob("*.rst")
+    }
 
 
 def test_what_cannot_be_shown_is_one_line(results: Path, tmp_path: Path):
@@ -163,7 +165,7 @@ def test_what_cannot_be_shown_is_one_line(results: Path, tmp_path: Path):
     with pytest.raises(TTOError, match=r"figure4\.png: expected a picture"):
         write(spoilt, tmp_path / "report.html")
     shutil.copytree(CAPTIONS, tmp_path / "captions")
-    (tmp_path / "captions/figure4.rst").write_text("{{ snakemake.config.missing.key }}")
+    (tmp_path / "captions/figures/figure4.rst").write_text("{{ snakemake.config.missing.key }}")
     with pytest.raises(TTOError, match=r"figure4\.rst: expected a caption"):
         write(results, tmp_path / "report.html", captions=tmp_path / "captions")
     assert not (tmp_path / "report.html").exists()

@@ -24,12 +24,12 @@ _TITLES = {True: "D4RL's data", False: "data other than D4RL's"}
 
 
 def profile(rows: pd.DataFrame, thresholds: Float[np.ndarray, " T"]) -> Band:
-    """Return the share of scores above each threshold, with its interval within [0, 1].
+    """Return the share of scores above each threshold, with its 95 % interval cut to [0, 1].
 
-    Only models whose seeds all datasets have count.
+    Only seeds that are present in every dataset are used; each dataset weighs the same.
 
     Args:
-        rows: rows of `rollouts.csv` of one method.
+        rows: rows of `rollouts.csv` that belong to one method.
         thresholds: scores to compare with.
 
     Raises:

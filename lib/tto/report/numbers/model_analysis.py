@@ -17,7 +17,7 @@ CONTEXT, NO_CONTEXT = "transformer", "markovian"
 
 @dataclass(frozen=True)
 class SeedRange:
-    """A mean over training seeds, and the lowest and highest seed."""
+    """A mean over training seeds, and the lowest and highest value among the seeds."""
 
     mean: float
     low: float

@@ -44,11 +44,11 @@ class Section:
 
 
 def _table(name: str, title: str) -> Item:
-    return Item("table", f"tables/{name}", title, name)
+    return Item("table", f"tables/{name}", title, f"tables/{name}")
 
 
 def _figure(name: str, title: str, alt: str) -> Item:
-    return Item("figure", f"figures/{name}", title, name, alt)
+    return Item("figure", f"figures/{name}", title, f"figures/{name}", alt)
 
 
 SECTIONS = (
@@ -81,7 +81,7 @@ SECTIONS = (
                 "figure",
                 "figures/imitation",
                 "Imitation by predicted length",
-                "imitation_figure",
+                "figures/imitation",
                 "return in per cent of the expert's, against the transitions that are predicted",
             ),
         ),
@@ -111,7 +111,7 @@ SECTIONS = (
                 "film",
                 "figures/figure1",
                 "Figure 1 as a film",
-                "figure1_film",
+                "figures/figure1_film",
                 "the robot of figure 1 moving, recorded and as both models predict it",
             ),
             _figure(
@@ -140,7 +140,7 @@ SECTIONS = (
                 "figure",
                 "figures/ablations/*",
                 "Effect of each setting",
-                "ablation",
+                "figures/ablation",
                 "score or return against the values of one setting",
             ),
         ),
@@ -153,7 +153,7 @@ SECTIONS = (
                 "figure",
                 "figures/datasets/*",
                 "Dataset cards",
-                "dataset_card",
+                "figures/dataset_card",
                 "histograms of returns and lengths, and a heat map of how bins are used",
             ),
         ),
@@ -182,7 +182,7 @@ SECTIONS = (
                 "film",
                 "figures/films/*",
                 "Evaluated episodes",
-                "film",
+                "figures/film",
                 "an evaluated episode as an animated picture",
             ),
         ),

@@ -47,13 +47,16 @@ def publish(
     largest: int = LARGEST,
     most: int = MOST,
 ) -> list[str]:
-    """Write the folder, whole or not at all.
+    """Copy the tables, figures and rows of a finished run to a folder, with an index page.
+
+    The folder is replaced as a whole, or stays as it was if anything fails.
 
     Args:
         results: folder of the finished run.
-        folder: folder to write; it is replaced, except its notes.
+        folder: folder to write; the notes in it are kept.
         provenance: result of `tto.report.page.provenance.provenance`, which is stored, too.
-        largest, most: largest number of bytes of a file, and of all files together.
+        largest: maximum size of one file in bytes.
+        most: maximum size of all files together in bytes.
 
     Returns:
         The files that were left out, as paths in `results`.
