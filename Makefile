@@ -1,4 +1,4 @@
-# make demo   the whole workflow on data collected on this machine, in about a quarter of an hour
+# make demo   the whole workflow on data collected on this machine, in about twelve minutes
 # make test   linters, type checker and tests
 # make test-slurm  the workflow on a Slurm that is started on this machine (root, Debian), with faults
 # make test-faults FAULTS=100   kill processes of a tiny run that often, then damaged files and full disks
