@@ -35,10 +35,10 @@ def code_digest(*sources: StrPath) -> str:
             if path.suffix == ".py":
                 waiting += [_module_path(name) for name in imported_modules(path)]
                 waiting += _data_beside(path)
-    digest = hashlib.sha256()
-    for path in sorted(found, key=_label):
-        digest.update(f"{_label(path)} {_parsed(path, path.stat().st_mtime_ns).meaning}\n".encode())
-    return digest.hexdigest()
+    parts = sorted(
+        f"{_label(path)} {_parsed(path, path.stat().st_mtime_ns).meaning}\n" for path in found
+    )
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def imported_modules(path: Path) -> set[str]:

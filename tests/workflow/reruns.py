@@ -79,7 +79,7 @@ RERUNS = [
     ),
 ]
 CODE = [
-    ("code of a stage, as `workflow/scripts/plan.py`", "that stage and what follows"),
+    ("code of a stage, as `workflow/scripts/evaluation/plan.py`", "that stage and what follows"),
     ("a library module", "the stages that import it, directly or not, and what follows"),
     ("a comment, a docstring or the layout of code", "nothing"),
     ("a touched file, or a fresh clone of the code beside copied results", "nothing"),

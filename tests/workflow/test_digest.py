@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +89,24 @@ def test_imports_of_all_forms_are_seen(package: Path):
     path = package / "model" / "d.py"
     path.write_text("import numpy, tto.a\nfrom . import b\nfrom ..c import VALUE\n")
     assert imported_modules(path) == {"tto.a", "tto.model.b", "tto.c"}
+
+
+def test_files_of_one_name_have_one_digest_in_any_order(tmp_path: Path):
+    paths = [tmp_path / folder / "caption.rst" for folder in ("figures", "tables")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(path.parent.name)
+    assert code_digest(*paths) == code_digest(*reversed(paths))
+    # a set of paths has no order of its own, so ask other processes, too
+    program = f"from tto.digest import code_digest; print(code_digest(*{list(map(str, paths))!r}))"
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for seed in range(4)
+    }
+    assert digests == {code_digest(*paths)}

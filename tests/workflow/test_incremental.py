@@ -71,7 +71,7 @@ def test_moved_results_touched_files_and_comments_rerun_nothing(finished: Path, 
 @pytest.mark.slow
 def test_code_of_a_stage_reruns_it_and_what_follows(finished: Path, tmp_path: Path):
     folder = moved(finished, tmp_path / "moved")
-    script = folder / "workflow/scripts/plan.py"
+    script = folder / "workflow/scripts/evaluation/plan.py"
     script.write_text(script.read_text() + "\nassert model_folder\n")
     goals = "reach_goals goal_rows goal_reaching_table figure5"
     rules = {*PLANNED.split(), *TRIALS.split(), *goals.split(), "report", "all"}
