@@ -51,7 +51,7 @@ class Rung:
 
 @dataclasses.dataclass(frozen=True)
 class Ladder:
-    """The rungs in a folder, by ascending return."""
+    """Policies of one robot in a folder, by ascending return; each is a rung."""
 
     folder: Path
     rungs: tuple[Rung, ...]
@@ -82,7 +82,7 @@ def read_ladder(folder: StrPath) -> Ladder:
     """Read `ladder.csv` of a robot.
 
     Raises:
-        TTOError: the file is missing, lacks a column, or holds no row or a wrong value.
+        TTOError: the file is missing, lacks a column, is empty, or holds a wrong value.
     """
     folder = Path(folder)
     names = [field.name for field in dataclasses.fields(Rung)]

@@ -124,7 +124,8 @@ class Route:
 
 
 def read_routes(path: StrPath) -> list[Route]:
-    """Read the routes in `routes.csv`, sorted by pair; the file has one row for each pair and step.
+    """Read the routes in `routes.csv`, sorted by pair; the file has one row for each step of each
+    pair of start and goal.
 
     The start is step 0.
 

@@ -20,9 +20,9 @@ Series = dict[str, dict[float | str, Estimate]]  # estimates by line and swept v
 
 
 def sweep_estimates(rows: pd.DataFrame, unit: str) -> Series:
-    """Return the mean over models for each line and value, with its interval over models.
+    """Return the mean over models for each curve and swept value, with its interval over models.
 
-    If all values are numbers, they are floats. Otherwise they are texts in the order of the rows,
+    The swept values are floats if all of them are numbers. Otherwise they are text, as in the rows,
     with on and off for true and false.
 
     Args:

@@ -145,11 +145,12 @@ def paired_difference(
 
 
 def success_rate(models: Sequence[Outcomes]) -> Estimate:
-    """Return the share of successes over all trials of all models, with the wider of two intervals.
+    """Return the share of successes over all trials of all models, with a careful interval.
 
     Wilson's score interval assumes that trials are independent, but those of one model are not.
-    Student's t over the models' rates needs two models, and is narrow if a few models happen to
-    agree. Each end is taken from the interval that reaches farther.
+    Student's t over the models' rates is narrow if a few models happen to agree. So the lower end
+    is the lower one of the two, and the upper end the upper one. With a single model there is no
+    Student's t, and the interval is Wilson's.
 
     Args:
         models: outcomes of each model's trials, 0 or 1.
@@ -170,10 +171,10 @@ def success_rate(models: Sequence[Outcomes]) -> Estimate:
 
 
 def trial_mean(models: Sequence[Outcomes]) -> Estimate:
-    """Return the mean over all trials of all models, with the wider of two intervals.
+    """Return the mean over all trials of all models, with a careful interval.
 
-    Both are Student's t, one over trials and one over models; each end is taken from the one that
-    reaches farther (see `success_rate`). A single trial has no interval.
+    It covers two intervals by Student's t, one over trials and one over models (see
+    `success_rate`). A single trial has no interval.
 
     Args:
         models: values of each model's trials, at least one trial in all.

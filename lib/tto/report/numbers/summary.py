@@ -103,10 +103,11 @@ def _summary(rows: pd.DataFrame) -> Summary:
 def paired_differences(results: pd.DataFrame, unit: Unit) -> dict[str, PairedDifference]:
     """Return TTO - BC, paired over seeds, by dataset.
 
-    Datasets where some rollout lacks the unit, or no seed has both methods, are left out.
+    A dataset is left out if a rollout has no value in the unit, or if no seed has both methods.
 
     Args:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`).
+        unit: column to compare, the score or the return.
     """
     differences = {}
     for dataset, rows in results.groupby("dataset", sort=True):
