@@ -68,7 +68,8 @@ class Discretizer:
     ) -> Integer[np.ndarray, "... K"]:
         """Bin numbers of `values`, whose last axis holds the dimensions first..first+K-1.
 
-        Uniform bins follow equation 1 without the offset V * i of dimension i; quantile bins are found by bisection.
+        Uniform bins follow equation 1 without the offset V * i of dimension i. Quantile bins are
+        found by bisection.
 
         Raises:
             TTOError: a value is NaN or infinite, or first+K exceeds D.
