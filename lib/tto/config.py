@@ -1,6 +1,5 @@
 """Check the workflow's config against its schema; the first fault becomes one readable line."""
 
-import difflib
 import itertools
 import math
 from collections.abc import Iterable, Mapping
@@ -10,7 +9,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from tto.errors import TTOError
+from tto.errors import TTOError, suggestion
 
 
 def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
@@ -43,7 +42,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
 def _check_datasets(where: str, names: Iterable[str], known: Iterable[str]) -> None:
     for name in names:
         if name not in known:
-            hint = suggestion(name, known)
+            hint = suggestion(name, sorted(known))
             raise TTOError(f"config: unknown dataset {name!r} in {where}{hint}")
 
 
@@ -94,7 +93,7 @@ def describe(error: ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path) or "the top level"
     if error.validator == "additionalProperties":
         known, unknown = _known_and_unknown(error)
-        return f"config: unknown key {unknown!r} in {where}{suggestion(unknown, known)}"
+        return f"config: unknown key {unknown!r} in {where}{suggestion(unknown, sorted(known))}"
     if error.validator == "not":
         return f"config: {where} cannot be set for one dataset; remove it"
     if error.validator == "required":
@@ -102,15 +101,6 @@ def describe(error: ValidationError) -> str:
         missing = next(key for key in required if key not in error.instance)
         return f"config: {where} lacks the key {missing!r}; config/config.yaml shows it"
     return f"config: {where} must be {_expectation(error)}, not {error.instance!r}{_hint(error)}"
-
-
-def suggestion(unknown: str, known: Iterable[str]) -> str:
-    """The end of an error line about an unknown name: the nearest known name, or all of them."""
-    names = sorted(known)
-    nearest = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
-    if nearest:
-        return f"; did you mean {nearest[0]!r}?"
-    return f"; known are {', '.join(names)}" if names else ""
 
 
 def sorted_keys(value: Any) -> Any:

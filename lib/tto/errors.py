@@ -1,4 +1,7 @@
-"""The exception for users' mistakes, and the messages of other exceptions as one line."""
+"""The exception for users' mistakes, and the parts of its messages."""
+
+import difflib
+from collections.abc import Sequence
 
 
 class TTOError(Exception):
@@ -17,3 +20,11 @@ def one_line(error: BaseException, *, most: int | None = 200) -> str:
         most: largest number of characters to keep; None keeps all.
     """
     return " ".join(str(error).split())[:most] or type(error).__name__
+
+
+def suggestion(unknown: str, known: Sequence[str]) -> str:
+    """The end of an error line about an unknown name: the nearest known name, or all in order."""
+    nearest = difflib.get_close_matches(unknown, known, n=1, cutoff=0.5)
+    if nearest:
+        return f"; did you mean {nearest[0]!r}?"
+    return f"; known are {', '.join(known)}" if known else ""

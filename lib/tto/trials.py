@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tto.config import check_config, suggestion
-from tto.errors import TTOError
+from tto.config import check_config
+from tto.errors import TTOError, suggestion
 from tto.settings import Changes, Config, name_of, settings_of, text_of
 
 TOKEN_SECTIONS = ("discretizer", "discount", "rewards")
@@ -107,7 +107,7 @@ def check_trials(config: Config, schema: Mapping[str, Any]) -> None:
     checked = set()
     for where, sections, trial in [*tuned, *swept]:
         if config["datasets"].get(trial.dataset, {}) == {}:
-            hint = suggestion(trial.dataset, config["datasets"])
+            hint = suggestion(trial.dataset, sorted(config["datasets"]))
             raise TTOError(f"config: unknown dataset {trial.dataset!r} in ablations{hint}")
         if trial.name in checked:
             continue
@@ -138,7 +138,7 @@ def _changed(config: Config, changes: Changes, sections: Sequence[str]) -> dict[
     for key, value in changes.items():
         section, _, name = key.partition(".")
         if section not in sections or (name and not isinstance(changed[section], dict)):
-            hint = suggestion(section, sections)
+            hint = suggestion(section, sorted(sections))
             raise TTOError(f"config: {key!r} is not a setting that can be varied{hint}")
         if name:
             changed[section][name] = value

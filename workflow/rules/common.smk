@@ -46,8 +46,6 @@ config.clear()
 config.update(ordered)
 
 RESULTS = f"results/{config['run']}"
-
-
 OFFLINE = datasets_of(config)  # offline RL's
 IMITATION = datasets_of(config, "imitation")
 ROOMS = datasets_of(config, "goal_reaching")

@@ -8,7 +8,6 @@ with random weights is measured on the same windows, to show the effect of the a
 from dataclasses import dataclass
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 import torch
@@ -23,9 +22,9 @@ from tto.analysis.heads import (
     record_attention,
 )
 from tto.data.episodes import EpisodeDataset
-from tto.errors import TTOError, one_line
+from tto.errors import TTOError
 from tto.files import StrPath, atomic_path
-from tto.hdf5 import new_hdf5
+from tto.hdf5 import new_hdf5, read_hdf5
 from tto.model.trained import TrainedModel
 from tto.model.transformer import TrajectoryTransformer
 from tto.row_files import read_rows
@@ -142,26 +141,21 @@ def read_attention(path: StrPath) -> AttentionMaps:
     Raises:
         TTOError: the file is missing, damaged or of another format version.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            attributes: dict[str, Any] = dict(file.attrs)
-            version = int(attributes["format_version"])
-            found: dict[str, Any] = {name: file[name] for name in PATTERNS}
-            attention = AttentionMaps(
-                dataset=str(attributes["dataset"]),
-                observation_dim=int(attributes["observation_dim"]),
-                action_dim=int(attributes["action_dim"]),
-                heads={
-                    name: (int(stored.attrs["layer"]), int(stored.attrs["head"]))
-                    for name, stored in found.items()
-                },
-                maps={name: np.asarray(stored, np.float32) for name, stored in found.items()},
-            )
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        reason = one_line(error)
-        raise TTOError(
-            f"{path}: expected a file of attention maps, got {reason}; analyse again"
-        ) from error
+    expected, remedy = "a file of attention maps", "analyse again"
+    with read_hdf5(path, expected=expected, remedy=remedy) as file:
+        attributes: dict[str, Any] = dict(file.attrs)
+        version = int(attributes["format_version"])
+        found: dict[str, Any] = {name: file[name] for name in PATTERNS}
+        attention = AttentionMaps(
+            dataset=str(attributes["dataset"]),
+            observation_dim=int(attributes["observation_dim"]),
+            action_dim=int(attributes["action_dim"]),
+            heads={
+                name: (int(stored.attrs["layer"]), int(stored.attrs["head"]))
+                for name, stored in found.items()
+            },
+            maps={name: np.asarray(stored, np.float32) for name, stored in found.items()},
+        )
     if version != FORMAT_VERSION:
         raise TTOError(
             f"{path}: expected attention format version {FORMAT_VERSION}, got {version}; analyse "

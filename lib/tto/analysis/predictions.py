@@ -8,7 +8,6 @@ nothing before it. The first trajectory that each draws is kept, so none is chos
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -18,9 +17,9 @@ from tto.baselines.ensemble import Ensemble
 from tto.baselines.propagation import propagate
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
-from tto.errors import TTOError, one_line
+from tto.errors import TTOError
 from tto.files import StrPath, atomic_path
-from tto.hdf5 import new_hdf5
+from tto.hdf5 import new_hdf5, read_hdf5
 from tto.model.trained import TrainedModel
 
 FORMAT_VERSION = 1
@@ -151,22 +150,16 @@ def read_predictions(path: StrPath) -> Predictions:
     Raises:
         TTOError: the file is missing, damaged or of another format version, or its shapes differ.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            attributes: dict[str, Any] = dict(file.attrs)
-            version = int(attributes["format_version"])
-            states = {name: np.asarray(file[name], dtype=np.float64) for name in SOURCES}
-            origin = Origin(
-                dataset=str(attributes["dataset"]),
-                env=str(attributes["env"]),
-                episode=int(attributes["episode"]),
-                start=int(attributes["start"]),
-            )
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        reason = one_line(error)
-        raise TTOError(
-            f"{path}: expected a file of predictions, got {reason}; predict again"
-        ) from error
+    with read_hdf5(path, expected="a file of predictions", remedy="predict again") as file:
+        attributes: dict[str, Any] = dict(file.attrs)
+        version = int(attributes["format_version"])
+        states = {name: np.asarray(file[name], dtype=np.float64) for name in SOURCES}
+        origin = Origin(
+            dataset=str(attributes["dataset"]),
+            env=str(attributes["env"]),
+            episode=int(attributes["episode"]),
+            start=int(attributes["start"]),
+        )
     shapes = {values.shape for values in states.values()}
     if version != FORMAT_VERSION or len(shapes) != 1 or states["recorded"].ndim != 2:
         raise TTOError(

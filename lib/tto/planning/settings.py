@@ -1,11 +1,10 @@
 """The settings of a search, as a record and as keywords."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypedDict, get_args, get_type_hints
 
-from tto.errors import TTOError
+from tto.errors import TTOError, suggestion
 
 Proposal = Literal["drawn", "beam", "uniform"]
 ValueEstimate = Literal["expectation", "sample", "mode"]
@@ -102,8 +101,6 @@ def search_config(
     known = SearchSettings.__annotations__
     for name in changes:
         if name not in known:
-            names = [*known, *others]
-            nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-            hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(names)}"
-            raise TTOError(f"planning: expected a known setting, got {name!r}; {hint}")
+            hint = suggestion(name, [*known, *others])
+            raise TTOError(f"planning: expected a known setting, got {name!r}{hint}")
     return replace(base or SearchConfig(), **changes)  # type: ignore[arg-type]
