@@ -24,7 +24,8 @@ def rollout_rows(
                 score = normalized_score(env, total)
                 score = np.nan if score is None else score
                 row = (dataset, method, seed, rollout, total, score, 500, True, 30.0, env, source)
-                rows.append(row)
+                losses = (3.5, 3.0) if method == "tto" else (np.nan, np.nan)
+                rows.append((*row, *losses))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -46,9 +46,10 @@ def actors(tmp_path: Path) -> Path:
         )
         for _ in returns
     ]
+    rows = zip(returns, ["early", "early", "medium", "expert"], [100, 200, 400, 800], strict=True)
     rungs = [
-        Rung(number, f"rung{number}.npz", "test", steps, mean, 0.0, 20.0, 1)
-        for number, (mean, steps) in enumerate(zip(returns, [2, 1, 3, 4], strict=True))
+        Rung(number, f"rung{number}.npz", level, "test", steps, mean, 0.0, 20.0, 1)
+        for number, (mean, level, steps) in enumerate(rows)
     ]
     write_ladder(tmp_path / "actors" / "hopper", ladder, rungs)
     return tmp_path / "actors"

@@ -9,10 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tto.data.actors import Actor, load_actor, save_actor
-from tto.data.ladder import choose_rungs, medium_of, read_ladder
 from tto.errors import TTOError
-
-SHIPPED = sorted(Path("resources/actors").glob("*/ladder.csv"))
 
 
 def sac_like(scale: float = 0.4) -> Actor:
@@ -92,43 +89,3 @@ def test_layers_must_fit(tmp_path: Path):
     np.savez(tmp_path / "c.npz", mean_weight=weight * np.nan, mean_bias=bias[:2])
     with pytest.raises(TTOError, match="NaN"):
         load_actor(tmp_path / "c.npz")
-
-
-def test_ladder_is_sorted_and_knows_its_medium_rung(actors: Path):
-    ladder = read_ladder(actors / "hopper")
-    assert [rung.return_mean for rung in ladder.rungs] == [50, 300, 420, 1000]
-    assert ladder.medium.return_mean == 420
-    assert ladder.expert.return_mean == 1000
-    assert [rung.rung for rung in ladder.replay] == [1, 0, 2]
-
-
-@pytest.mark.parametrize("content", ["", "rung,file\n0,a.npz\n", "not a table\n"])
-def test_damaged_ladder(actors: Path, content: str):
-    (actors / "hopper" / "ladder.csv").write_text(content)
-    with pytest.raises(TTOError, match="ladder"):
-        read_ladder(actors / "hopper")
-
-
-@given(st.lists(st.floats(0, 1e4), min_size=1, max_size=60), st.integers(0, 12))
-def test_chosen_rungs_are_all_up_to_medium_and_some_above(returns: list[float], later: int):
-    chosen, medium = choose_rungs(returns, later=later), medium_of(returns)
-    assert chosen == sorted(set(chosen))
-    assert set(range(medium + 1)) <= set(chosen)
-    assert max(returns) == max(returns[index] for index in chosen)
-    assert len(chosen) <= medium + 1 + later + 1
-
-
-def test_medium_is_the_first_checkpoint_within_the_tolerance():
-    assert medium_of([10.0, 300.0, 410.0, 390.0, 400.0, 1000.0]) == 2
-    assert medium_of([10.0, 300.0, 460.0, 1000.0, 450.0]) == 4  # the nearest: none within 25 of 420
-    assert medium_of([7.0]) == 0
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
-def test_shipped_ladders_load(path: Path):
-    ladder = read_ladder(path.parent)
-    returns = [rung.return_mean for rung in ladder.rungs]
-    assert returns == sorted(returns)
-    for rung in ladder.rungs:
-        actor = ladder.actor(rung)
-        assert np.isfinite(actor.act(np.zeros(actor.observation_dim))).all()

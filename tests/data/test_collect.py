@@ -90,13 +90,15 @@ def test_noise_spreads_deterministic_actors_only(actors: Path):
     assert spread(narrow, 0.2) < 1e-6
 
 
-def test_replay_takes_equal_shares_in_training_order(actors: Path):
-    # The rungs up to medium (420 is 0.42 x 1000) were trained in the order 1, 0, 2.
-    episodes = collected(actors, transitions=900, noise=0.0)
+@pytest.mark.parametrize(
+    ("kind", "steps"), [("medium-replay", [100, 200, 400]), ("full-replay", [100, 200, 400, 800])]
+)
+def test_replay_repeats_the_training(actors: Path, kind: str, steps: list[int]):
+    episodes = collected(actors, kind, transitions=800, noise=0.0)
     starts = np.cumsum([0, *map(len, episodes)])
-    policies = [np.load(actors / "hopper" / f"rung{rung}.npz")["mean_weight"] for rung in (1, 0, 2)]
-    for place, weight in enumerate(policies):
-        first = int(np.searchsorted(starts, 300 * place))
+    for rung, start in enumerate([0, *steps[:-1]]):
+        first = int(np.searchsorted(starts, 800 * start / steps[-1]))
+        weight = np.load(actors / "hopper" / f"rung{rung}.npz")["mean_weight"]
         expected = np.clip(episodes[first].observations[0] @ weight, -1, 1)
         np.testing.assert_allclose(episodes[first].actions[0], expected, atol=1e-6)
 

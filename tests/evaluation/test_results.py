@@ -48,6 +48,17 @@ def test_round_trip(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["seed1-rollout2.h5"]
 
 
+def test_round_trip_of_action_losses(tmp_path):
+    losses = {"action_losses": np.array([2.0, 3.0, 4.0]), "held_out_action_loss": 2.5}
+    write_rollout(
+        tmp_path / "x.h5", dataclasses.replace(episode(), **losses), attributes=ATTRIBUTES
+    )
+    rollout, _ = read_rollout(tmp_path / "x.h5")
+    np.testing.assert_array_equal(rollout.action_losses, losses["action_losses"])
+    (row,) = collect_results([tmp_path / "x.h5"]).to_dict("records")
+    assert (row["action_loss"], row["held_out_action_loss"]) == (3.0, 2.5)
+
+
 def test_a_run_of_two_rollouts(tmp_path):
     paths = [tmp_path / "seed1-rollout0.h5", tmp_path / "seed1-rollout1.h5"]
     run = {"dataset": "d", "source": "file", "env_id": "Hopper-v5", "method": "bc", "seed": 1}
@@ -96,7 +107,7 @@ def test_nan_and_lengths_that_disagree(tmp_path):
         read_rollout(path)
     for field, values, message in (
         ("rewards", np.ones(2), "2 transitions in every field"),
-        ("batch", np.array([4, 4]), r"batch for \(3, 3, 3, 2\)"),
+        ("batch", np.array([4, 4]), "'batch': 2}"),
     ):
         write_rollout(path, episode(), attributes=ATTRIBUTES)
         with h5py.File(path, "a") as file:

@@ -186,7 +186,7 @@ def test_a_block_of_one_transition_plans_one():
         ({"beam_with": 3}, "known setting, got 'beam_with'; did you mean 'beam_width'"),
         ({"contxt": 3}, "known setting, got 'contxt'; did you mean 'context'"),
         ({"zzz": 3}, "got 'zzz'; known are beam_width, .*context"),
-        ({"action_decode": "median"}, "expected best or mean"),
+        ({"action_decode": "median"}, "expected best, mean, expected, drawn"),
     ],
 )
 def test_wrong_settings_are_errors(settings, message):
@@ -252,3 +252,67 @@ def test_a_goal_needs_a_model_of_goals():
     controller = Controller(random_model("goal"), objective="goal")
     with pytest.raises(TTOError, match="expected a goal, got none"):
         controller.act(np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize("decode", ["expected", "drawn"])
+@pytest.mark.parametrize("objective", ["return", "likelihood", "goal"])
+def test_engines_decode_alike(objective, decode):
+    model = random_model("goal" if objective == "goal" else "official")
+    settings = SETTINGS | {"objective": objective, "action_decode": decode}
+    if objective == "goal":
+        settings |= {"goal": np.random.default_rng(1).normal(size=(2, 3))}
+    observations, rewards = episodes(6, 2)
+    first, *others = (
+        run(Controller(model, engine=engine(model.network), **settings), observations, rewards)
+        for engine in (UncachedEngine, CachedEngine, NativeEngine, StaticEngine)
+    )
+    for other in others:
+        np.testing.assert_allclose(first, other, atol=1e-5)
+    assert len(np.unique(first[:, 0])) > 3  # the actions differ from step to step
+
+
+def test_the_expected_action_is_the_expectation_of_each_dimension():
+    model = random_model("official")
+    controller = Controller(model, objective="likelihood", action_decode="expected", context=0)
+    observation = np.array([0.3, -0.2, 0.1])
+    action = controller.act(observation)
+    tokens = list(model.discretizer.encode(observation[None])[0])
+    centers = model.discretizer.centers
+    for i, value in enumerate(action, start=3):
+        with torch.no_grad():
+            logits = model.network(torch.tensor([[int(token) for token in tokens]]))[0, -1, :7]
+        expected = float((logits.double().softmax(-1).numpy() * centers[i]).sum())
+        assert value == pytest.approx(expected, abs=1e-5)
+        tokens.append(model.discretizer.encode(np.array([[expected]]), first=i)[0, 0])
+
+
+def test_drawn_actions_have_the_distribution_of_the_model():
+    model = random_model("official")
+    observations = np.tile([0.3, -0.2, 0.1], (4000, 1))
+    controller = Controller(model, objective="likelihood", action_decode="drawn", context=0)
+    drawn = controller.act(observations)[:, 0]
+    tokens = torch.from_numpy(model.discretizer.encode(observations[:1]).astype(np.int64))
+    with torch.no_grad():
+        probabilities = model.network(tokens)[0, -1, :7].double().softmax(-1).numpy()
+    centers = model.discretizer.centers[3]
+    shares = [np.isclose(drawn, center, atol=1e-6).mean() for center in centers]
+    np.testing.assert_allclose(shares, probabilities, atol=0.03)
+
+
+def test_a_return_search_draws_among_the_sequences_that_it_keeps():
+    model = random_model("paper")
+    observations, _ = episodes(1, 200)
+    settings = SETTINGS | {"context": 0}
+    drawn = Controller(model, action_decode="drawn", **settings)
+    actions = drawn.act(np.tile(observations[0, :1], (200, 1)))
+    kept = drawn.plan.tokens[:, :, :2].numpy()
+    decoded = model.discretizer.decode(kept, first=3)
+    places = np.array(
+        [
+            np.flatnonzero((row == action).all(-1))[0]
+            for row, action in zip(decoded, actions, strict=True)
+        ]
+    )
+    assert set(places) == {0, 1, 2}
+    same = [Controller(model, action_decode=name, **settings) for name in ("mean", "expected")]
+    np.testing.assert_array_equal(*(each.act(observations[0]) for each in same))

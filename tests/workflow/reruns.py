@@ -7,7 +7,8 @@ run, which has all experiments; any change of the config also renews `config`, `
 from dataclasses import dataclass
 from typing import Any
 
-ROWS = "collect_rollouts collect_all_rollouts claims table1 extended figure4 profiles film"
+TABLES = "table1 extended action_shift"
+ROWS = f"collect_rollouts collect_all_rollouts claims {TABLES} figure4 profiles film"
 TRIALS = "plan_trial sweep_rows ablation tuning_rows choose_settings tuning_table"
 OFFLINE_RL = f"{TRIALS} plan {ROWS}"
 PLANNED = f"{OFFLINE_RL} imitate imitation_table"

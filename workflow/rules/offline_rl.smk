@@ -75,6 +75,30 @@ rule extended:
         "../scripts/tables/extended.py"
 
 
+rule action_shift:
+    input:
+        f"{RESULTS}/rollouts/offline_rl.csv",
+    output:
+        csv=f"{RESULTS}/tables/action_shift.csv",
+        markdown=f"{RESULTS}/tables/action_shift.md",
+        html=report(
+            f"{RESULTS}/tables/action_shift.html",
+            caption="../report/tables/action_shift.rst",
+            category="Offline reinforcement learning",
+            labels={"result": "Plans beside the data", "format": "table"},
+        ),
+    log:
+        log_file("action_shift"),
+    benchmark:
+        benchmark_file("action_shift")
+    conda:
+        "../../environment.yml"
+    params:
+        code=stage_code("tables/action_shift.py"),
+    script:
+        "../scripts/tables/action_shift.py"
+
+
 rule profiles:
     input:
         f"{RESULTS}/rollouts/offline_rl.csv",
@@ -104,6 +128,7 @@ rule offline_rl:
         rules.table1.output,
         rules.figure4.output,
         rules.extended.output,
+        rules.action_shift.output,
         rules.profiles.output,
         rules.tuning_table.output if TUNED else [],
         cards_of(OFFLINE),

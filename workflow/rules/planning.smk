@@ -5,6 +5,7 @@ rule plan:
     input:
         weights=rules.train.output.weights,
         config=rules.train.output.config,
+        dimensions=rules.train.output.dimensions,
         choice=choice_of("tto"),
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/tto/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],

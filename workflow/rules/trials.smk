@@ -30,6 +30,7 @@ use rule plan as plan_trial with:
     input:
         weights=trial_model("model.safetensors"),
         config=trial_model("config.json"),
+        dimensions=trial_model("dimensions.csv"),
     output:
         [
             f"{RESULTS}/trials/{{trial}}/rollouts/{{dataset}}/tto/seed{{seed}}-rollout{j}.h5"

@@ -90,17 +90,6 @@ class Actor:
         return (low + 0.5 * (action + 1) * (high - low)).astype(np.float32)
 
 
-def perturbed(actor: Actor, share: float, generator: np.random.Generator) -> Actor:
-    """A worse actor: hidden and mean weights get noise of `share` times their deviation."""
-
-    def move(layer: Layer) -> Layer:
-        weight, bias = layer
-        noise = generator.standard_normal(weight.shape, dtype=np.float32)
-        return weight + np.float32(share) * weight.std() * noise, bias
-
-    return dataclasses.replace(actor, hidden=tuple(map(move, actor.hidden)), mean=move(actor.mean))
-
-
 def save_actor(path: StrPath, actor: Actor) -> None:
     """Write an actor file; weights and biases are rounded to float16."""
     bounds = {"action_low": actor.action_low, "action_high": actor.action_high}
@@ -114,7 +103,7 @@ def save_actor(path: StrPath, actor: Actor) -> None:
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         rounded = {name: array.astype(np.float16) for name, array in arrays.items()}
         exact = {name: array.astype(np.float32) for name, array in bounds.items()}
-        np.savez(file, allow_pickle=False, **rounded, **exact)
+        np.savez_compressed(file, allow_pickle=False, **rounded, **exact)
 
 
 def load_actor(path: StrPath, *, action_scale: float = 1.0) -> Actor:

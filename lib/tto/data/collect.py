@@ -1,14 +1,16 @@
 """Datasets of the kinds that D4RL defines, collected in a simulator by a ladder of actors.
 
 - `expert`: the best actor; `medium`: an actor with about 0.42 of the best one's return;
-- `medium-replay`: equal numbers of transitions from each actor up to medium, in training order;
-- `medium-expert`: half medium, half expert; `random`: uniform actions;
+- `medium-replay`: the actors up to medium in the order of training, each for its share of it;
+- `full-replay`: the same with all actors; `medium-expert`: half medium, half expert;
+- `random`: uniform actions;
 - `goal`: a scripted agent that reaches goals in the four-rooms world (section 4.2).
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -18,12 +20,12 @@ from tto.data.actors import Actor, BehaviorPolicy
 from tto.data.environments import action_bounds, make_env, robot_of
 from tto.data.episode import Episode
 from tto.data.four_rooms import FOUR_ROOMS, FourRooms, GoalReacher
-from tto.data.ladder import Ladder, Rung, read_ladder
+from tto.data.ladder import Ladder, Rung, read_ladder, training_shares
 from tto.data.sb3_agent import SB3Agent, load_sb3_agent
 from tto.errors import TTOError
 from tto.files import StrPath
 
-LADDER_KINDS = ("medium", "medium-replay", "medium-expert", "expert")
+LADDER_KINDS = ("medium", "medium-replay", "medium-expert", "expert", "full-replay")
 KINDS = (*LADDER_KINDS, "random", "goal")
 
 
@@ -77,7 +79,7 @@ def collect(
     seed: int,
     noise: float,
     actors: StrPath,
-    agent: Mapping[str, str] | None = None,
+    agent: Mapping[str, Any] | None = None,
     one_start: bool = False,
 ) -> Iterator[Episode]:
     """Collect complete episodes until they hold at least `transitions` transitions.
@@ -91,7 +93,7 @@ def collect(
         noise: standard deviation of the Gaussian noise on the actions of deterministic actors, as a
             share of half the action range. Stochastic actors get no noise.
         actors: folder with a ladder for each robot.
-        agent: `path`, `algorithm` and `sha256` of a Stable-Baselines3 agent that replaces the
+        agent: arguments of `load_sb3_agent`, for a Stable-Baselines3 agent that replaces the
             ladder; None uses the ladder.
         one_start: whether all episodes begin in the same simulator state, drawn by `seed`, and
             differ only by the policies' noise (section 4.1 fixes the first state).
@@ -103,20 +105,26 @@ def collect(
     env = make_env(env_id)
     reset_seed = int(np.random.default_rng([seed]).integers(2**31)) if one_start else None
     try:
+        shares = [1.0]
         if agent is not None:
-            policies = [_fitting_agent(env, agent)]
+            policies: Sequence[BehaviorPolicy] = [_fitting_agent(env, agent)]
+        elif kind in LADDER_KINDS:
+            ladder = read_ladder(Path(actors) / robot_of(env_id))
+            rungs, shares = _rungs(ladder, kind)
+            policies = [_fitting_actor(env, ladder, rung) for rung in rungs]
         else:
-            policies = _policies(env, kind, Path(actors) / robot_of(env_id))
+            policies = [_simple_policy(env, kind)]
         if one_start and not noise and not all(policy.stochastic for policy in policies):
             raise TTOError(
                 "collect: expected noise above 0 for a deterministic policy with one start, whose "
                 "episodes would all be equal, got 0; raise collect.noise"
             )
         total = 0
+        targets = transitions * np.cumsum(shares)
+        targets[-1] = transitions  # the sum of the shares is rounded
         for place, policy in enumerate(policies):
-            target = transitions * (place + 1) / len(policies)
             number = 0
-            while total < target:
+            while total < targets[place]:
                 generator = np.random.default_rng([seed, place, number])
                 episode = run_episode(
                     env, policy, generator=generator, noise=noise, reset_seed=reset_seed
@@ -207,32 +215,33 @@ def measure(
     return float(np.mean(returns)), float(np.std(returns)), float(np.mean(lengths))
 
 
-def _policies(env: gymnasium.Env, kind: str, folder: Path) -> Sequence[BehaviorPolicy]:
+def _simple_policy(env: gymnasium.Env, kind: str) -> BehaviorPolicy:
     if kind == "random":
-        return [UniformPolicy(env)]
-    if kind == "goal":
-        if not isinstance(env.unwrapped, FourRooms):
-            raise TTOError(
-                f"kind goal: expected the env {FOUR_ROOMS}, got {env.unwrapped}; name another kind"
-            )
-        return [GoalReacher(env)]
-    ladder = read_ladder(folder)
-    return [_fitting_actor(env, ladder, rung) for rung in _rungs(ladder, kind)]
+        return UniformPolicy(env)
+    if not isinstance(env.unwrapped, FourRooms):
+        raise TTOError(
+            f"kind goal: expected the env {FOUR_ROOMS}, got {env.unwrapped}; name another kind"
+        )
+    return GoalReacher(env)
 
 
-def _fitting_agent(env: gymnasium.Env, agent: Mapping[str, str]) -> SB3Agent:
+def _fitting_agent(env: gymnasium.Env, agent: Mapping[str, Any]) -> SB3Agent:
     loaded = load_sb3_agent(**agent)
     _check_shapes(env, agent["path"], *(space.shape for space in loaded.spaces))
     return loaded
 
 
-def _rungs(ladder: Ladder, kind: str) -> Sequence[Rung]:
-    return {
+def _rungs(ladder: Ladder, kind: str) -> tuple[Sequence[Rung], list[float]]:
+    """The rungs that collect a kind of dataset, and the share of transitions of each."""
+    if kind == "medium-expert":
+        return (ladder.medium, ladder.expert), [0.5, 0.5]
+    rungs = {
         "medium": (ladder.medium,),
-        "medium-replay": ladder.replay,
-        "medium-expert": (ladder.medium, ladder.expert),
         "expert": (ladder.expert,),
-    }[dataset_kind("", kind)]
+        "medium-replay": ladder.replay,
+        "full-replay": ladder.rungs,
+    }[kind]
+    return rungs, training_shares(rungs)
 
 
 def _fitting_actor(env: gymnasium.Env, ladder: Ladder, rung: Rung) -> Actor:

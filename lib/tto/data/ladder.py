@@ -1,14 +1,13 @@
 """A ladder of actors for one robot: checkpoints of one training with their measured returns.
 
-The folder holds `ladder.csv`, with one row per rung, and one actor file per rung. All checkpoints
-up to the medium one are rungs. They are evenly spaced in training, so together they repeat what the
-agent experienced until it was medium (D4RL's medium-replay). Only a few later checkpoints are
-rungs.
+The folder holds `ladder.csv`, with one row per rung, and one actor file per rung, in the order of
+training. The rungs up to the medium one are evenly spaced in training, so together they repeat what
+the agent experienced until it was medium (D4RL's medium-replay). A few later rungs follow.
 """
 
 import csv
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from tto.errors import TTOError
 from tto.files import StrPath, atomic_path
 
 LADDER_FILE = "ladder.csv"
+LEVELS = ("early", "medium", "late", "expert")
 # The medium actor's target return, as a share of the expert's. In D4RL v2 the shares are 0.41
 # (hopper), 0.45 (halfcheetah) and 0.58 (walker2d).
 MEDIUM_SHARE = 0.42
@@ -31,8 +31,9 @@ class Rung:
     """A checkpoint and its measured performance.
 
     Attributes:
-        rung: number of the rung; 0 has the lowest return.
+        rung: number of the rung; 0 is the first in training.
         file: name of the actor file in the ladder's folder.
+        level: one of `LEVELS`; there is one medium rung and one expert.
         method: how the actor was made, such as `sac`.
         training_steps: environment steps of its training.
         return_mean, return_std, length_mean: statistics over `episodes` episodes.
@@ -41,6 +42,7 @@ class Rung:
 
     rung: int
     file: str
+    level: str
     method: str
     training_steps: int
     return_mean: float
@@ -51,7 +53,7 @@ class Rung:
 
 @dataclasses.dataclass(frozen=True)
 class Ladder:
-    """Policies of one robot in a folder, by ascending return; each is a rung."""
+    """Actors of one robot in a folder, in the order of training; each is a rung."""
 
     folder: Path
     rungs: tuple[Rung, ...]
@@ -62,50 +64,68 @@ class Ladder:
 
     @property
     def expert(self) -> Rung:
-        """The best rung."""
-        return self.rungs[-1]
+        """The rung with the best return."""
+        return self._the("expert")
 
     @property
     def medium(self) -> Rung:
-        """The first rung in training with about 0.42 of the best return, or the nearest one."""
-        trained = sorted(self.rungs, key=_training)
-        return trained[medium_of([rung.return_mean for rung in trained])]
+        """The first rung in training with about 0.42 of the best return."""
+        return self._the("medium")
 
     @property
     def replay(self) -> tuple[Rung, ...]:
         """The rungs up to medium, in the order of training."""
-        trained = sorted(self.rungs, key=_training)
-        return tuple(trained[: trained.index(self.medium) + 1])
+        return self.rungs[: self.rungs.index(self.medium) + 1]
+
+    def _the(self, level: str) -> Rung:
+        (rung,) = (rung for rung in self.rungs if rung.level == level)
+        return rung
+
+
+def training_shares(rungs: Sequence[Rung]) -> list[float]:
+    """Share of the training that led to each of `rungs`: its steps since the rung before it."""
+    steps = np.diff([0, *(rung.training_steps for rung in rungs)])
+    return (steps / steps.sum()).tolist()
 
 
 def read_ladder(folder: StrPath) -> Ladder:
     """Read `ladder.csv` of a robot.
 
     Raises:
-        TTOError: the file is missing, lacks a column, is empty, or holds a wrong value.
+        TTOError: the file is missing, lacks a column, holds a wrong value, is not in the order of
+            training, or has not exactly one medium rung and one expert.
     """
-    folder = Path(folder)
+    path = Path(folder) / LADDER_FILE
     names = [field.name for field in dataclasses.fields(Rung)]
     try:
-        with open(folder / LADDER_FILE, newline="") as file:
+        with open(path, newline="") as file:
             rungs = [_rung(row) for row in csv.DictReader(file)]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise TTOError(
-            f"{folder / LADDER_FILE}: expected a ladder of actors with the columns "
-            f"{', '.join(names)}, got {type(error).__name__} ({error}); "
-            "name another folder in collect: actors, or train the actors"
+            f"{path}: expected a ladder of actors with the columns {', '.join(names)}, got "
+            f"{type(error).__name__} ({error}); name another folder in collect: actors, or train "
+            "the actors"
         ) from error
-    if not rungs:
+    levels = [rung.level for rung in rungs]
+    steps = [0, *(rung.training_steps for rung in rungs)]
+    if not set(levels) <= set(LEVELS) or any(levels.count(x) != 1 for x in ("medium", "expert")):
         raise TTOError(
-            f"{folder / LADDER_FILE}: expected at least one rung, got none; train the actors"
+            f"{path}: expected levels of {', '.join(LEVELS)} with one medium rung and one expert, "
+            f"got {', '.join(levels) or 'no rung'}; train the actors"
         )
-    return Ladder(folder, tuple(sorted(rungs, key=lambda rung: (rung.return_mean, rung.rung))))
+    if min(np.diff(steps)) <= 0:
+        raise TTOError(
+            f"{path}: expected training_steps that rise from rung to rung, got {steps[1:]}; sort "
+            "the rows by their steps"
+        )
+    return Ladder(Path(folder), tuple(rungs))
 
 
 def _rung(row: dict[str, str]) -> Rung:
     return Rung(
         rung=int(row["rung"]),
         file=row["file"],
+        level=row["level"],
         method=row["method"],
         training_steps=int(row["training_steps"]),
         return_mean=float(row["return_mean"]),
@@ -128,29 +148,44 @@ def write_ladder(folder: StrPath, actors: Sequence[Actor], rungs: Sequence[Rung]
             writer.writerows(dataclasses.asdict(rung) for rung in rungs)
 
 
-def medium_of(returns: Sequence[float]) -> int:
-    """Index of the medium checkpoint, given the mean returns in the order of training."""
-    values = np.asarray(returns, dtype=np.float64)
-    misses = np.abs(values - MEDIUM_SHARE * values.max())
-    near = np.flatnonzero(misses <= MEDIUM_TOLERANCE * np.abs(values.max()))
-    return int(near[0]) if len(near) else int(np.argmin(misses))
-
-
-def choose_rungs(returns: Sequence[float], *, later: int) -> list[int]:
-    """Indices of the checkpoints to keep: all up to medium, and some of the better ones.
+def choose_levels(
+    count: int, return_of: Callable[[int], float], *, early: int, late: int, candidates: int
+) -> dict[int, str]:
+    """Choose checkpoints of a training for a ladder.
 
     Args:
-        returns: mean return of each checkpoint, in the order of training.
-        later: number of rungs above medium. Their target returns are evenly spaced from medium to
-            the best; there are fewer rungs where two targets have the same nearest checkpoint.
+        count: number of checkpoints.
+        return_of: mean return of the checkpoint with an index; it is called for as few as needed.
+        early: largest number of rungs before medium, evenly spaced.
+        late: largest number of rungs after medium, evenly spaced, besides the expert.
+        candidates: number of evenly spaced checkpoints from which the best becomes the expert.
+
+    Returns:
+        The level of each chosen checkpoint by its index, in the order of training.
+
+    Raises:
+        TTOError: the best checkpoint is the first, so none is left for medium.
     """
-    values = np.asarray(returns, dtype=np.float64)
-    medium = medium_of(returns)
-    targets = np.linspace(values[medium], values.max(), later + 1)[1:]
-    chosen = {int(np.argmin(np.abs(values - target))) for target in targets}
-    return sorted({*range(medium + 1), *chosen, int(np.argmax(values))})
+    expert = max(evenly_spaced(0, count, candidates), key=return_of)
+    if expert == 0:
+        raise TTOError(
+            f"ladder: expected returns that rise in training, got {count} checkpoints of which the "
+            "first is the best; train for longer"
+        )
+    best = return_of(expert)
+    misses: list[float] = []
+    for index in range(expert):
+        misses.append(abs(return_of(index) - MEDIUM_SHARE * best))
+        if misses[-1] <= MEDIUM_TOLERANCE * abs(best):
+            break
+    medium = int(np.argmin(misses))
+    levels = dict.fromkeys(evenly_spaced(0, medium, early), "early")
+    levels |= dict.fromkeys(evenly_spaced(medium + 1, count, late), "late")
+    levels |= {medium: "medium", expert: "expert"}
+    return dict(sorted(levels.items()))
 
 
-def _training(rung: Rung) -> tuple[int, int]:
-    """Sort key of the rungs in the order of training."""
-    return rung.training_steps, rung.rung
+def evenly_spaced(start: int, stop: int, number: int) -> list[int]:
+    """At most `number` evenly spaced indices of range(start, stop), with its first and last."""
+    number = min(number, stop - start)
+    return np.linspace(start, stop - 1, number).round().astype(int).tolist()

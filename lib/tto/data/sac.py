@@ -27,7 +27,8 @@ class SACConfig:
     """Settings of a training.
 
     Attributes:
-        hidden: widths of the hidden layers of actor and critics.
+        hidden: widths of the actor's hidden layers.
+        critic_hidden: widths of each critic's hidden layers.
         batch_size: transitions per gradient step.
         learning_rate: learning rate of actor, critics and entropy coefficient at the start.
         final_learning_rate: learning rate at the end; the decay is linear in environment steps.
@@ -37,9 +38,10 @@ class SACConfig:
     """
 
     hidden: tuple[int, ...] = (64, 64)
+    critic_hidden: tuple[int, ...] = (128, 128)
     batch_size: int = 128
-    learning_rate: float = 1e-3
-    final_learning_rate: float = 1e-3
+    learning_rate: float = 7e-4
+    final_learning_rate: float = 1e-4
     learning_starts: int = 5_000
     block: int = 8
     discount: float = 0.99
@@ -127,7 +129,7 @@ def _agent(env: gymnasium.Env, *, config: SACConfig, seed: int, buffer_size: int
     agent = sbx.SAC(
         "MlpPolicy",
         env,
-        policy_kwargs={"net_arch": list(config.hidden)},
+        policy_kwargs={"net_arch": {"pi": list(config.hidden), "qf": list(config.critic_hidden)}},
         buffer_size=buffer_size,
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Float32
 
 from tto.errors import TTOError, one_line
@@ -17,14 +18,22 @@ from tto.files import StrPath, content_digest
 LIBRARIES = ("stable_baselines3", "sb3_contrib", "sbx")
 
 
+# Algorithms whose agents have no distribution of actions.
+DETERMINISTIC = ("ARS", "DDPG", "DQN", "QRDQN", "TD3")
+
+
 class SB3Agent:
-    """An agent that takes its mean action; the collector adds noise, so that a seed repeats it."""
+    """An agent that draws its actions, or takes its mean action, to which the collector adds noise.
 
-    stochastic = False
+    Attributes:
+        agent: the loaded agent.
+        stochastic: whether it draws its actions.
+    """
 
-    def __init__(self, agent: Any) -> None:
+    def __init__(self, agent: Any, *, stochastic: bool) -> None:
         """Wrap a loaded agent."""
         self.agent = agent
+        self.stochastic = stochastic
 
     @property
     def spaces(self) -> tuple[Any, Any]:
@@ -34,12 +43,29 @@ class SB3Agent:
     def act(
         self, observation: Float[np.ndarray, "O"], generator: np.random.Generator
     ) -> Float32[np.ndarray, "A"]:
-        """The mean action for one observation; `generator` is ignored."""
-        action, _ = self.agent.predict(observation, deterministic=True)
+        """Draw an action for one observation; an agent that is not stochastic draws nothing."""
+        if not self.stochastic:
+            action, _ = self.agent.predict(observation, deterministic=True)
+            return np.asarray(action, dtype=np.float32)
+        # The libraries draw from PyTorch's generator, or from a key of their own.
+        seed = int(generator.integers(2**31))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if hasattr(self.agent.policy, "noise_key"):
+                self.agent.policy.key = _jax_key(seed)
+            action, _ = self.agent.predict(observation, deterministic=False)
         return np.asarray(action, dtype=np.float32)
 
 
-def load_sb3_agent(path: StrPath, algorithm: str, sha256: str) -> SB3Agent:
+def _jax_key(seed: int) -> Any:
+    import jax  # pyright: ignore[reportMissingImports]  # comes with SBX
+
+    return jax.random.PRNGKey(seed)
+
+
+def load_sb3_agent(
+    path: StrPath, algorithm: str, sha256: str, *, deterministic: bool | None = None
+) -> SB3Agent:
     """Load a zip that an agent's `save` wrote. Loading can run code from the file.
 
     Args:
@@ -47,11 +73,20 @@ def load_sb3_agent(path: StrPath, algorithm: str, sha256: str) -> SB3Agent:
         algorithm: name of the agent's class (`SAC`, `PPO`, `TQC`, ...). Of stable_baselines3,
             sb3_contrib and sbx, the first that has the class and can load the file is used.
         sha256: SHA-256 of the file that the user trusts.
+        deterministic: whether the agent takes its mean action; None means that it draws its actions
+            unless its algorithm is one of `DETERMINISTIC`.
 
     Raises:
-        TTOError: the file is missing, is not the trusted one or cannot be loaded, or no library has
-            the algorithm.
+        TTOError: the file is missing, is not the trusted one or cannot be loaded, no library has
+            the algorithm, or its agents have no distribution to draw from.
     """
+    if deterministic is None:
+        deterministic = algorithm in DETERMINISTIC
+    elif not deterministic and algorithm in DETERMINISTIC:
+        raise TTOError(
+            f"agent: expected deterministic: true for {algorithm}, whose agents have no "
+            "distribution of actions, got false; take the key out, and set collect: noise"
+        )
     if not Path(path).is_file():
         raise TTOError(
             f"{path}: expected a Stable-Baselines3 zip, found no such file; correct agent: path"
@@ -70,7 +105,7 @@ def load_sb3_agent(path: StrPath, algorithm: str, sha256: str) -> SB3Agent:
         if loader is None:
             continue
         try:
-            return SB3Agent(loader.load(path))
+            return SB3Agent(loader.load(path), stochastic=not deterministic)
         except Exception as error:  # whatever unpickling a foreign file raises
             reasons.append(f"{library}: {one_line(error)}")
     if reasons:

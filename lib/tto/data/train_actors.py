@@ -1,6 +1,7 @@
 """Train behaviour policies for a robot and keep some checkpoints as a ladder."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,12 +10,14 @@ from tqdm import tqdm
 from tto.data.actors import load_actor
 from tto.data.collect import measure
 from tto.data.environments import HUMANOID
-from tto.data.ladder import Ladder, Rung, choose_rungs, read_ladder, write_ladder
+from tto.data.ladder import Ladder, Rung, choose_levels, read_ladder, write_ladder
 from tto.data.sac import SACConfig, train_sac
 from tto.errors import TTOError
 from tto.files import StrPath
 
 EPISODES = 20  # episodes to measure each checkpoint
+EARLY, LATE = 34, 5  # rungs before and after medium
+CANDIDATES = 50  # checkpoints from which the expert is chosen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,16 +38,10 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    "hopper": Recipe(
-        "Hopper-v5", SACConfig(learning_rate=7e-4, final_learning_rate=3e-4), 600_000, 10_000
-    ),
-    "halfcheetah": Recipe("HalfCheetah-v5", SACConfig(final_learning_rate=6.5e-4), 300_000, 5_000),
-    "walker2d": Recipe(
-        "Walker2d-v5", SACConfig(learning_rate=7e-4, final_learning_rate=3e-4), 900_000, 5_000
-    ),
-    "humanoid": Recipe(
-        HUMANOID, SACConfig(hidden=(128, 128), learning_rate=7e-4), 1_000_000, 10_000
-    ),
+    "hopper": Recipe("Hopper-v5", SACConfig(), 1_000_000, 2_500),
+    "halfcheetah": Recipe("HalfCheetah-v5", SACConfig(learning_rate=1e-3), 1_000_000, 2_500),
+    "walker2d": Recipe("Walker2d-v5", SACConfig(), 1_000_000, 2_500),
+    "humanoid": Recipe(HUMANOID, SACConfig(hidden=(128, 128)), 1_500_000, 5_000),
 }
 
 
@@ -53,7 +50,6 @@ def train_actors(
     folder: StrPath,
     *,
     checkpoints: StrPath,
-    later: int = 8,
     episodes: int = EPISODES,
     steps: int | None = None,
     seed: int = 0,
@@ -64,7 +60,6 @@ def train_actors(
         robot: a key of `RECIPES`.
         folder: folder of the ladder, which appears when the ladder is complete.
         checkpoints: folder of checkpoints, from which an interrupted training resumes.
-        later: number of checkpoints above medium to keep.
         episodes: episodes to measure each checkpoint.
         steps: environment steps of training; None takes the recipe's.
         seed: seed of the training.
@@ -86,7 +81,7 @@ def train_actors(
         steps=steps or recipe.steps,
         checkpoint_steps=recipe.checkpoint_steps,
     )
-    return build_ladder(recipe.env_id, files, folder, later=later, episodes=episodes)
+    return build_ladder(recipe.env_id, files, folder, episodes=episodes)
 
 
 def build_ladder(
@@ -94,30 +89,47 @@ def build_ladder(
     files: Sequence[Path],
     folder: StrPath,
     *,
-    later: int = 8,
+    early: int = EARLY,
+    late: int = LATE,
     episodes: int = EPISODES,
 ) -> Ladder:
-    """Measure the checkpoints of a training and keep those that `choose_rungs` selects.
+    """Choose checkpoints of a training by `choose_levels` and write their ladder.
+
+    The choice and the ladder's returns rest on different episodes.
 
     Args:
         env_id: environment.
         files: checkpoints in the order of training; a file's name ends in its training steps.
         folder: folder of the ladder, which appears when the ladder is complete.
-        later: number of checkpoints above medium to keep.
+        early, late: largest numbers of rungs before and after medium, besides the expert.
         episodes: episodes to measure each checkpoint.
     """
     actors = [load_actor(file) for file in files]
-    measured = [
-        measure(env_id, actor, episodes=episodes, seed=0, noise=0.0)
-        for actor in tqdm(actors, unit="actor", disable=None)
-    ]
-    chosen = choose_rungs([mean for mean, _, _ in measured], later=later)
-    chosen.sort(key=lambda index: measured[index][0])
-    rungs = []
-    for number, index in enumerate(chosen):
-        mean, std, length = (round(value, 1) for value in measured[index])
-        steps = int(files[index].stem.rsplit("-", 1)[-1])
-        file = f"rung{number}.npz"
-        rungs.append(Rung(number, file, "sac", steps, mean, std, length, episodes))
-    write_ladder(folder, [actors[index] for index in chosen], rungs)
+    with tqdm(unit="actor", disable=None) as progress:
+
+        @functools.cache
+        def measured(index: int, seed: int) -> tuple[float, float, float]:
+            progress.update()
+            return measure(env_id, actors[index], episodes=episodes, seed=seed, noise=0.0)
+
+        levels = choose_levels(
+            len(files),
+            lambda index: measured(index, 0)[0],
+            early=early,
+            late=late,
+            candidates=CANDIDATES,
+        )
+        rungs = [
+            Rung(
+                number,
+                f"rung{number:02d}.npz",
+                level,
+                "sac",
+                int(files[index].stem.rsplit("-", 1)[-1]),
+                *(round(value, 1) for value in measured(index, 1)),
+                episodes,
+            )
+            for number, (index, level) in enumerate(levels.items())
+        ]
+    write_ladder(folder, [actors[index] for index in levels], rungs)
     return read_ladder(folder)

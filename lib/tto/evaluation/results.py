@@ -28,7 +28,10 @@ COLUMNS = (
     "plan_ms_median",
     "env",
     "source",
+    "action_loss",
+    "held_out_action_loss",
 )
+OPTIONAL = ("score", "action_loss", "held_out_action_loss")
 KEY = ["dataset", "method", "seed", "rollout"]
 
 
@@ -39,6 +42,8 @@ def collect_results(paths: Iterable[StrPath]) -> pd.DataFrame:
     environment has no reference). `length` is the number of transitions. `plan_ms_median` is the
     median time of a plan for one episode alone in milliseconds. It is measured once for each run
     (`tto.evaluation.alone`), so it is the same in all rows of one dataset, method and seed.
+    `action_loss` is the mean loss of the actions under the model that planned them, in nats per
+    token, and `held_out_action_loss` that of held-out data (NaN for other methods).
 
     Raises:
         TTOError: there is no file, a file cannot be read, or two files have the same rollout.
@@ -55,6 +60,7 @@ def _row(path: StrPath) -> dict[str, object]:
     rollout, attributes = read_rollout(path)
     total = rollout.total_reward
     score = normalized_score(attributes["env_id"], total)
+    losses = rollout.action_losses
     return {
         "dataset": attributes["dataset"],
         "method": attributes["method"],
@@ -67,6 +73,8 @@ def _row(path: StrPath) -> dict[str, object]:
         "plan_ms_median": attributes["plan_ms_alone"],
         "env": attributes["env_id"],
         "source": attributes["source"],
+        "action_loss": math.nan if losses is None else float(losses.mean()),
+        "held_out_action_loss": math.nan if losses is None else rollout.held_out_action_loss,
     }
 
 
@@ -74,12 +82,12 @@ def read_results(path: StrPath) -> pd.DataFrame:
     """Read `rollouts.csv` and check it.
 
     Raises:
-        TTOError: columns are missing or unknown, a cell other than `score` is empty, a rollout has
+        TTOError: columns are missing or unknown, a cell outside `OPTIONAL` is empty, a rollout has
             two rows, or a dataset has more than one environment or source.
     """
     name = os.fspath(path)
     results = read_rows(
-        path, COLUMNS, what="rollouts", remedy="collect them again", optional=["score"]
+        path, COLUMNS, what="rollouts", remedy="collect them again", optional=OPTIONAL
     )
     _check_results(results, name)
     return results

@@ -57,6 +57,9 @@ class Rollout:
         plan_seconds: seconds of each call of `act`, which plans for the whole batch.
         batch: number of episodes that this call planned for, including this one.
         goal: observation to reach, or None.
+        action_losses: mean loss in nats of the tokens of each action under the model that planned
+            (`tto.analysis.action_loss`), or None.
+        held_out_action_loss: the same for held-out data, with as many past transitions, or None.
     """
 
     observations: Float32[np.ndarray, "states O"]
@@ -67,6 +70,8 @@ class Rollout:
     plan_seconds: Float64[np.ndarray, " T"]
     batch: Int64[np.ndarray, " T"]
     goal: Float32[np.ndarray, " O"] | None = None
+    action_losses: Float64[np.ndarray, " T"] | None = None
+    held_out_action_loss: float | None = None
 
     @property
     def total_reward(self) -> float:

@@ -82,6 +82,9 @@ def write_rollout(
             file[name] = getattr(rollout, name)
         if rollout.goal is not None:
             file["goal"] = rollout.goal
+        if rollout.action_losses is not None:
+            file["action_losses"] = rollout.action_losses
+            file["action_losses"].attrs["held_out"] = rollout.held_out_action_loss
 
 
 def write_rollouts(
@@ -131,6 +134,10 @@ def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
         attributes = {key: kind(file.attrs[key]) for key, kind in ATTRIBUTES.items()}
         arrays = {field: _array(file, field) for field in _ARRAYS}
         goal = _array(file, "goal") if "goal" in file else None
+        losses = held_out = None
+        if "action_losses" in file:
+            losses = arrays["action_losses"] = _array(file, "action_losses")
+            held_out = float(file["action_losses"].attrs["held_out"])
         terminated, truncated = bool(file.attrs["terminated"]), bool(file.attrs["truncated"])
     _check_attributes(attributes, name)
     _check_arrays(arrays, name)
@@ -143,6 +150,8 @@ def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
         plan_seconds=arrays["plan_seconds"],
         batch=arrays["batch"],
         goal=goal,
+        action_losses=losses,
+        held_out_action_loss=held_out,
     )
     return rollout, attributes
 
@@ -172,17 +181,12 @@ def _check_attributes(attributes: Mapping[str, Any], name: str) -> None:
 
 def _check_arrays(arrays: Mapping[str, np.ndarray], name: str) -> None:
     length = len(arrays["rewards"])
-    fields = (
-        arrays["observations"][1:],
-        *(arrays[k] for k in ("actions", "plan_seconds", "batch")),
-    )
-    lengths = tuple(map(len, fields))
-    if length == 0 or set(lengths) != {length}:
+    lengths = {field: len(array) - (field == "observations") for field, array in arrays.items()}
+    if length == 0 or set(lengths.values()) != {length}:
         raise TTOError(
-            f"{name}: expected {length} transitions in every field, got observations, actions, "
-            f"plan seconds and batch for {lengths}: evaluate again"
+            f"{name}: expected {length} transitions in every field, got {lengths}: evaluate again"
         )
-    for field in ("observations", "actions", "rewards", "plan_seconds"):
+    for field in arrays:
         if not np.isfinite(arrays[field]).all():
             raise TTOError(
                 f"{name}: expected finite {field}, got NaN or infinite values: evaluate again"

@@ -1,14 +1,20 @@
 """The evaluation of one run: all rollouts of one policy are played in step, timed and written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tto.evaluation.alone import plan_ms_alone
-from tto.evaluation.rollout import Policy, evaluate
+from tto.evaluation.rollout import Policy, Rollout, evaluate
 from tto.evaluation.rollout_file import Evaluation, write_rollouts
 from tto.files import StrPath
 
 
-def evaluate_run(policy: Policy, paths: Sequence[StrPath], evaluation: Evaluation) -> None:
+def evaluate_run(
+    policy: Policy,
+    paths: Sequence[StrPath],
+    evaluation: Evaluation,
+    *,
+    judge: Callable[[Rollout], Rollout] = lambda rollout: rollout,
+) -> None:
     """Play one episode for each of `paths` and write it there.
 
     All episodes are played in one batch. Afterwards the time of a plan for one episode alone is
@@ -18,6 +24,7 @@ def evaluate_run(policy: Policy, paths: Sequence[StrPath], evaluation: Evaluatio
         policy: policy to evaluate.
         paths: paths of the rollout files.
         evaluation: environment, seeds and labels of the run.
+        judge: adds to a rollout what a model makes of it (`tto.evaluation.action_shift`).
     """
     rollouts = evaluate(
         policy,
@@ -27,4 +34,4 @@ def evaluate_run(policy: Policy, paths: Sequence[StrPath], evaluation: Evaluatio
         description=f"{evaluation.dataset}: {evaluation.method} {evaluation.seed}",
     )
     alone = plan_ms_alone(policy, rollouts[0])
-    write_rollouts(paths, rollouts, evaluation, plan_ms_alone=alone)
+    write_rollouts(paths, list(map(judge, rollouts)), evaluation, plan_ms_alone=alone)

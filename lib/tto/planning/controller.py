@@ -19,11 +19,12 @@ from tto.planning.engine import Engine
 from tto.planning.fastest import fastest_engine
 from tto.planning.search import Plan, Window, likelihood_search, return_search
 from tto.planning.settings import SearchConfig, SearchSettings, search_config
+from tto.planning.without_search import drawn_action, expected_action
 
 LOGGER = logging.getLogger(__name__)
 
 Objective = Literal["return", "likelihood", "goal"]
-ActionDecode = Literal["best", "mean"]
+ActionDecode = Literal["best", "mean", "expected", "drawn"]
 
 
 class Controller:
@@ -56,7 +57,10 @@ class Controller:
             window: largest number of transitions that the model sees while it plans; None takes the
                 model's whole block. The official code uses 5, of a block of 10.
             action_decode: "best" takes the first action of the best sequence, "mean" the mean first
-                action of all sequences that the search ends with.
+                action of all sequences that the search ends with. "expected" and "drawn" take the
+                expectation of, or a draw from, the distribution that the objective leaves. For
+                "return", this is the first actions that the search ends with, so "expected" equals
+                "mean". For the others, it is the model's own distribution, and nothing is searched.
             goal: the observation to reach, either one for all episodes or one for each; `reset`
                 can replace it.
             seed: seed of the draws. Episode i of a batch uses [seed, i], or the i-th seed of a
@@ -74,7 +78,10 @@ class Controller:
         """
         _check_objective(objective, model.config.goal)
         if action_decode not in get_args(ActionDecode):
-            raise TTOError(f"action_decode: expected best or mean, got {action_decode!r}")
+            raise TTOError(
+                f"action_decode: expected {', '.join(get_args(ActionDecode))}, got "
+                f"{action_decode!r}"
+            )
         if model.tokens.mask_token:
             raise TTOError(
                 f"planning: expected a model of fully observed data, got one of the masked dataset "
@@ -134,8 +141,7 @@ class Controller:
         contexts = contexts[chosen]
         actions = np.zeros((len(batch), A))
         if len(chosen):
-            self.plan = self._search(torch.from_numpy(contexts), chosen)
-            actions[chosen] = self._decode(self.plan)
+            actions[chosen] = self._actions(torch.from_numpy(contexts), chosen)
         return actions if np.ndim(observations) > 1 else actions[0]
 
     def observe(
@@ -193,8 +199,25 @@ class Controller:
         goals = np.broadcast_to(self._goals, (B, self._goals.shape[1]))
         return np.hstack([goals, np.zeros((B, D - goals.shape[1]), dtype=np.int64)])
 
-    def _search(self, contexts: torch.Tensor, episodes: Integer[np.ndarray, " B"]) -> Plan:
+    def _actions(
+        self, contexts: torch.Tensor, episodes: Integer[np.ndarray, " B"]
+    ) -> Float[np.ndarray, "B A"]:
+        """Actions of the given episodes; a search leaves its sequences in `self.plan`."""
         contexts = contexts.to(self._centers.device)
+        if self.objective == "return" or self.action_decode in ("best", "mean"):
+            self.plan = self._search(contexts, episodes)
+            return self._decode(self.plan, episodes)
+        O, A = self.model.tokens.observation_dim, self.model.tokens.action_dim
+        centers = self._centers[O : O + A]
+        if self.action_decode == "expected":
+            borders = torch.as_tensor(self.model.discretizer.edges[O : O + A, 1:-1]).to(centers)
+            actions = expected_action(self.engine, contexts, centers, borders)
+        else:
+            uniforms = self._uniforms(episodes, (A,))
+            actions = drawn_action(self.engine, contexts, centers, uniforms)
+        return actions.double().cpu().numpy()
+
+    def _search(self, contexts: torch.Tensor, episodes: Integer[np.ndarray, " B"]) -> Plan:
         D, O = self.model.config.transition_dim, self.model.tokens.observation_dim
         search = self.search
         if self.objective != "return":
@@ -208,7 +231,6 @@ class Controller:
                 window=self.window,
             )
         shape = (search.horizon, D, search.beam_width * search.expansion)
-        uniforms = np.stack([self._rng(int(i)).random(shape, dtype=np.float32) for i in episodes])
         return return_search(
             self.engine,
             contexts,
@@ -218,18 +240,30 @@ class Controller:
             discount=self.model.tokens.discount,
             to_go_includes_reward=self.model.tokens.to_go_includes_reward,
             window=self.window,
-            uniforms=torch.from_numpy(uniforms).to(self._centers.device),
+            uniforms=self._uniforms(episodes, shape),
         )
 
-    def _rng(self, episode: int) -> np.random.Generator:
-        """Generator of the draws of one plan, which depend on the episode's seed and the step."""
-        seed = [self.seed, episode] if isinstance(self.seed, int) else [self.seed[episode]]
-        return np.random.default_rng([*seed, self.step])
+    def _uniforms(
+        self, episodes: Integer[np.ndarray, " B"], shape: tuple[int, ...], *, stream: int = 0
+    ) -> torch.Tensor:
+        """Random numbers of one plan, which depend on the episode's seed, the step and `stream`."""
+        drawn = []
+        for i in map(int, episodes):
+            seed = [self.seed, i] if isinstance(self.seed, int) else [self.seed[i]]
+            rng = np.random.default_rng([*seed, self.step, *[stream] * bool(stream)])
+            drawn.append(rng.random(shape, dtype=np.float32))
+        return torch.from_numpy(np.stack(drawn)).to(self._centers.device)
 
-    def _decode(self, plan: Plan) -> Float[np.ndarray, "B A"]:
+    def _decode(self, plan: Plan, episodes: Integer[np.ndarray, " B"]) -> Float[np.ndarray, "B A"]:
+        """The actions that follow from the first actions of the plan's sequences."""
         first = plan.tokens[:, :, : self.model.tokens.action_dim].cpu().numpy()
         decoded = self.model.discretizer.decode(first, first=self.model.tokens.observation_dim)
-        return decoded[:, 0] if self.action_decode == "best" else decoded.mean(axis=1)
+        if self.action_decode == "best":
+            return decoded[:, 0]
+        if self.action_decode == "drawn":
+            places = self._uniforms(episodes, (), stream=1).numpy() * decoded.shape[1]
+            return decoded[np.arange(len(decoded)), places.astype(np.int64)]
+        return decoded.mean(axis=1)
 
     def _step_ms(self, beam_width: int, horizon: int) -> float:
         """Milliseconds of one step of one episode whose context is full."""

@@ -141,8 +141,8 @@ class TrainingState:
         self.losses = []
         return row
 
-    def dimension_losses(self) -> tuple[Float[np.ndarray, " D"], Int[np.ndarray, " D"]]:
-        """Sums of the unweighted held-out losses of each dimension, and numbers of tokens.
+    def dimension_losses(self) -> tuple[Float[np.ndarray, "T D"], Int[np.ndarray, "T D"]]:
+        """Sums of unweighted held-out losses at each place and dimension, and numbers of tokens.
 
         The windows are the same each time.
         """

@@ -257,7 +257,9 @@ def test_against_behaviour_cloning(tto: tuple[float, ...], equal: str, better: s
 
 
 def data_of(dataset: str, return_mean: float, score_mean: float | None = None):
-    row = DatasetStatistics(dataset, "collect", "x", 9, 900, return_mean, 1.0, score_mean, 100.0)
+    row = DatasetStatistics(
+        dataset, "collect", "x", 9, 900, return_mean, 1.0, return_mean, score_mean, 100.0
+    )
     return {dataset: row}
 
 

@@ -60,7 +60,7 @@ def test_names_of_values(tmp_path, values, names):
 
 def test_lines(tmp_path, drawn):
     statistics = [
-        DatasetStatistics(name, "collect", "Hopper-v5", 1, 1, 120.0, 1.0, 12.0, 1.0)
+        DatasetStatistics(name, "collect", "Hopper-v5", 1, 1, 120.0, 1.0, 120.0, 12.0, 1.0)
         for name in "ac"
     ]
     draw_ablation(read_sweep(stored(tmp_path, [16, 1, 4])), [], statistics=statistics)

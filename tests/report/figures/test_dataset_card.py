@@ -43,6 +43,7 @@ def test_statistics_by_hand(tmp_path):
     assert (row.episodes, row.transitions, row.length_mean) == (3, 6, 2.0)
     assert row.return_mean == pytest.approx(20.0)
     assert row.return_std == pytest.approx((200 / 3) ** 0.5)
+    assert row.return_max == 30.0
     assert row.score_mean == pytest.approx(100 * 40.272305 / 3254.572305)
 
 

@@ -4,6 +4,7 @@ import pytest
 from rollout_rows import HOPPER, rollout_rows
 
 from tto.errors import TTOError
+from tto.report.drawing.style import GREEN, ORANGE
 from tto.report.figures.dimension_losses import draw_dimension_losses
 from tto.report.figures.figure4 import draw_figure4, make_panels
 from tto.report.figures.training_curves import draw_training_curves
@@ -108,28 +109,37 @@ def test_lines_of_training_curves(tmp_path, monkeypatch):
     assert "minutes" in right.get_xlabel()
 
 
-DIMENSIONS = """dimension,kind,held_out_loss,tokens
-0,observation,2.0,10
-1,observation,1.0,10
-2,action,3.0,10
-3,reward,0.5,10
-4,reward_to_go,0.25,10
+DIMENSIONS = """dimension,kind,place,held_out_loss,tokens
+0,observation,0,,0
+0,observation,1,2.0,10
+1,observation,0,1.0,10
+1,observation,1,1.0,10
+2,action,0,4.0,30
+2,action,1,2.0,30
+3,reward,0,0.5,10
+3,reward,1,0.5,10
+4,reward_to_go,0,0.25,10
+4,reward_to_go,1,0.25,10
 """
 
 
 def test_bars_of_dimension_losses(tmp_path, monkeypatch):
     (tmp_path / "0.csv").write_text(DIMENSIONS)
-    (tmp_path / "1.csv").write_text(DIMENSIONS.replace("3.0", "4.0"))
+    (tmp_path / "1.csv").write_text(DIMENSIONS.replace("4.0", "6.0"))
     drawn = []
     monkeypatch.setattr(
         "tto.report.figures.dimension_losses.save_figure",
         lambda figure, *_, **__: drawn.append(figure),
     )
     draw_dimension_losses({("d", seed): tmp_path / f"{seed}.csv" for seed in (0, 1)}, [])
-    (axis,) = drawn[0].axes
+    axis, places = drawn[0].axes
     assert [bar.get_height() for bar in axis.patches] == [2.0, 1.0, 3.5, 0.5, 0.25]
     labels = [label.get_text() for label in axis.get_xticklabels()]
     assert labels == ["$s_{1}$", "$s_{2}$", "$a$", "$r$", "$R$"]
+    lines = [line for line in places.lines if line.get_marker() == "None"]
+    excess = {line.get_color(): list(line.get_ydata()) for line in lines}
+    assert excess[ORANGE] == [3.0, 0.0]
+    assert excess[GREEN] == [0.0, 0.0]
 
 
 def test_dimension_losses_of_bad_files(tmp_path):

@@ -21,7 +21,9 @@ EXPERT = rollout_rows("hopper-expert-v2", returns=RETURNS)
 
 
 def statistics(dataset, return_mean):
-    return DatasetStatistics(dataset, "collect", "Hopper-v5", 9, 900, return_mean, 1.0, None, 100.0)
+    return DatasetStatistics(
+        dataset, "collect", "Hopper-v5", 9, 900, return_mean, 1.0, return_mean, None, 100.0
+    )
 
 
 EXPERTS = [statistics("hopper-expert-v2", 1000.0)]

@@ -13,7 +13,16 @@ from tto.report.tables.formats import TableFiles
 from tto.report.tables.table1 import write_table1
 
 STATISTICS = DatasetStatistics(
-    "hopper-medium-replay-v2", "collect", "Hopper-v5", 300, 100_000, 800.0, 300.0, 25.2, 330.0
+    dataset="hopper-medium-replay-v2",
+    source="collect",
+    env="Hopper-v5",
+    episodes=300,
+    transitions=100_000,
+    return_mean=800.0,
+    return_std=300.0,
+    return_max=3000.0,
+    score_mean=25.2,
+    length_mean=330.0,
 )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from tto.evaluation.action_shift import action_judge
 from tto.evaluation.rollout_file import Evaluation
 from tto.evaluation.run import evaluate_run
 from tto.evaluation.sweeps import read_choice
@@ -22,8 +23,9 @@ with job(snakemake.log[0]):
     if choice := snakemake.input.get("choice"):
         planning |= snakemake.params.candidates[read_choice(choice)]
     engine = fastest_engine(model.network, precision=planning.pop("precision"))
+    controller = Controller(model, seed=seed, engine=engine, **planning)
     evaluate_run(
-        Controller(model, seed=seed, engine=engine, **planning),
+        controller,
         snakemake.output,
         Evaluation(
             method=snakemake.params.method,
@@ -31,4 +33,5 @@ with job(snakemake.log[0]):
             seed=seed,
             **snakemake.params.evaluation,
         ),
+        judge=action_judge(controller, snakemake.input.dimensions),
     )

@@ -1,4 +1,4 @@
-"""Held-out loss of each dimension of a transition."""
+"""Held-out loss of each dimension of a transition, and of each place in a window."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from tto.errors import TTOError
 from tto.files import StrPath
@@ -19,9 +20,10 @@ from tto.report.drawing.style import (
     paper_style,
     save_figure,
 )
+from tto.training.held_out import mean_losses, read_dimension_losses
 
 _LEAST = 15  # least number of places in a row, so that bars of few dimensions are not wide
-# Symbol and colour of each kind.
+# Symbol and colour of each of `tto.training.held_out.KINDS`.
 _KINDS = {
     "observation": ("s", BLUE),
     "action": ("a", ORANGE),
@@ -36,7 +38,10 @@ def draw_dimension_losses(
     *,
     dpi: int = 150,
 ) -> None:
-    """Draw a panel for each dataset, with the mean over seeds as bars and each seed as dots.
+    """Draw two panels for each dataset, with means over seeds and each seed as dots.
+
+    Left: the loss of each dimension. Right: the losses of the kinds of token by place, the number
+    of transitions before the token's own in the window, less their mean over later places.
 
     Args:
         losses: path of the dimensions.csv (nats per token) of each (dataset, seed).
@@ -48,16 +53,19 @@ def draw_dimension_losses(
     """
     if not losses:
         raise TTOError("dimension losses: expected at least one dimensions.csv, got none")
-    tables = {key: _read(path) for key, path in losses.items()}
+    tables = {key: read_dimension_losses(path) for key, path in losses.items()}
     datasets = list(dict.fromkeys(dataset for dataset, _ in tables))
     with paper_style():
         figure = Figure(figsize=(PAGE_WIDTH, 0.5 + 1.55 * len(datasets)))
-        for axis, dataset in zip(
-            figure.subplots(len(datasets), 1, squeeze=False)[:, 0], datasets, strict=True
-        ):
-            _draw(axis, [table for (name, _), table in tables.items() if name == dataset])
-            axis.set_title(dataset, loc="left")
-            axis.set_ylabel("nats per token")
+        axes = figure.subplots(len(datasets), 2, squeeze=False, width_ratios=[2.4, 1])
+        for (left, right), dataset in zip(axes, datasets, strict=True):
+            of_dataset = [table for (name, _), table in tables.items() if name == dataset]
+            _draw_dimensions(left, of_dataset)
+            left.set_title(dataset, loc="left")
+            left.set_ylabel("nats per token")
+            _draw_places(right, of_dataset)
+            right.set_ylabel("less later places")
+        axes[-1, 1].set_xlabel("transitions before")
         handles = [
             Patch(color=color, label=kind.replace("_", "-")) for kind, (_, color) in _KINDS.items()
         ]
@@ -65,29 +73,30 @@ def draw_dimension_losses(
         save_figure(figure, paths, dpi=dpi)
 
 
-def _read(path: StrPath) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path)
-        known = set(table["kind"]) <= set(_KINDS) and "held_out_loss" in table
-    except (OSError, ValueError, KeyError) as error:
-        raise TTOError(f"{path}: expected a dimensions.csv, got {error}; train again") from error
-    if not known or table.empty:
-        raise TTOError(
-            f"{path}: expected kind and held_out_loss of each dimension, got the columns "
-            f"{', '.join(table.columns)} in {len(table)} rows; train again"
-        )
-    return table
-
-
-def _draw(axis: Axes, tables: Sequence[pd.DataFrame]) -> None:
-    losses = np.stack([table["held_out_loss"].to_numpy(dtype=float) for table in tables])
-    kinds = tables[0]["kind"].tolist()
+def _draw_dimensions(axis: Axes, tables: Sequence[pd.DataFrame]) -> None:
+    losses = np.stack([mean_losses(table, "dimension").to_numpy() for table in tables])
+    kinds = tables[0].groupby("dimension")["kind"].first().tolist()
     places = np.arange(len(kinds))
     axis.bar(places, losses.mean(axis=0), color=[_KINDS[kind][1] for kind in kinds], width=0.75)
     for of_seed in losses:
         axis.plot(places, of_seed, "o", markersize=2.2, color="black", markeredgewidth=0)
     axis.set_xticks(places, _labels(kinds), fontsize=8 if len(kinds) <= 30 else 5)
     axis.set_xlim(-0.6, max(len(kinds), _LEAST) - 0.4)
+
+
+def _draw_places(axis: Axes, tables: Sequence[pd.DataFrame]) -> None:
+    losses = [mean_losses(table, ["kind", "place"]) for table in tables]
+    axis.axhline(0, color="0.7", linewidth=0.6)
+    for kind, (_, color) in _KINDS.items():
+        of_kind = np.stack([loss[kind].to_numpy() for loss in losses])
+        excess = of_kind - of_kind[:, min(1, of_kind.shape[1] - 1) :].mean(axis=1, keepdims=True)
+        if kind == "observation":
+            excess[:, 0] = np.nan  # nothing before it tells where the window begins
+        places = np.arange(of_kind.shape[1])
+        axis.plot(places, excess.mean(axis=0), color=color)
+        for of_seed in excess:
+            axis.plot(places, of_seed, "o", markersize=2.2, color=color, markeredgewidth=0)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _labels(kinds: Sequence[str]) -> list[str]:

@@ -29,6 +29,7 @@ class DatasetStatistics:
     transitions: int
     return_mean: float
     return_std: float
+    return_max: float
     score_mean: float | None
     length_mean: float
 
@@ -62,6 +63,7 @@ def dataset_statistics(dataset: EpisodeDataset, *, name: str, source: str) -> Da
         transitions=int(lengths.sum()),
         return_mean=float(returns.mean()),
         return_std=float(returns.std()),
+        return_max=float(returns.max()),
         score_mean=normalized_score(dataset.env_id, float(returns.mean())),
         length_mean=float(lengths.mean()),
     )
@@ -96,6 +98,7 @@ def _read(path: StrPath) -> list[DatasetStatistics]:
                     transitions=int(row["transitions"]),
                     return_mean=float(row["return_mean"]),
                     return_std=float(row["return_std"]),
+                    return_max=float(row["return_max"]),
                     score_mean=float(row["score_mean"]) if row["score_mean"] else None,
                     length_mean=float(row["length_mean"]),
                 )

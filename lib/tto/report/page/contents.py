@@ -70,6 +70,7 @@ SECTIONS = (
             ),
             _table("extended", "Results published since"),
             _table("tuning", "Choice of settings"),
+            _table("action_shift", "Plans beside the data"),
         ),
     ),
     Section(
@@ -169,8 +170,8 @@ SECTIONS = (
             ),
             _figure(
                 "dimension_losses",
-                "Loss of each dimension",
-                "bars of the held-out loss of each dimension of a transition",
+                "Loss of each dimension and place",
+                "held-out loss of each dimension of a transition, and by place in the window",
             ),
         ),
     ),
