@@ -104,11 +104,11 @@ def check_trials(config: Config, schema: Mapping[str, Any]) -> None:
         for trial in tuning_trials(config, method, config["datasets"])
     ]
     swept = [(f"ablations.sweeps.{t.sweep}", SECTIONS, t) for t in ablation_trials(config)]
+    for name in config["loss_ladder"]["datasets"]:
+        _check_known(config, name, "loss_ladder")
     checked = set()
     for where, sections, trial in [*tuned, *swept]:
-        if config["datasets"].get(trial.dataset, {}) == {}:
-            hint = suggestion(trial.dataset, sorted(config["datasets"]))
-            raise TTOError(f"config: unknown dataset {trial.dataset!r} in ablations{hint}")
+        _check_known(config, trial.dataset, "ablations")
         if trial.name in checked:
             continue
         checked.add(trial.name)
@@ -116,6 +116,12 @@ def check_trials(config: Config, schema: Mapping[str, Any]) -> None:
             check_config(_changed(config, trial.settings, sections), schema)
         except TTOError as error:
             raise TTOError(f"{error} (in {where})") from error
+
+
+def _check_known(config: Config, dataset: str, where: str) -> None:
+    if dataset not in config["datasets"]:
+        hint = suggestion(dataset, sorted(config["datasets"]))
+        raise TTOError(f"config: unknown dataset {dataset!r} in {where}{hint}")
 
 
 def _differing(config: Config, dataset: str, changes: Changes) -> Changes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from tto.config import check_config, sorted_keys
-from tto.data.collect import uses_ladder
+from tto.data.collect import dataset_kind, uses_ladder
 from tto.data.d4rl import d4rl_file
 from tto.data.environments import robot_of
 from tto.data.four_rooms import ACTION_NOISE
@@ -51,6 +51,14 @@ IMITATION = datasets_of(config, "imitation")
 ROOMS = datasets_of(config, "goal_reaching")
 ANALYSIS = datasets_of(config, "model_analysis")
 DATASETS = OFFLINE | IMITATION | ROOMS | ANALYSIS
+# Kinds of the datasets that the project's own policies collect.
+LADDER_COLLECTED = {
+    name: dataset_kind(name, spec.get("kind"))
+    for name, spec in DATASETS.items()
+    if spec["source"] == "collect" and "agent" not in spec and uses_ladder(name, spec.get("kind"))
+}
+# Datasets of the figure loss_ladder; those that an overlay takes out are skipped.
+LADDERS = [name for name in config["loss_ladder"]["datasets"] if name in OFFLINE]
 DOWNLOADS = "results/downloads/d4rl"  # shared by all runs
 SEEDS = config["seeds"]
 ROLLOUTS = range(config["rollouts"])
@@ -173,7 +181,7 @@ def ladder_of(wildcards):
     spec = DATASETS[wildcards.dataset]
     if "agent" in spec:
         return spec["agent"]["path"]
-    if not uses_ladder(wildcards.dataset, spec.get("kind")):
+    if wildcards.dataset not in LADDER_COLLECTED:
         return []
     actors = config["collect"]["actors"]
     ladder = f"{actors}/{robot_of(spec['env'])}/ladder.csv"

@@ -56,3 +56,69 @@ rule goal_rows:
         code=stage_code("evaluation/goal_rows.py"),
     script:
         "../scripts/evaluation/goal_rows.py"
+
+
+rule play_loss_ladder:
+    input:
+        dataset=f"{RESULTS}/datasets/{{dataset}}",
+        weights=rules.train.output.weights,
+        config=rules.train.output.config,
+        choice=choice_of("tto"),
+        cloning=cloning_models("model.safetensors"),
+        cloning_choice=choice_of("bc"),
+        ladder=lambda wildcards: (
+            ladder_of(wildcards) if wildcards.dataset in LADDER_COLLECTED else []
+        ),
+    output:
+        f"{RESULTS}/loss_ladder/{{dataset}}-seed{{seed}}.csv",
+    log:
+        log_file("play_loss_ladder/{dataset}-seed{seed}"),
+    benchmark:
+        benchmark_file("play_loss_ladder/{dataset}-seed{seed}")
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(12 * 60),
+        gpu=GPUS,
+    params:
+        rollouts=config["loss_ladder"]["rollouts"],
+        planning=settings("planning"),
+        candidates=candidates_of("tto"),
+        behavior_cloning=settings("behavior_cloning"),
+        cloning_candidates=candidates_of("bc"),
+        kind=lambda wildcards: LADDER_COLLECTED.get(wildcards.dataset),
+        actors=config["collect"]["actors"],
+        evaluation=trial_evaluation,
+        code=stage_code("evaluation/play_loss_ladder.py"),
+    script:
+        "../scripts/evaluation/play_loss_ladder.py"
+
+
+rule loss_ladder:
+    input:
+        rows=expand(
+            f"{RESULTS}/loss_ladder/{{dataset}}-seed{{seed}}.csv",
+            dataset=LADDERS,
+            seed=SEEDS,
+        ),
+        statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=LADDERS),
+    output:
+        png=report(
+            f"{RESULTS}/figures/loss_ladder.png",
+            caption="../report/figures/loss_ladder.rst",
+            category="Offline reinforcement learning",
+            labels={"result": "Where return is lost", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/loss_ladder.pdf",
+    log:
+        log_file("loss_ladder"),
+    benchmark:
+        benchmark_file("loss_ladder")
+    conda:
+        "../../environment.yml"
+    params:
+        report=config["report"],
+        code=stage_code("figures/loss_ladder.py"),
+    script:
+        "../scripts/figures/loss_ladder.py"

@@ -131,4 +131,5 @@ rule offline_rl:
         rules.action_shift.output,
         rules.profiles.output,
         rules.tuning_table.output if TUNED else [],
+        rules.loss_ladder.output if LADDERS else [],
         cards_of(OFFLINE),

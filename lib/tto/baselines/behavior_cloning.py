@@ -8,7 +8,7 @@ baselines: two hidden layers of 256, ReLU, Adam, batches of 256, standardised ob
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -138,8 +138,18 @@ class _Pairs(NamedTuple):
     actions: Float[Tensor, "N A"]
 
 
+def observations_and_actions(episode: Episode) -> tuple[np.ndarray, np.ndarray]:
+    """The observations `(T, O)` and actions `(T, A)` of an episode."""
+    return episode.observations[:-1], episode.actions
+
+
 def train_behavior_cloning(
-    dataset: EpisodeDataset, output: StrPath, *, seed: int, **settings: Any
+    dataset: EpisodeDataset,
+    output: StrPath,
+    *,
+    seed: int,
+    columns: Callable[[Episode], tuple[np.ndarray, np.ndarray]] = observations_and_actions,
+    **settings: Any,
 ) -> BehaviorCloningPolicy:
     """Train on `dataset`; write model.safetensors, config.json and metrics.csv into `output`.
 
@@ -148,6 +158,7 @@ def train_behavior_cloning(
 
     Args:
         seed: seed of the initial weights, the held-out episodes and the minibatches.
+        columns: inputs `(T, O)` and targets `(T, A)` of an episode.
         settings: fields of `BehaviorCloningConfig`.
 
     Raises:
@@ -156,8 +167,8 @@ def train_behavior_cloning(
     config = BehaviorCloningConfig(**settings)
     generator = torch.Generator().manual_seed(seed)
     train, held_out = (
-        _Pairs(*columns)
-        for columns in split_episodes(dataset, config.held_out_fraction, _columns, generator)
+        _Pairs(*pair)
+        for pair in split_episodes(dataset, config.held_out_fraction, columns, generator)
     )
     network = Perceptron(
         dataset.observation_dim, dataset.action_dim, config.hidden, generator=generator
@@ -179,10 +190,6 @@ def train_behavior_cloning(
     stored = {"env_id": dataset.env_id, "dataset": dataset.name, "seed": seed, **asdict(config)}
     write_baseline(Path(output), network, config=stored, metrics=metrics)
     return BehaviorCloningPolicy(network)
-
-
-def _columns(episode: Episode) -> tuple[np.ndarray, np.ndarray]:
-    return episode.observations[:-1], episode.actions
 
 
 def _fit(

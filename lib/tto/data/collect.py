@@ -109,9 +109,7 @@ def collect(
         if agent is not None:
             policies: Sequence[BehaviorPolicy] = [_fitting_agent(env, agent)]
         elif kind in LADDER_KINDS:
-            ladder = read_ladder(Path(actors) / robot_of(env_id))
-            rungs, shares = _rungs(ladder, kind)
-            policies = [_fitting_actor(env, ladder, rung) for rung in rungs]
+            policies, shares = collectors(env, kind, actors)
         else:
             policies = [_simple_policy(env, kind)]
         if one_start and not noise and not all(policy.stochastic for policy in policies):
@@ -134,6 +132,23 @@ def collect(
                 number += 1
     finally:
         env.close()
+
+
+def collectors(env: gymnasium.Env, kind: str, actors: StrPath) -> tuple[list[Actor], list[float]]:
+    """The actors that collect a kind of dataset, in their order, and their shares of it.
+
+    Args:
+        env: environment that they act in.
+        kind: one of `LADDER_KINDS`.
+        actors: folder with a ladder for each robot.
+
+    Raises:
+        TTOError: the robot has no ladder, or an actor does not fit the environment.
+    """
+    assert env.spec is not None
+    ladder = read_ladder(Path(actors) / robot_of(env.spec.id))
+    rungs, shares = _rungs(ladder, kind)
+    return [_fitting_actor(env, ladder, rung) for rung in rungs], shares
 
 
 def run_episode(

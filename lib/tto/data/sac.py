@@ -31,7 +31,9 @@ class SACConfig:
         critic_hidden: widths of each critic's hidden layers.
         batch_size: transitions per gradient step.
         learning_rate: learning rate of actor, critics and entropy coefficient at the start.
-        final_learning_rate: learning rate at the end; the decay is linear in environment steps.
+        final_learning_rate: learning rate after `decay_steps` environment steps, to which it
+            falls linearly.
+        decay_steps: environment steps of this decay.
         learning_starts: random environment steps before learning.
         block: environment steps that are followed by as many gradient steps.
         discount, target_rate: gamma, and tau of the target networks.
@@ -42,6 +44,7 @@ class SACConfig:
     batch_size: int = 128
     learning_rate: float = 7e-4
     final_learning_rate: float = 1e-4
+    decay_steps: int = 1_000_000
     learning_starts: int = 5_000
     block: int = 8
     discount: float = 0.99
@@ -83,7 +86,7 @@ def train_sac(
     with tqdm(total=steps, initial=agent.num_timesteps, unit="step", disable=None) as progress:
         while agent.num_timesteps < steps:
             before = agent.num_timesteps
-            rate = _learning_rate(config, before / steps)
+            rate = _learning_rate(config, before)
             agent.lr_schedule = lambda _remaining, rate=rate: rate
             agent.learn(checkpoint_steps, reset_num_timesteps=False)
             progress.update(agent.num_timesteps - before)
@@ -113,8 +116,9 @@ def actor_of(agent: Any) -> Actor:
     )
 
 
-def _learning_rate(config: SACConfig, share: float) -> float:
-    """The learning rate after a share of the training."""
+def _learning_rate(config: SACConfig, steps: int) -> float:
+    """The learning rate after some environment steps."""
+    share = min(steps / config.decay_steps, 1.0)
     return config.learning_rate + share * (config.final_learning_rate - config.learning_rate)
 
 

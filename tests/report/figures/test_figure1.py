@@ -8,7 +8,7 @@ from tto.analysis.predictions import Origin, Predictions
 from tto.errors import TTOError
 from tto.evaluation.headless import working_renderer
 from tto.report.drawing.poses import load_robot
-from tto.report.figures.figure1 import (
+from tto.report.figures.paper.figure1 import (
     PANELS,
     draw_figure1,
     make_strips,
@@ -16,7 +16,7 @@ from tto.report.figures.figure1 import (
     picture_aspect,
     shared_camera,
 )
-from tto.report.figures.figure1_movie import draw_frames, frame_times, write_movie
+from tto.report.figures.paper.figure1_movie import draw_frames, frame_times, write_movie
 
 SPEED = 2.0  # metres a second
 T = 40
@@ -105,9 +105,9 @@ def test_figure_of_a_hopper(tmp_path):
 
 @pytest.mark.usefixtures("_headless")
 def test_film(tmp_path, monkeypatch):
-    monkeypatch.setattr("tto.report.figures.figure1_movie._FRAMES", 4)
-    monkeypatch.setattr("tto.report.figures.figure1_movie._WIDTH", 80)
-    monkeypatch.setattr("tto.report.figures.figure1_movie._HEIGHT", 90)
+    monkeypatch.setattr("tto.report.figures.paper.figure1_movie._FRAMES", 4)
+    monkeypatch.setattr("tto.report.figures.paper.figure1_movie._WIDTH", 80)
+    monkeypatch.setattr("tto.report.figures.paper.figure1_movie._HEIGHT", 90)
     frames = draw_frames(make_predictions())
     assert len(frames) == len(frame_times(T)) == 5
     np.testing.assert_array_equal(frames[0][26:, :80], frames[0][26:, 86:166])  # one start

@@ -9,7 +9,7 @@ import pytest
 from tto.analysis.indistinguishable import COLUMNS as ANSWER_COLUMNS
 from tto.analysis.log_likelihoods import COLUMNS
 from tto.errors import TTOError
-from tto.report.figures.figure2 import _line, curve, draw_calibration, draw_figure2
+from tto.report.figures.paper.figure2 import _line, curve, draw_calibration, draw_figure2
 from tto.report.tables.formats import TableFiles
 from tto.report.tables.model_analysis import (
     analysis_rows,
@@ -123,7 +123,7 @@ def test_figures_are_drawn_and_do_not_depend_on_the_clock(tmp_path):
 def test_extra_lines_are_thinner_and_no_other_look_changes(monkeypatch, tmp_path):
     drawn = []
     monkeypatch.setattr(
-        "tto.report.figures.figure2._draw_curves",
+        "tto.report.figures.paper.figure2._draw_curves",
         lambda axis, rows, models, column: drawn.append(models),
     )
     extra = {"transformer_recorded": 29.0, "marginal": 10.0}

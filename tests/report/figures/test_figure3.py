@@ -18,7 +18,7 @@ from tto.data.episode import Episode
 from tto.errors import TTOError
 from tto.model.trained import TrainedModel
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
-from tto.report.figures.figure3 import draw_figure3, shown_map
+from tto.report.figures.paper.figure3 import draw_figure3, shown_map
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.reward_to_go import rewards_to_go
 from tto.tokens.token_file import TokenAttributes

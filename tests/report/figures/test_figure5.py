@@ -7,7 +7,7 @@ from tto.errors import TTOError
 from tto.evaluation.goal_rows import ROUTES, Route, read_routes
 from tto.report.drawing.rooms import wall_rectangles
 from tto.report.drawing.style import saturating
-from tto.report.figures.figure5 import choose_routes, draw_figure5
+from tto.report.figures.paper.figure5 import choose_routes, draw_figure5
 
 CENTRES = np.array([[0.2, 0.2], [0.8, 0.2], [0.2, 0.8], [0.8, 0.8]])  # by room
 

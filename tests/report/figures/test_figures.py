@@ -6,7 +6,7 @@ from rollout_rows import HOPPER, rollout_rows
 from tto.errors import TTOError
 from tto.report.drawing.style import GREEN, ORANGE
 from tto.report.figures.dimension_losses import draw_dimension_losses
-from tto.report.figures.figure4 import draw_figure4, make_panels
+from tto.report.figures.paper.figure4 import draw_figure4, make_panels
 from tto.report.figures.training_curves import draw_training_curves
 from tto.report.numbers.summary import summarize
 

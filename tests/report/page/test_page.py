@@ -19,8 +19,8 @@ from tto.report.claims.claims import CLAIMS
 from tto.report.claims.evidence import Evidence
 from tto.report.claims.table import write_claims
 from tto.report.drawing.animation import write_animation
-from tto.report.figures.figure4 import draw_figure4
 from tto.report.figures.films import Filmed, write_film
+from tto.report.figures.paper.figure4 import draw_figure4
 from tto.report.figures.profiles import draw_profiles
 from tto.report.page.contents import SECTIONS
 from tto.report.page.page import write_page

@@ -2,8 +2,8 @@
 
 from tto.analysis.predictions import read_predictions
 from tto.job import job
-from tto.report.figures.figure1 import draw_figure1
-from tto.report.figures.figure1_movie import write_movie
+from tto.report.figures.paper.figure1 import draw_figure1
+from tto.report.figures.paper.figure1_movie import write_movie
 
 with job(snakemake.log[0]):
     predictions = read_predictions(snakemake.input[0])

@@ -3,7 +3,7 @@
 from tto.analysis.indistinguishable import read_indistinguishable
 from tto.analysis.log_likelihoods import read_log_likelihoods
 from tto.job import job
-from tto.report.figures.figure2 import draw_calibration, draw_figure2
+from tto.report.figures.paper.figure2 import draw_calibration, draw_figure2
 from tto.report.tables.formats import TableFiles
 from tto.report.tables.model_analysis import write_model_analysis
 

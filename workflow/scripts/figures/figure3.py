@@ -2,7 +2,7 @@
 
 from tto.analysis.heads_file import read_attention, read_heads
 from tto.job import job
-from tto.report.figures.figure3 import draw_figure3
+from tto.report.figures.paper.figure3 import draw_figure3
 
 with job(snakemake.log[0]):
     draw_figure3(

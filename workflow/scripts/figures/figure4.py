@@ -2,7 +2,7 @@
 
 from tto.evaluation.results import read_results
 from tto.job import job
-from tto.report.figures.figure4 import draw_figure4
+from tto.report.figures.paper.figure4 import draw_figure4
 
 with job(snakemake.log[0]):
     draw_figure4(

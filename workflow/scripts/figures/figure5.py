@@ -2,7 +2,7 @@
 
 from tto.evaluation.goal_rows import read_routes
 from tto.job import job
-from tto.report.figures.figure5 import draw_figure5
+from tto.report.figures.paper.figure5 import draw_figure5
 
 with job(snakemake.log[0]):
     draw_figure5(

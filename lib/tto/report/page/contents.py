@@ -70,6 +70,11 @@ SECTIONS = (
             ),
             _table("extended", "Results published since"),
             _table("tuning", "Choice of settings"),
+            _figure(
+                "loss_ladder",
+                "Where return is lost",
+                "bars of the return of the data's policies, of cloning, and of the Transformer",
+            ),
             _table("action_shift", "Plans beside the data"),
         ),
     ),

@@ -19,7 +19,7 @@ from tto.report.drawing.poses import load_robot
 from tto.report.drawing.rendering import open_stage
 from tto.report.drawing.scene import Pose
 from tto.report.drawing.style import saturating
-from tto.report.figures.figure1 import BODY, PANELS, make_strips, shared_camera, trace_paths
+from tto.report.figures.paper.figure1 import BODY, PANELS, make_strips, shared_camera, trace_paths
 
 _WIDTH, _HEIGHT = 320, 340  # pixels of a panel
 _FRAMES = 34  # approximate number
