@@ -39,7 +39,7 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "hopper": Recipe("Hopper-v5", SACConfig(), 1_000_000, 2_500),
-    "halfcheetah": Recipe("HalfCheetah-v5", SACConfig(learning_rate=1e-3), 1_000_000, 2_500),
+    "halfcheetah": Recipe("HalfCheetah-v5", SACConfig(learning_rate=1e-3), 1_500_000, 1_500),
     "walker2d": Recipe("Walker2d-v5", SACConfig(), 1_500_000, 2_500),
     "humanoid": Recipe(
         HUMANOID, SACConfig(hidden=(128, 128), decay_steps=1_500_000), 1_500_000, 5_000
