@@ -66,9 +66,7 @@ rule play_loss_ladder:
         choice=choice_of("tto"),
         cloning=cloning_models("model.safetensors"),
         cloning_choice=choice_of("bc"),
-        ladder=lambda wildcards: (
-            ladder_of(wildcards) if wildcards.dataset in LADDER_COLLECTED else []
-        ),
+        ladder=ladder_of,
     output:
         f"{RESULTS}/loss_ladder/{{dataset}}-seed{{seed}}.csv",
     log:

@@ -15,6 +15,7 @@ from jaxtyping import Float, Integer
 from tto.data.episode import Episode
 from tto.model.trained import TrainedModel
 from tto.tokens.tokenize import transition_matrix
+from tto.training.loss import next_token_losses
 
 _BATCH = 256  # steps that are evaluated together
 
@@ -38,18 +39,15 @@ def action_losses(
     """
     rows = transition_matrix(episode, **model.tokens.reward_settings)
     tokens = model.discretizer.encode(rows).astype(np.int64)
-    T, D = tokens.shape
-    front = np.zeros((0,), dtype=np.int64)
-    if goal is not None:
-        of_goal = model.discretizer.encode(np.asarray(goal, dtype=np.float64)[None])[0]
-        front = np.append(of_goal.astype(np.int64), np.zeros(D - len(of_goal), dtype=np.int64))
+    T = len(tokens)
+    front = np.zeros((1, 0), dtype=np.int64) if goal is None else model.encode_goals(goal[None])
     losses = np.empty(T)
     for past in range(min(context, T - 1) + 1):
         # Steps with all of the context, or the one step that has as many transitions before it.
         steps = np.arange(past, T) if past == context else np.array([past])
         for some in np.array_split(steps, -(-len(steps) // _BATCH)):
             windows = tokens[some[:, None] + np.arange(-past, 1)].reshape(len(some), -1)
-            fronts = np.broadcast_to(front, (len(some), len(front)))
+            fronts = front.repeat(len(some), axis=0)
             losses[some] = _losses(model, np.hstack([fronts, windows]))
     return losses
 
@@ -62,6 +60,4 @@ def _losses(model: TrainedModel, windows: Integer[np.ndarray, "N L"]) -> Float[n
     device = model.network.output.device
     tokens = torch.from_numpy(windows[:, : last + A]).to(device)
     logits = model.network(tokens[:, :-1])[:, last - 1 :, : model.config.vocabulary]
-    log_probs = logits.float().log_softmax(dim=-1)
-    chosen = log_probs.gather(2, tokens[:, last:, None])[..., 0]
-    return -chosen.double().mean(dim=1).cpu().numpy()
+    return next_token_losses(logits, tokens[:, last - 1 :]).double().mean(dim=1).cpu().numpy()

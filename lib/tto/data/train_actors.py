@@ -121,17 +121,11 @@ def build_ladder(
             late=late,
             candidates=CANDIDATES,
         )
-        rungs = [
-            Rung(
-                number,
-                f"rung{number:02d}.npz",
-                level,
-                "sac",
-                int(files[index].stem.rsplit("-", 1)[-1]),
-                *(round(value, 1) for value in measured(index, 1)),
-                episodes,
-            )
-            for number, (index, level) in enumerate(levels.items())
-        ]
+        rungs = []
+        for number, (index, level) in enumerate(levels.items()):
+            mean, std, length = (round(value, 1) for value in measured(index, 1))
+            steps = int(files[index].stem.rsplit("-", 1)[-1])
+            file = f"rung{number:02d}.npz"
+            rungs.append(Rung(number, file, level, "sac", steps, mean, std, length, episodes))
     write_ladder(folder, [actors[index] for index in levels], rungs)
     return read_ladder(folder)

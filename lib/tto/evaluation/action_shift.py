@@ -22,8 +22,8 @@ def action_judge(controller: Controller, dimensions: StrPath) -> Callable[[Rollo
         dimensions: path of the `dimensions.csv` of the controller's model.
     """
     model, context = controller.model, controller.context
-    by_place = mean_losses(read_dimension_losses(dimensions), ["kind", "place"])["action"]
-    held_out = float(by_place[context + model.config.goal])
+    by_place = mean_losses(read_dimension_losses(dimensions), ["kind", "place"]).to_dict()
+    held_out = by_place["action", context + model.config.goal]
 
     def judge(rollout: Rollout) -> Rollout:
         episode = Episode(

@@ -137,7 +137,7 @@ def read_rollout(path: StrPath) -> tuple[Rollout, dict[str, Any]]:
         losses = held_out = None
         if "action_losses" in file:
             losses = arrays["action_losses"] = _array(file, "action_losses")
-            held_out = float(file["action_losses"].attrs["held_out"])
+            held_out = float(np.asarray(file["action_losses"].attrs["held_out"]))
         terminated, truncated = bool(file.attrs["terminated"]), bool(file.attrs["truncated"])
     _check_attributes(attributes, name)
     _check_arrays(arrays, name)

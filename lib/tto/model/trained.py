@@ -73,6 +73,11 @@ class TrainedModel:
         tokens = self.discretizer.encode(np.hstack(columns))
         return tokens if observed is None else mask_tokens(tokens, observed, self.tokens.vocabulary)
 
+    def encode_goals(self, goals: Float[np.ndarray, "B O"]) -> Integer[np.ndarray, "B D"]:
+        """Tokens of observations to reach, padded by zeros to a transition (section 3.2)."""
+        tokens = self.discretizer.encode(goals).astype(np.int64)
+        return np.pad(tokens, ((0, 0), (0, self.config.transition_dim - tokens.shape[1])))
+
     @torch.inference_mode()
     def log_probs(self, tokens: Integer[np.ndarray, "T D"]) -> Float[np.ndarray, "T*D V"]:
         """Log-probabilities of each next token: row l is for token l+1 given tokens 0..l.

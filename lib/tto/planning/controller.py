@@ -101,7 +101,7 @@ class Controller:
         self._centers = torch.as_tensor(
             model.discretizer.centers, dtype=torch.float32, device=model.network.output.device
         )
-        self._goals: Integer[np.ndarray, "goals O"] | None = None
+        self._goals: Integer[np.ndarray, "goals D"] | None = None
         self.reset(goal)
         if budget_ms is not None:
             self.search = _search_within(self, budget_ms)
@@ -109,7 +109,7 @@ class Controller:
     def reset(self, goals: Float[np.ndarray, "*B O"] | None = None) -> None:
         """Forget the episodes so far, and replace the goals if new ones are given."""
         if goals is not None:
-            self._goals = self.model.discretizer.encode(np.atleast_2d(goals)).astype(np.int64)
+            self._goals = self.model.encode_goals(np.atleast_2d(goals))
         self.step = 0
         self.plan: Plan | None = None
         self._history: Integer[np.ndarray, "B T D"] | None = None
@@ -189,15 +189,14 @@ class Controller:
     def _front(self) -> Integer[np.ndarray, "B front"]:
         """The first tokens of each sequence: the goal, padded by zeros to a transition, or none."""
         assert self._observations is not None
-        B, D = len(self._observations), self.model.config.transition_dim
+        B = len(self._observations)
         if not self.model.config.goal:
             return np.zeros((B, 0), dtype=np.int64)
         if self._goals is None:
             raise TTOError(
                 'objective "goal": expected a goal, got none; pass goal= or reset(goals)'
             )
-        goals = np.broadcast_to(self._goals, (B, self._goals.shape[1]))
-        return np.hstack([goals, np.zeros((B, D - goals.shape[1]), dtype=np.int64)])
+        return np.broadcast_to(self._goals, (B, self._goals.shape[1]))
 
     def _actions(
         self, contexts: torch.Tensor, episodes: Integer[np.ndarray, " B"]
@@ -244,13 +243,17 @@ class Controller:
         )
 
     def _uniforms(
-        self, episodes: Integer[np.ndarray, " B"], shape: tuple[int, ...], *, stream: int = 0
+        self,
+        episodes: Integer[np.ndarray, " B"],
+        shape: tuple[int, ...],
+        *,
+        stream: tuple[int, ...] = (),
     ) -> torch.Tensor:
         """Random numbers of one plan, which depend on the episode's seed, the step and `stream`."""
         drawn = []
         for i in map(int, episodes):
             seed = [self.seed, i] if isinstance(self.seed, int) else [self.seed[i]]
-            rng = np.random.default_rng([*seed, self.step, *[stream] * bool(stream)])
+            rng = np.random.default_rng([*seed, self.step, *stream])
             drawn.append(rng.random(shape, dtype=np.float32))
         return torch.from_numpy(np.stack(drawn)).to(self._centers.device)
 
@@ -261,7 +264,7 @@ class Controller:
         if self.action_decode == "best":
             return decoded[:, 0]
         if self.action_decode == "drawn":
-            places = self._uniforms(episodes, (), stream=1).numpy() * decoded.shape[1]
+            places = self._uniforms(episodes, (), stream=(1,)).numpy() * decoded.shape[1]
             return decoded[np.arange(len(decoded)), places.astype(np.int64)]
         return decoded.mean(axis=1)
 

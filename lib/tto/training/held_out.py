@@ -92,6 +92,8 @@ def read_dimension_losses(path: StrPath) -> pd.DataFrame:
 
 def mean_losses(table: pd.DataFrame, by: str | list[str]) -> pd.Series:
     """Mean loss of the tokens of each group of rows of `read_dimension_losses`."""
-    keys = [table[name] for name in ([by] if isinstance(by, str) else by)]
-    sums = (table["held_out_loss"] * table["tokens"]).fillna(0).groupby(keys).sum()
-    return sums / table["tokens"].groupby(keys).sum()
+    means = {}
+    for key, part in table.groupby(by):
+        losses, tokens = part["held_out_loss"].to_numpy(), part["tokens"].to_numpy()
+        means[key] = np.nansum(losses * tokens) / tokens.sum() if tokens.any() else math.nan
+    return pd.Series(means)

@@ -28,7 +28,7 @@ with job(snakemake.log[0]):
     name = read_choice(inputs.cloning_choice) if inputs.get("cloning_choice") else ""
     cloning |= params.cloning_candidates.get(name, {})
     found = None
-    if inputs.get("ladder"):
+    if params.kind:
         with make_env(params.evaluation["env_id"]) as env:
             found = collectors(env, params.kind, params.actors)
     rows = play_ladder(

@@ -88,7 +88,7 @@ def _draw_places(axis: Axes, tables: Sequence[pd.DataFrame]) -> None:
     losses = [mean_losses(table, ["kind", "place"]) for table in tables]
     axis.axhline(0, color="0.7", linewidth=0.6)
     for kind, (_, color) in _KINDS.items():
-        of_kind = np.stack([loss[kind].to_numpy() for loss in losses])
+        of_kind = np.stack([loss.xs(kind).to_numpy() for loss in losses])
         excess = of_kind - of_kind[:, min(1, of_kind.shape[1] - 1) :].mean(axis=1, keepdims=True)
         if kind == "observation":
             excess[:, 0] = np.nan  # nothing before it tells where the window begins

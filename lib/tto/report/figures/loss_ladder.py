@@ -40,7 +40,7 @@ def draw_loss_ladder(
         figure = Figure(figsize=(PAGE_WIDTH, 0.5 + 1.7 * len(datasets)))
         axes = figure.subplots(len(datasets), 1, squeeze=False)[:, 0]
         for axis, dataset in zip(axes, datasets, strict=True):
-            _draw(axis, rows[rows["dataset"] == dataset])
+            _draw(axis, rows.loc[rows["dataset"].to_numpy() == dataset])
             axis.axvline(means[dataset], color="0.4", linewidth=0.8, linestyle="--", zorder=0)
             axis.set_title(f"{dataset} (dashed: mean of the data)", loc="left")
         axes[-1].set_xlabel("return")
@@ -50,7 +50,7 @@ def draw_loss_ladder(
 def _draw(axis: Axes, rows: pd.DataFrame) -> None:
     rungs = [rung for rung in RUNGS if rung in set(rows["rung"])]
     for place, rung in enumerate(rungs):
-        models = values_by_seed(rows[rows["rung"] == rung], "return")
+        models = values_by_seed(rows.loc[rows["rung"].to_numpy() == rung], "return")
         of_models = [float(np.mean(values)) for values in models.values()]
         axis.barh(place, np.mean(of_models), color=_COLORS[rung], height=0.7)
         axis.plot(of_models, [place] * len(of_models), "o", markersize=2.5, color="black")

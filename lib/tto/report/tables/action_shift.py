@@ -25,10 +25,11 @@ def write_action_shift(results: pd.DataFrame, files: TableFiles) -> None:
     """
     rows, cells = [], []
     judged = results.dropna(subset=["action_loss"])
-    for (dataset, method), part in judged.groupby(["dataset", "method"], sort=True):
+    for _, part in judged.groupby(["dataset", "method"], sort=True):
+        dataset, method = (str(part[name].iloc[0]) for name in ("dataset", "method"))
         played = estimate([*values_by_seed(part, "action_loss").values()])
-        mean = part["held_out_action_loss"].mean()
-        held_out = None if math.isnan(mean) else float(mean)  # nothing may be held out
+        mean = float(part["held_out_action_loss"].to_numpy().mean())
+        held_out = None if math.isnan(mean) else mean  # nothing may be held out
         rows.append(
             {
                 "dataset": dataset,
@@ -39,7 +40,7 @@ def write_action_shift(results: pd.DataFrame, files: TableFiles) -> None:
                 "high": played.high,
             }
         )
-        cells.append((str(dataset), str(method), cell_text(held_out, 2), cell_text(played, 2)))
+        cells.append((dataset, method, cell_text(held_out, 2), cell_text(played, 2)))
     titles = ("dataset", "method", "held-out data", "when playing")
     columns = [
         Column("", title, [row[i] for row in cells], numeric=i > 1)
