@@ -26,8 +26,10 @@ HEAD = (
 )
 
 
-def shown(rows: pd.DataFrame) -> str:
-    """Mean return and its standard deviation over episodes."""
+def shown(rows: pd.DataFrame, **wanted: str) -> str:
+    """Mean return and its standard deviation over the episodes whose columns are as wanted."""
+    for column, value in wanted.items():
+        rows = rows.loc[rows[column] == value]
     return f"{rows['return'].mean():.0f} ± {rows['return'].std():.0f}"
 
 
@@ -37,23 +39,22 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder of a run of config/plannable.yaml")
     run = parser.parse_args().run
     rollouts = read_results(run / "rollouts.csv")
-    likelihood = read_sweep(run / "sweeps/objective.csv").query("value == 'likelihood'")
+    sweep = read_sweep(run / "sweeps/objective.csv")
     print(HEAD)
     for row in read_statistics(sorted((run / "statistics").glob("*.csv"))):
         name = row.dataset
         model = load(min((run / "models" / name).glob("seed*")))
         tokens = read_token_file(run / "tokens" / f"{name}.h5")
         spread = value_spread(model, tokens).expected
-        own = rollouts[rollouts["dataset"] == name]
         cells = [
             name.removesuffix("-v2"),
             f"{row.return_mean:.0f}",
             f"{row.return_max:.0f}",
             f"{spread[0]:.2f}",
             f"{spread[2]:.2f}",
-            shown(own[own["method"] == "bc"]),
-            shown(likelihood[likelihood["dataset"] == name]),
-            shown(own[own["method"] == "tto"]),
+            shown(rollouts, dataset=name, method="bc"),
+            shown(sweep, dataset=name, value="likelihood"),
+            shown(rollouts, dataset=name, method="tto"),
         ]
         print(f"| {' | '.join(cells)} |")
 

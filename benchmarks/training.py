@@ -8,9 +8,9 @@ AdamW) with the same batches of 64, dropout and precision. Rates are those of th
 updates, per CPU second summed over threads. If transformers 4.35.2 cannot be imported, the last
 release with the unchanged port, only our columns are printed.
 
-`--curves` trains our model twice with each seed: by the fast path (bfloat16, blocked attention,
-sixteen random bits for each dropped element) and by the plain one (float32, the formula of
-attention, Bernoulli masks). It prints mean training losses between evaluations and held-out losses.
+`--curves` trains our model twice with each seed: by the fast path (bfloat16, sixteen random bits
+for each dropped element) and by the plain one (float32, Bernoulli masks). It prints mean training
+losses between evaluations and held-out losses.
 """
 
 import argparse
@@ -27,7 +27,6 @@ from port import Port, port_is_here
 from torch import Tensor
 
 from tto.model import attention, transformer
-from tto.model.attention import plain_attention
 from tto.model.transformer import ModelConfig
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, TokenFile, read_token_file
@@ -175,7 +174,6 @@ def curves(arguments: argparse.Namespace) -> None:
     seconds: dict[str, float] = {"fast": 0.0, "plain": 0.0}
     for path, seed in itertools.product(("fast", "plain"), (0, 1)):
         if path == "plain":
-            transformer.causal_attention = plain_attention
             transformer.dropout = attention.dropout = _bernoulli_dropout
         config = dataclasses.replace(
             model_config("official", width=96, tokens=159, dropout=0.1),

@@ -258,7 +258,9 @@ def test_bad_input_is_one_line(tmp_path, run):
     assert {path.name for path in tmp_path.iterdir()} == {"model", "other", "hub"}
 
 
-def test_help_and_completion_do_not_import_the_library(tmp_path):
+def test_help_and_completion_do_not_import_the_library(monkeypatch):
+    # else the completion asks which shell started the tests, which is none in the background
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     for arguments in (["--help"], ["--show-completion", "bash"]):
         code = "import sys; from tto.cli.app import main\ntry: main()\n" + (
             "except SystemExit as ended: assert not ended.code\n"

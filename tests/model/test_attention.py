@@ -1,9 +1,8 @@
-"""Values and gradients of blocked attention equal the formula's; dropout follows its definition."""
+"""The fused attention equals the formula, its gradients, too; dropout follows its definition."""
 
 import pytest
 import torch
 
-from tto.model import attention
 from tto.model.attention import causal_attention, dropout, keep_mask, plain_attention
 
 B, H, K = 3, 2, 8
@@ -25,7 +24,7 @@ def hiding(L: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("hidden", [False, True])
 @pytest.mark.parametrize("L", [1, 4, 5, 63, 64, 65, 150])
-def test_blocks_equal_the_formula(L, hidden):
+def test_the_kernel_equals_the_formula(L, hidden):
     *qkv, grad = inputs(L, torch.float32)
     mask = hiding(L) if hidden else None
     fast, slow = causal_attention(*qkv, mask=mask), plain_attention(*qkv, mask=mask)
@@ -33,14 +32,6 @@ def test_blocks_equal_the_formula(L, hidden):
     gradients = (torch.autograd.grad(y, qkv, grad) for y in (fast, slow))
     for ours, theirs in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
-
-
-def test_sizes_of_blocks_do_not_matter(monkeypatch):
-    *qkv, _ = inputs(150, torch.float32)
-    whole = causal_attention(*qkv)
-    monkeypatch.setattr(attention, "_BLOCK_ROWS", 7)
-    monkeypatch.setattr(attention, "_BLOCK_SCORES", 1)
-    torch.testing.assert_close(causal_attention(*qkv), whole)
 
 
 def test_bfloat16_stays_close():
@@ -56,27 +47,16 @@ def test_bfloat16_stays_close():
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-def test_dropped_weights_have_the_formulas_gradient(hidden, monkeypatch):
-    """There is a single block, so that both draw the same mask."""
+def test_dropped_weights_are_those_of_the_drawn_mask(hidden):
     L, p = 60, 0.3
-    *qkv, grad = inputs(L, torch.float32)
+    q, k, v = inputs(L, torch.float32)[:3]
     mask = hiding(L) if hidden else torch.ones(L, L, dtype=torch.bool).tril()
-    monkeypatch.setattr(attention, "_BLOCK_SCORES", 2**30)
-    fast = causal_attention(
-        *qkv,
-        mask=mask if hidden else None,
-        p=p,
-        generator=torch.Generator().manual_seed(3),
+    found = causal_attention(
+        q, k, v, mask=mask if hidden else None, p=p, generator=torch.Generator().manual_seed(3)
     )
-    drawn, share = keep_mask((B * H, L, L), p, torch.Generator().manual_seed(3), fast.device)
-    kept = drawn.unflatten(0, (B, H)).float() / share
-    q, k, v = qkv
+    drawn, share = keep_mask((B, H, L, L), p, torch.Generator().manual_seed(3), q.device)
     scores = (q @ k.transpose(-2, -1) / K**0.5).masked_fill(~mask, float("-inf"))
-    slow = (scores.softmax(-1) * kept) @ v
-    torch.testing.assert_close(fast, slow, rtol=1e-4, atol=1e-5)
-    gradients = (torch.autograd.grad(y, qkv, grad) for y in (fast, slow))
-    for ours, theirs in zip(*gradients, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found, (scores.softmax(-1) * drawn / share) @ v)
 
 
 def test_the_generator_determines_the_dropped_weights():

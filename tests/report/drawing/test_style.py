@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 import tto.report
 from tto.report.drawing import style
 from tto.report.drawing.style import LOOKS
-from tto.report.figures import figure4
+from tto.report.figures.paper import figure4
 
 SOURCES = sorted(Path(tto.report.__file__).parent.rglob("*.py"))
 # What a dichromat sees, in linear RGB (after Viénot, Brettel and Mollon 1999).
