@@ -12,7 +12,6 @@ from tto.baselines.behavior_cloning import (
     load_behavior_cloning,
     train_behavior_cloning,
 )
-from tto.baselines.files import METRICS
 from tto.data.episode import Episode
 from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError
@@ -64,7 +63,8 @@ def test_metrics(tmp_path):
     train_behavior_cloning(dataset, tmp_path / "bc", seed=0, **FAST)
     with open(tmp_path / "bc" / "metrics.csv") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == METRICS
+    columns = ["update", "seconds", "learning_rate", "train_loss", "held_out_loss"]
+    assert list(rows[0]) == columns
     assert [int(row["update"]) for row in rows] == [*range(50, 351, 50), 399]
     held_out = [float(row["held_out_loss"]) for row in rows]
     assert held_out[-1] < 0.4 * held_out[0]

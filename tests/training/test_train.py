@@ -22,6 +22,7 @@ from tto.training.optimizers import OptimizerConfig, learning_rate, make_optimiz
 from tto.training.smooth_bins import smooth_bins
 from tto.training.state import METRICS, TrainingState
 from tto.training.train import train
+from tto.training.windows import Windows
 
 SIZES = dict(layers=1, heads=2, width=8, block_tokens=15)
 
@@ -145,10 +146,32 @@ def test_every_parameter_is_updated_once(optimizer, smooth):
         assert decayed == linear
 
 
-@pytest.mark.parametrize(("optimizer", "bins"), [("adam", "independent"), ("muon", "smooth")])
+def test_the_first_updates_see_as_many_transitions_in_short_windows(token_path, monkeypatch):
+    seen = []
+    original = Windows.gather
+
+    def recorded(self, windows):
+        tokens, counted = original(self, windows)
+        seen.append(tokens.shape)
+        return tokens, counted
+
+    monkeypatch.setattr(Windows, "gather", recorded)
+    run(token_path, "out", short_windows=0.5, held_out_fraction=0.0)
+    updates, D = len(seen), 5
+    B, L = seen[-1]
+    assert L // D == 3
+    short = math.ceil(updates / 2)
+    assert seen == [(B * 3 // 2, 2 * D)] * short + [(B, L)] * (updates - short)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "bins", "short_windows"),
+    [("adam", "independent", 0.0), ("muon", "smooth", 0.0), ("muon", "smooth", 0.5)],
+)
 @pytest.mark.parametrize("cut", [1, 5, 12])
-def test_resumed_equals_uninterrupted(token_path, monkeypatch, optimizer, bins, cut):
-    whole = run(token_path, "whole", optimizer=optimizer, bins=bins)
+def test_resumed_equals_uninterrupted(token_path, monkeypatch, optimizer, bins, short_windows, cut):
+    settings = {"optimizer": optimizer, "bins": bins, "short_windows": short_windows}
+    whole = run(token_path, "whole", **settings)
 
     class Cut(Exception):
         pass
@@ -162,10 +185,10 @@ def test_resumed_equals_uninterrupted(token_path, monkeypatch, optimizer, bins, 
 
     monkeypatch.setattr(TrainingState, "_make_update", failing)
     with pytest.raises(Cut):
-        run(token_path, "cut", optimizer=optimizer, bins=bins)
+        run(token_path, "cut", **settings)
     assert not (token_path.parent / "cut").exists()
     monkeypatch.setattr(TrainingState, "_make_update", original)
-    resumed = run(token_path, "cut", optimizer=optimizer, bins=bins)
+    resumed = run(token_path, "cut", **settings)
     for name, tensor in whole.network.state_dict().items():
         torch.testing.assert_close(resumed.network.state_dict()[name], tensor, rtol=0, atol=0)
     digests = [

@@ -50,7 +50,7 @@ RERUNS = [
         {"training": {"learning_rate": 0.004}},
         "training of Transformers and what follows; not tokens or baselines",
         TRAINED,
-        "'learning_rate': 0.005,",
+        "'learning_rate': 0.01,",
     ),
     Rerun(
         "`discretizer.bins`",

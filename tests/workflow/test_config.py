@@ -32,11 +32,17 @@ TABLED = [
     "model_analysis",
     "behavior_cloning",
     "ensemble",
+    "baselines",
+    "cql",
+    "iql",
+    "td3_bc",
     "seeds",
     "rollouts",
 ]
 # A section, equation, figure or appendix of the paper; the other places where a value is written.
-SOURCE = re.compile(r"\d(\.\d)?|equation \d|figure \d|A|poster|code|GPT|PETS|not mentioned|ours")
+SOURCE = re.compile(
+    r"\d(\.\d)?|equation \d|figure \d|A|E|poster|code|GPT|PETS|CQL|IQL|TD3\+BC|not mentioned|ours"
+)
 
 
 def with_overlay(overlay: dict[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,7 @@ LADDERS = [name for name in config["loss_ladder"]["datasets"] if name in OFFLINE
 DOWNLOADS = "results/downloads/d4rl"  # shared by all runs
 SEEDS = config["seeds"]
 ROLLOUTS = range(config["rollouts"])
+METHODS = config["baselines"]["methods"]  # of offline RL, beside TTO and behaviour cloning
 PAIRS = range(-(-config["goal_reaching"]["pairs"] // len(SEEDS)))  # of one model
 # Trials: those that choose settings, by method (tto, bc) and dataset, and those of each ablation.
 TUNED = {

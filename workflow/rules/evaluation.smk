@@ -2,7 +2,7 @@
 
 
 ROLLOUT_FILES = {
-    "offline_rl": rollouts_of(OFFLINE, ["tto", "bc"], ROLLOUTS),
+    "offline_rl": rollouts_of(OFFLINE, ["tto", "bc", *METHODS], ROLLOUTS),
     "imitation": rollouts_of(
         IMITATION, ["bc", *(f"imitation_h{h}" for h in config["imitation"]["horizons"])], ROLLOUTS
     ),

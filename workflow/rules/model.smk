@@ -56,6 +56,34 @@ rule train_behavior_cloning:
         "../scripts/models/train_behavior_cloning.py"
 
 
+rule train_offline_rl:
+    input:
+        f"{RESULTS}/datasets/{{dataset}}",
+    output:
+        weights=f"{RESULTS}/baselines/{{dataset}}/{{method}}/seed{{seed}}/model.safetensors",
+        config=f"{RESULTS}/baselines/{{dataset}}/{{method}}/seed{{seed}}/config.json",
+        metrics=f"{RESULTS}/baselines/{{dataset}}/{{method}}/seed{{seed}}/metrics.csv",
+    log:
+        log_file("train_offline_rl/{method}/{dataset}-seed{seed}"),
+    benchmark:
+        benchmark_file("train_offline_rl/{method}/{dataset}-seed{seed}")
+    wildcard_constraints:
+        method=one_of(METHODS),
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(720),
+    params:
+        settings=lambda wildcards: settings_of(config, wildcards.method, wildcards.dataset),
+        # as in rule train
+        checkpoints="results/checkpoints/{dataset}/{method}-seed{seed}",
+        events=f"{RESULTS}/tensorboard/{{dataset}}/{{method}}-seed{{seed}}",
+        code=stage_code("models/train_offline_rl.py"),
+    script:
+        "../scripts/models/train_offline_rl.py"
+
+
 rule train_ensemble:
     input:
         f"{RESULTS}/datasets/{{dataset}}",

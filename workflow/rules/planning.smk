@@ -84,6 +84,30 @@ rule script_goals:
         "../scripts/evaluation/script_goals.py"
 
 
+rule act_offline_rl:
+    input:
+        weights=f"{RESULTS}/baselines/{{dataset}}/{{method}}/seed{{seed}}/model.safetensors",
+        config=f"{RESULTS}/baselines/{{dataset}}/{{method}}/seed{{seed}}/config.json",
+    output:
+        [f"{RESULTS}/rollouts/{{dataset}}/{{method}}/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
+    log:
+        log_file("act_offline_rl/{method}/{dataset}-seed{seed}"),
+    benchmark:
+        benchmark_file("act_offline_rl/{method}/{dataset}-seed{seed}")
+    wildcard_constraints:
+        method=one_of(METHODS),
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        evaluation=evaluation_of,
+        code=stage_code("evaluation/act_offline_rl.py"),
+    script:
+        "../scripts/evaluation/act_offline_rl.py"
+
+
 rule act_behavior_cloning:
     input:
         weights=cloning_models("model.safetensors"),

@@ -13,7 +13,6 @@ from tto.files import StrPath, atomic_path
 from tto.model.weights_file import read_config, read_weights, write_weights
 
 FORMAT_VERSION = 1
-METRICS = ("update", "seconds", "learning_rate", "train_loss", "held_out_loss")
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -29,7 +28,7 @@ def write_baseline(
     stored = {"format_version": FORMAT_VERSION, **config}
     with atomic_path(folder / "metrics.csv") as path, open(path, "w", newline="") as table:
         writer = csv.writer(table, lineterminator="\n")
-        writer.writerows([METRICS, *(row.values() for row in metrics)])
+        writer.writerows([metrics[0], *(row.values() for row in metrics)])
     tensors = {key: value.cpu() for key, value in network.state_dict().items()}
     write_weights(folder, tensors, stored)
 

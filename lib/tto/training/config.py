@@ -22,6 +22,9 @@ class TrainingConfig:
             `tto.training.smooth_bins`). "independent" learns each bin separately (the paper, the
             official code).
         batch_size: windows in the batch of an update.
+        short_windows: share of the updates, the first ones, whose windows hold two transitions each
+            and as many in all. Half of their actions have no past, as a planner's without a
+            context, and short windows take less time for each token.
         optimizer: optimiser, learning rate and their settings.
         loss_weights: weights of the four kinds of token in the loss.
         held_out_fraction: fraction of the episodes that is held out.
@@ -37,6 +40,7 @@ class TrainingConfig:
     epoch: Literal["tokens", "million_windows"] = "tokens"
     bins: Literal["independent", "smooth"] = "independent"
     batch_size: int = 64
+    short_windows: float = 0.0
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss_weights: LossWeights = field(default_factory=LossWeights)
     held_out_fraction: float = 0.05

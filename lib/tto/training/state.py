@@ -1,5 +1,6 @@
 """The state of one training: weights, optimisers and metrics, which each update advances."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ METRICS: tuple[str, ...] = (
     "held_out_loss",
     "tokens_per_second",
 )
+_SHORT = 2  # transitions of a short window
 _EXPLODED = 3.0  # ratio to the first update's loss, which is about that of guessing
 
 Forward = Callable[..., Float[Tensor, "B predicted V"]]
@@ -69,6 +71,8 @@ class TrainingState:
             held_out_fraction=training.held_out_fraction,
             rng=np.random.default_rng([seed, 1]),
         )
+        short = min(_SHORT + config.goal, config.block_transitions)
+        self.short_windows = dataclasses.replace(self.train_windows, transitions=short)
         self.network = TrajectoryTransformer(
             config, generator=torch.Generator().manual_seed(seed)
         ).to(device)
@@ -157,11 +161,14 @@ class TrainingState:
     def _make_update(self) -> float:
         rate = learning_rate(self.update, updates=self.updates, config=self.training.optimizer)
         rng = np.random.default_rng([self.seed, 2, self.update])
-        windows = rng.integers(len(self.train_windows), size=self.training.batch_size)
+        short = self.update < self.training.short_windows * self.updates
+        windows = self.short_windows if short else self.train_windows
+        count = self.training.batch_size * self.train_windows.transitions // windows.transitions
+        chosen = rng.integers(len(windows), size=count)
         masks = torch.Generator(self.device)
         masks.manual_seed(int(rng.integers(2**62)) + self.group.rank)
         losses, counted = self._losses(
-            self._forward, self.train_windows, self.group.share(windows), generator=masks
+            self._forward, windows, self.group.share(chosen), generator=masks
         )
         total = self.group.sum(counted[:, 1:].sum().float())
         loss = weighted_sum(losses, counted, self.weights) / total

@@ -60,7 +60,7 @@ def test_one_collected_dataset(tmp_path):
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells == [
         *("hopper", "mixed†", "11.8", "99.4 ± 12.6", "48.6", "67.5 ± 24.7", "12.4 ± 5.8"),
-        *("40.0 ± 14.1", "10.0 ± 0.0", "25.2", "2 x 1"),
+        *("10.0 ± 0.0", "40.0 ± 14.1", "25.2", "2 x 1"),
     ]
     assert "D4RL data" not in lines[0]
     assert "TTO (ours, collected†)" in lines[0]
@@ -69,7 +69,7 @@ def test_one_collected_dataset(tmp_path):
     assert "mean score of the episodes" in markdown
     line = next(line for line in lines if line.startswith("| hopper ") and "[" in line)
     assert [cell.strip() for cell in line.strip("|").split("|")] == [
-        *("hopper", "mixed†", "40.0 [-87.1, 167.1]", "10.0 [10.0, 10.0]"),
+        *("hopper", "mixed†", "10.0 [10.0, 10.0]", "40.0 [-87.1, 167.1]"),
         *("+30.0 [-97.1, +157.1]", "2"),
     ]
     assert r"mixed$\dagger$ & 11.8 & 99.4 $\pm$ 12.6" in latex

@@ -1,0 +1,490 @@
+"""Offline reinforcement learning without models or plans: CQL, IQL and TD3+BC, by TorchRL's losses.
+
+CQL (Kumar et al. 2020, arXiv:2006.04779) is a baseline of the paper's table 1. IQL (Kostrikov et
+al. 2021, arXiv:2110.06169) and TD3+BC (Fujimoto and Gu 2021, arXiv:2106.06860) came later. All
+three learn an actor and two critics from transitions; they differ in how they keep the actor near
+the data. The losses are TorchRL's; networks, data, resuming and files are here.
+
+Letters: N transitions, O observation dimensions, A action dimensions.
+"""
+
+import hashlib
+import itertools
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from tto.baselines.files import read_baseline, write_baseline
+from tto.data.environments import action_bounds, make_env
+from tto.data.episodes import EpisodeDataset
+from tto.digest import code_digest
+from tto.errors import TTOError
+from tto.files import StrPath
+from tto.training.checkpoint import load_checkpoint, locked, save_checkpoint
+from tto.training.events import Events
+from tto.training.interruption import catch_stop_signals
+
+Method = Literal["cql", "iql", "td3_bc"]
+METHODS: tuple[Method, ...] = ("cql", "iql", "td3_bc")
+_LARGEST = 0.999  # size of an action, in half ranges, whose probability tanh can still express
+_LOG_DEVIATIONS = (-5.0, 2.0)  # bounds of an actor's log-deviation, as in the authors' codes
+
+
+@dataclass(frozen=True)
+class OfflineRLConfig:
+    """How actor and critics are built and trained.
+
+    Attributes:
+        hidden: units of each hidden layer, with ReLU.
+        updates: number of updates.
+        batch_size: transitions in a batch.
+        learning_rate: learning rate of Adam for actor, critics and value.
+        discount: discount of the rewards.
+        target_rate: share of the target critics that an update replaces.
+        reward_scale: factor of the rewards.
+        expectile: expectile of the value function (IQL).
+        inverse_temperature: weight of the advantage in the actor's loss (IQL).
+        value_weight: weight of the critic beside cloning, alpha (TD3+BC).
+        conservatism: weight of the penalty for values of unseen actions, alpha (CQL).
+        sampled_actions: actions that the penalty compares with the data's (CQL).
+        cloning_updates: first updates, in which the actor clones the data (CQL).
+    """
+
+    hidden: Sequence[int] = (256, 256)
+    updates: int = 1_000_000
+    batch_size: int = 256
+    learning_rate: float = 3e-4
+    discount: float = 0.99
+    target_rate: float = 0.005
+    reward_scale: float = 1.0
+    expectile: float = 0.7
+    inverse_temperature: float = 3.0
+    value_weight: float = 2.5
+    conservatism: float = 5.0
+    sampled_actions: int = 10
+    cloning_updates: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        counts = (*self.hidden, self.updates, self.batch_size, self.sampled_actions)
+        if min(counts) < 1 or self.learning_rate <= 0 or not 0 < self.target_rate <= 1:
+            raise TTOError(
+                "baselines: expected positive sizes and counts, learning_rate > 0 and target_rate "
+                f"in (0, 1], got {asdict(self)}"
+            )
+
+
+class Actor(nn.Module):
+    """A perceptron from observations to actions; the deviation does not depend on the state.
+
+    Attributes:
+        observation_mean, observation_std: mean and standard deviation `[O]` of the training data.
+        action_low, action_high: bounds `[A]` of the action space.
+        log_deviation: log-deviation `[A]` of a drawn action before tanh.
+    """
+
+    def __init__(self, observation_dim: int, action_dim: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.observation_mean = nn.Buffer(torch.zeros(observation_dim))
+        self.observation_std = nn.Buffer(torch.ones(observation_dim))
+        self.action_low = nn.Buffer(-torch.ones(action_dim))
+        self.action_high = nn.Buffer(torch.ones(action_dim))
+        self.layers = _perceptron(observation_dim, hidden, action_dim)
+        self.log_deviation = nn.Parameter(torch.zeros(action_dim))
+
+    def forward(
+        self, observations: Float[Tensor, "*N O"]
+    ) -> tuple[Float[Tensor, "*N A"], Float[Tensor, "*N A"]]:
+        """Mean before tanh and deviation, for standardised observations."""
+        mean = self.layers(observations)
+        return mean, self.log_deviation.clamp(*_LOG_DEVIATIONS).exp().expand_as(mean)
+
+
+class ActorPolicy:
+    """A trained actor as a policy of `tto.evaluation.rollout`; it takes its mean action."""
+
+    def __init__(self, actor: Actor) -> None:
+        self.actor = actor
+
+    def reset(self, goals: Float[np.ndarray, "B O"] | None = None) -> None:
+        """Do nothing: the policy has no memory."""
+
+    @torch.inference_mode()
+    def act(
+        self,
+        observations: Float[np.ndarray, "B O"],
+        active: Bool[np.ndarray, " B"] | None = None,
+    ) -> Float[np.ndarray, "B A"]:
+        """The mean action of each row."""
+        actor = self.actor
+        inputs = torch.as_tensor(np.asarray(observations, dtype=np.float32))
+        mean, _ = actor((inputs - actor.observation_mean) / actor.observation_std)
+        middle, half = _range(actor.action_low, actor.action_high)
+        return (middle + half * mean.tanh()).numpy()
+
+    def observe(self, actions: Float[np.ndarray, "B A"], rewards: Float[np.ndarray, " B"]) -> None:
+        """Do nothing: the policy has no memory."""
+
+
+def train_offline_rl(
+    dataset: EpisodeDataset,
+    output: StrPath,
+    *,
+    method: Method,
+    seed: int,
+    checkpoints: StrPath,
+    checkpoint_every: int = 2000,
+    events: StrPath | None = None,
+    **settings: Any,
+) -> ActorPolicy:
+    """Train on `dataset`; write model.safetensors, config.json and metrics.csv into `output`.
+
+    An interrupted training resumes from its last checkpoint, and the interruption does not change
+    the result. SIGTERM and SIGINT stop the training after a checkpoint.
+
+    Args:
+        method: "cql", "iql" or "td3_bc".
+        seed: seed of the initial weights, the batches and the noise.
+        checkpoints: folder of the checkpoints of all trainings.
+        checkpoint_every: updates between checkpoints and rows of metrics.csv.
+        events: folder of TensorBoard's event files; None writes no events.
+        settings: fields of `OfflineRLConfig`.
+
+    Raises:
+        TTOError: a bad setting, a loss that is not finite, or a signal to stop.
+    """
+    config = OfflineRLConfig(**settings)
+    identity = {
+        "method": method,
+        "config": asdict(config),
+        "seed": seed,
+        "data": _digest(dataset),
+        "code": code_digest(__name__),
+    }
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    with (
+        locked(Path(checkpoints) / key) as folder,
+        catch_stop_signals() as stop_signal,
+        torch.random.fork_rng(devices=[]),
+    ):
+        state = _Training(dataset, method, config, seed)
+        stored = load_checkpoint(folder)
+        if stored is not None:
+            state.load_state_dict(stored)
+        written = Events(events, rows=state.metrics)
+        progress = tqdm(total=config.updates, initial=state.update, desc=method, disable=None)
+        try:
+            while state.update < config.updates:
+                state.advance()
+                progress.update()
+                stop = stop_signal() is not None and state.update < config.updates
+                due = state.update % checkpoint_every == 0 or state.update == config.updates
+                if due:
+                    written.add(state.row())
+                if due or stop:
+                    save_checkpoint(folder, state.state_dict())
+                if stop:
+                    raise TTOError(
+                        f"{method}: stopped by {stop_signal()} at update {state.update} of "
+                        f"{config.updates}; a checkpoint is saved, run again to go on"
+                    )
+        finally:
+            written.close()
+            progress.close()
+    stored = {"method": method, "env_id": dataset.env_id, "dataset": dataset.name, "seed": seed}
+    write_baseline(Path(output), state.actor, config=stored | asdict(config), metrics=state.metrics)
+    return ActorPolicy(state.actor)
+
+
+def _digest(dataset: EpisodeDataset) -> str:
+    """SHA-256 of the transitions."""
+    digest = hashlib.sha256()
+    for episode in dataset:
+        for part in (episode.observations, episode.actions, episode.rewards):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        digest.update(bytes([episode.terminated]))
+    return digest.hexdigest()
+
+
+def load_actor_policy(folder: StrPath) -> ActorPolicy:
+    """Load the policy in a folder that `train_offline_rl` wrote.
+
+    Raises:
+        TTOError: files are missing, damaged, of another format version, or do not fit together.
+    """
+    actor = read_baseline(
+        folder,
+        lambda config, weights: Actor(
+            len(weights["observation_mean"]), len(weights["action_low"]), tuple(config["hidden"])
+        ),
+        what="an actor",
+        kind="actor",
+    )
+    return ActorPolicy(actor)
+
+
+class _Training:
+    """Networks, optimisers and metrics after some number of updates.
+
+    An update's batch and noise depend only on the seed and the update's number.
+    """
+
+    def __init__(
+        self, dataset: EpisodeDataset, method: Method, config: OfflineRLConfig, seed: int
+    ) -> None:
+        # TorchRL takes seconds to import, so policies are loaded and played without it.
+        from torchrl.objectives import SoftUpdate
+
+        torch.manual_seed(seed)
+        self.method, self.config, self.seed = method, config, seed
+        environment = make_env(dataset.env_id)
+        bounds = action_bounds(environment)
+        environment.close()
+        low, high = (torch.as_tensor(bound) for bound in bounds)
+        self.data = _transitions(dataset, low, high, config.reward_scale)
+        std, mean = torch.std_mean(self.data["observation"], dim=0, correction=0)
+        std = torch.where(std > 1e-6, std, 1.0)  # constant dimensions become 0
+        for name in ("observation", "next_observation"):
+            self.data[name] = (self.data[name] - mean) / std
+        O, A = len(mean), len(low)
+        self.actor = Actor(O, A, config.hidden)
+        self.actor.load_state_dict(
+            {
+                "observation_mean": mean,
+                "observation_std": std,
+                "action_low": low,
+                "action_high": high,
+            },
+            strict=False,
+        )
+        self.loss = _LOSSES[method](self.actor, _Critic(O, A, config.hidden), O, config)
+        self.loss.make_value_estimator(gamma=config.discount)
+        self.targets = SoftUpdate(self.loss, tau=config.target_rate)
+        self.optimizer = torch.optim.Adam(
+            [p for p in self.loss.parameters() if p.requires_grad], lr=config.learning_rate
+        )
+        self.update, self.seconds = 0, 0.0
+        self.sums: dict[str, list[float]] = {}  # of each loss since the last row, and its count
+        self.metrics: list[dict[str, float | int]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that determines how the training goes on."""
+        return {
+            "update": self.update,
+            "seconds": self.seconds,
+            "sums": self.sums,
+            "metrics": self.metrics,
+            "loss": dict(self.loss.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.update, self.seconds = state["update"], state["seconds"]
+        self.sums, self.metrics = dict(state["sums"]), list(state["metrics"])
+        self.loss.load_state_dict(state["loss"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def advance(self) -> None:
+        """Make one update.
+
+        Raises:
+            TTOError: a loss is not finite.
+        """
+        started = time.perf_counter()
+        rng = np.random.default_rng([self.seed, self.update])
+        torch.manual_seed(int(rng.integers(2**62)))
+        batch = self._batch(rng.integers(len(self.data["reward"]), size=self.config.batch_size))
+        losses = self._losses(batch)
+        for name, loss in losses.items():
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise TTOError(
+                    f"{self.method}: expected a finite {name}, got {value} at update "
+                    f"{self.update}; lower {self.method}.learning_rate"
+                )
+            total, count = self.sums.get(name, (0.0, 0))
+            self.sums[name] = [total + value, count + 1]
+        self.optimizer.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        self.optimizer.step()
+        self.targets.step()
+        self.update += 1
+        self.seconds += time.perf_counter() - started
+
+    def row(self) -> dict[str, float | int]:
+        """Add a row of metrics, with the mean losses since the last one, and return it."""
+        row: dict[str, float | int] = {"update": self.update, "seconds": round(self.seconds, 3)}
+        row |= {name: total / count for name, (total, count) in sorted(self.sums.items())}
+        self.metrics.append(row)
+        self.sums = {}
+        return row
+
+    def _batch(self, rows: np.ndarray) -> Any:
+        from tensordict import TensorDict
+
+        chosen = {name: values[torch.from_numpy(rows)] for name, values in self.data.items()}
+        terminated = chosen["terminated"][:, None]
+        return TensorDict(
+            {
+                "observation": chosen["observation"],
+                "action": chosen["action"],
+                ("next", "observation"): chosen["next_observation"],
+                ("next", "reward"): chosen["reward"][:, None],
+                ("next", "terminated"): terminated,
+                ("next", "done"): terminated,
+            },
+            batch_size=[len(rows)],
+        )
+
+    def _losses(self, batch: Any) -> dict[str, Tensor]:
+        """The losses whose sum is minimised."""
+        found = self.loss(batch)
+        names = [str(name) for name in found if str(name).startswith("loss_")]
+        if self.method == "td3_bc" and self.update % 2:  # the actor learns at every other update
+            names.remove("loss_actor")
+        if self.method == "cql":
+            clones = self.update < self.config.cloning_updates
+            names.remove("loss_actor" if clones else "loss_actor_bc")
+        return {name.removeprefix("loss_"): found[name] for name in names}
+
+
+class _Critic(nn.Module):
+    """A perceptron from a standardised observation and an action to a value."""
+
+    def __init__(self, observation_dim: int, action_dim: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.layers = _perceptron(observation_dim + action_dim, hidden, 1)
+
+    def forward(
+        self, observations: Float[Tensor, "*N O"], actions: Float[Tensor, "*N A"]
+    ) -> Float[Tensor, "*N 1"]:
+        return self.layers(torch.cat([observations, actions], dim=-1))
+
+
+def _perceptron(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
+    sizes = (inputs, *hidden, outputs)
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise(sizes):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def _range(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Middle and half width of the action space."""
+    return (high + low) / 2, (high - low) / 2
+
+
+def _transitions(
+    dataset: EpisodeDataset, low: Tensor, high: Tensor, reward_scale: float
+) -> dict[str, Tensor]:
+    """All transitions; actions are in half ranges of the action space."""
+    columns: dict[str, list[np.ndarray]] = {}
+    for episode in dataset:
+        terminated = np.zeros(len(episode), dtype=bool)
+        terminated[-1] = episode.terminated
+        parts = {
+            "observation": episode.observations[:-1],
+            "action": episode.actions,
+            "next_observation": episode.observations[1:],
+            "reward": episode.rewards * np.float32(reward_scale),
+            "terminated": terminated,
+        }
+        for name, part in parts.items():
+            columns.setdefault(name, []).append(part)
+    data = {name: torch.from_numpy(np.concatenate(parts)) for name, parts in columns.items()}
+    middle, half = _range(low, high)
+    data["action"] = ((data["action"] - middle) / half).clamp(-_LARGEST, _LARGEST)
+    return data
+
+
+def _stochastic(actor: Actor) -> Any:
+    """The actor as TorchRL's, with actions between -1 and 1."""
+    from tensordict.nn import TensorDictModule
+    from torchrl.modules import ProbabilisticActor, TanhNormal
+
+    return ProbabilisticActor(
+        TensorDictModule(actor, in_keys=["observation"], out_keys=["loc", "scale"]),
+        in_keys=["loc", "scale"],
+        spec=_action_spec(actor),
+        distribution_class=TanhNormal,
+        distribution_kwargs={"tanh_loc": False},
+        return_log_prob=True,
+    )
+
+
+def _action_spec(actor: Actor) -> Any:
+    from torchrl.data import Bounded
+
+    return Bounded(-1.0, 1.0, shape=actor.action_low.shape)
+
+
+def _critic(critic: _Critic) -> Any:
+    from torchrl.modules import ValueOperator
+
+    return ValueOperator(critic, in_keys=["observation", "action"])
+
+
+def _iql(actor: Actor, critic: _Critic, observation_dim: int, config: OfflineRLConfig) -> Any:
+    from torchrl.modules import ValueOperator
+    from torchrl.objectives import IQLLoss
+
+    return IQLLoss(
+        _stochastic(actor),
+        _critic(critic),
+        ValueOperator(_perceptron(observation_dim, config.hidden, 1), in_keys=["observation"]),
+        loss_function="l2",
+        temperature=config.inverse_temperature,
+        expectile=config.expectile,
+    )
+
+
+def _td3_bc(actor: Actor, critic: _Critic, observation_dim: int, config: OfflineRLConfig) -> Any:
+    from tensordict.nn import TensorDictModule
+    from torchrl.objectives import TD3BCLoss
+
+    class Mean(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.actor = actor
+
+        def forward(self, observations: Tensor) -> Tensor:
+            return self.actor(observations)[0].tanh()
+
+    return TD3BCLoss(
+        TensorDictModule(Mean(), in_keys=["observation"], out_keys=["action"]),
+        _critic(critic),
+        action_spec=_action_spec(actor),
+        loss_function="l2",
+        alpha=config.value_weight,
+    )
+
+
+def _cql(actor: Actor, critic: _Critic, observation_dim: int, config: OfflineRLConfig) -> Any:
+    from torchrl.objectives import CQLLoss
+
+    return CQLLoss(
+        _stochastic(actor),
+        _critic(critic),
+        loss_function="l2",
+        action_spec=_action_spec(actor),
+        min_q_weight=config.conservatism,
+        num_random=config.sampled_actions,
+    )
+
+
+_LOSSES: dict[Method, Callable[[Actor, _Critic, int, OfflineRLConfig], Any]] = {
+    "cql": _cql,
+    "iql": _iql,
+    "td3_bc": _td3_bc,
+}

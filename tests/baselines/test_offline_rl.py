@@ -1,0 +1,107 @@
+"""CQL, IQL and TD3+BC: small problems with known answers, resuming, files and refusals."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from memory_dataset import MemoryDataset
+
+from tto.baselines import offline_rl
+from tto.baselines.offline_rl import METHODS, load_actor_policy, train_offline_rl
+from tto.data.episode import Episode
+from tto.errors import TTOError
+
+FAST = {
+    "hidden": [32],
+    "updates": 600,
+    "batch_size": 128,
+    "learning_rate": 3e-3,
+    "target_rate": 0.05,
+    "inverse_temperature": 10.0,
+    "expectile": 0.9,
+    "value_weight": 10.0,
+    "conservatism": 0.2,
+    "sampled_actions": 4,
+}
+
+
+def two_steps(episodes: int = 1500) -> MemoryDataset:
+    """The first action becomes the second state; the second step's reward is that state.
+
+    Actions are uniform over [-1, 1], so cloning gives 0. The first reward is 0, so only a value
+    that looks one step ahead tells that 1 is the best first action.
+    """
+    rng = np.random.default_rng(0)
+    listed = []
+    for _ in range(episodes):
+        actions = rng.uniform(-1, 1, (2, 3)).astype(np.float32)
+        observations = np.zeros((3, 2), dtype=np.float32)
+        observations[0] = rng.uniform(-0.1, 0.1), 0.0
+        observations[1] = actions[0, 0], 1.0
+        observations[2] = 0.0, 2.0
+        rewards = np.array([0.0, actions[0, 0]], dtype=np.float32)
+        listed.append(Episode(observations, actions, rewards, True, False))
+    return MemoryDataset(listed)
+
+
+def run(folder: Path, method: str, **changes):
+    torch.set_num_threads(1)
+    return train_offline_rl(
+        two_steps(),
+        folder / method,
+        method=method,
+        seed=0,
+        checkpoints=folder / "checkpoints",
+        checkpoint_every=100,
+        **(FAST | changes),
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_reward_one_step_later_decides_the_action(tmp_path, method):
+    policy = run(tmp_path, method)
+    first = np.array([[0.0, 0.0]], dtype=np.float32)
+    action = policy.act(first)
+    assert action.shape == (1, 3)
+    assert action[0, 0] > 0.5  # cloning's is 0
+    loaded = load_actor_policy(tmp_path / method)
+    np.testing.assert_array_equal(loaded.act(first), action)
+    with open(tmp_path / method / "metrics.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["update"]) for row in rows] == list(range(100, 601, 100))
+    assert {"actor", "qvalue"} <= set(rows[0])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_resumed_equals_uninterrupted(tmp_path, monkeypatch, method):
+    whole = run(tmp_path / "whole", method, updates=250)
+
+    class Cut(Exception):
+        pass
+
+    original = offline_rl._Training.advance
+
+    def failing(self):
+        if self.update == 130:
+            raise Cut
+        original(self)
+
+    monkeypatch.setattr(offline_rl._Training, "advance", failing)
+    with pytest.raises(Cut):
+        run(tmp_path, method, updates=250)
+    assert not (tmp_path / method).exists()
+    monkeypatch.setattr(offline_rl._Training, "advance", original)
+    resumed = run(tmp_path, method, updates=250)
+    for name, tensor in whole.actor.state_dict().items():
+        torch.testing.assert_close(resumed.actor.state_dict()[name], tensor, rtol=0, atol=0)
+
+
+def test_bad_settings_and_losses_are_refused(tmp_path):
+    with pytest.raises(TTOError, match="learning_rate > 0"):
+        run(tmp_path, "iql", learning_rate=0.0)
+    with pytest.raises(TTOError, match=r"finite .* lower iql.learning_rate"):
+        run(tmp_path, "iql", learning_rate=1e30)
+    with pytest.raises(TTOError, match=r"expected model\.safetensors"):
+        load_actor_policy(tmp_path / "nothing")

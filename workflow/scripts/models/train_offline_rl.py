@@ -1,0 +1,27 @@
+"""Rule train_offline_rl: a dataset's episodes to the actor of CQL, IQL or TD3+BC."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from tto.baselines.offline_rl import train_offline_rl
+from tto.data.episodes import open_dataset
+from tto.job import job
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+with job(snakemake.log[0]):
+    torch.set_num_threads(snakemake.threads)
+    train_offline_rl(
+        open_dataset(snakemake.input[0]),
+        Path(snakemake.output.weights).parent,
+        method=snakemake.wildcards.method,
+        seed=int(snakemake.wildcards.seed),
+        checkpoints=snakemake.params.checkpoints,
+        events=snakemake.params.events,
+        **snakemake.params.settings,
+    )
