@@ -189,11 +189,10 @@ def judged(state: TrainingState, windows: Windows) -> dict[str, float]:
     }
 
 
-def returned(policy: Policy, env: str, *, seed: int, episodes: int) -> float:
-    """Mean return of a policy, or NaN without episodes."""
-    if not episodes:
+def returned(policy: Policy, env: str, seeds: list[int]) -> float:
+    """Mean return of a policy over an episode for each reset seed, or NaN without episodes."""
+    if not seeds:
         return math.nan
-    seeds = evaluation_seeds(seed=seed, rollouts=episodes, offset=OFFSET)
     return float(np.mean([rollout.total_reward for rollout in evaluate(policy, env, seeds=seeds)]))
 
 
@@ -245,9 +244,9 @@ def train(
     policy = cloned(folder, dataset, seed)
     errors = [policy.act(e.observations[:-1]) - e.actions for e in test]
     env = DATASETS[dataset][0]
-    planning = {k: v for k, v in CONFIG["planning"].items() if k != "overrides"}
+    planning = {k: v for k, v in CONFIG["planning"].items() if k not in ("overrides", "precision")}
     model = TrainedModel(state.network, file.discretizer, file.attributes)
-    seeds = evaluation_seeds(seed=seed, rollouts=max(1, episodes), offset=OFFSET)
+    seeds = evaluation_seeds(seed=seed, rollouts=episodes, offset=OFFSET)
     planner = Controller(model, seed=seeds, **planning)
     row |= {
         "dataset": dataset,
@@ -258,8 +257,8 @@ def train(
         "updates": state.updates,
         "tokens": state.updates * state.training.batch_size * config.block_size,
         "cloning_error": math.sqrt(float((np.concatenate(errors) ** 2).mean())),
-        "return": returned(planner, env, seed=seed, episodes=episodes),
-        "cloning_return": returned(policy, env, seed=seed, episodes=episodes),
+        "return": returned(planner, env, seeds),
+        "cloning_return": returned(policy, env, seeds),
     }
     shown = (f"{row[name]:.4f}" if name in LOSSES + ERRORS else row[name] for name in COLUMNS)
     csv.writer(sys.stdout).writerow(shown)

@@ -14,10 +14,14 @@ from PIL import Image
 from tiny_models import FOUR_ROOMS, save_model
 
 import tto
+from tto.baselines.behavior_cloning import train_behavior_cloning
+from tto.baselines.offline_rl import train_offline_rl
+from tto.baselines.policies import load_policy
 from tto.cli.app import main
 from tto.cli.play import planning_settings
 from tto.data.episode import Episode
 from tto.data.episodes import open_dataset, write_dataset
+from tto.errors import TTOError
 from tto.evaluation.rollout import evaluate
 from tto.evaluation.rollout_file import Evaluation, write_rollouts
 from tto.tokens.token_file import TokenBlock, write_token_file
@@ -76,6 +80,26 @@ def test_plan_acts_like_a_controller(tmp_path, run):
     (rollout,) = evaluate(controller, FOUR_ROOMS, seeds=[5], max_steps=6)
     (row,) = [line.split() for line in printed.splitlines() if line.startswith("5 ")]
     assert row[:4] == ["5", f"{rollout.total_reward:.1f}", "-", str(len(rollout.rewards))]
+
+
+def test_plan_plays_baselines_too(tmp_path, run):
+    four_rooms_dataset(tmp_path / "rooms")
+    dataset = open_dataset(tmp_path / "rooms")
+    train_behavior_cloning(dataset, tmp_path / "bc", seed=0, hidden=[4], epochs=1)
+    sizes = {"hidden": [4], "updates": 2, "batch_size": 4}
+    more = {"method": "td3_bc", "seed": 0, "checkpoints": tmp_path / "checkpoints"}
+    train_offline_rl(dataset, tmp_path / "td3_bc", **more, **sizes)
+    for method in ("bc", "td3_bc"):
+        status, printed = run("plan", tmp_path / method, "--episodes", 2, "--max-steps", 3)
+        assert status in (None, 0)
+        assert re.findall(r"^(\d) +\S+ +\S+ +(\d)", printed, re.MULTILINE) == [
+            ("0", "3"),
+            ("1", "3"),
+        ]
+        status, _ = run("plan", tmp_path / method, "--horizon", 2)
+        assert "expected no settings for a policy" in str(status)
+    with pytest.raises(TTOError, match="expected a policy of"):
+        load_policy(tmp_path / "rooms")
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".mp4"])

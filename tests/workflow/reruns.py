@@ -10,7 +10,8 @@ from typing import Any
 TABLES = "table1 extended action_shift"
 ROWS = f"collect_rollouts collect_all_rollouts claims {TABLES} figure4 profiles film"
 TRIALS = "plan_trial sweep_rows ablation tuning_rows choose_settings tuning_table"
-OFFLINE_RL = f"{TRIALS} plan {ROWS}"
+LADDER = "play_loss_ladder loss_ladder"
+OFFLINE_RL = f"{TRIALS} {LADDER} plan {ROWS}"
 PLANNED = f"{OFFLINE_RL} imitate imitation_table"
 GOALS = "goal_rows goal_reaching_table figure5 film"
 LIKELIHOODS = "log_likelihoods collect_log_likelihoods figure2"
@@ -53,6 +54,13 @@ RERUNS = [
         "'learning_rate': 0.01,",
     ),
     Rerun(
+        "`iql.expectile`",
+        {"iql": {"expectile": 0.8}},
+        "IQL's training, its episodes and what shows them; no other method",
+        f"train_offline_rl act_offline_rl {ROWS.removesuffix(' film')}",
+        "'expectile': 0.7,",
+    ),
+    Rerun(
         "`discretizer.bins`",
         {"discretizer": {"bins": 21}},
         "tokens and what follows; not datasets or the training of baselines",
@@ -66,6 +74,7 @@ RERUNS = [
         "that seed, comparisons of seeds and, with tuning, all reported episodes",
         f"train train_analysis_variant train_variant train_behavior_cloning train_ensemble "
         f"train_cloning_variant act_cloning_trial {CURVES} act_behavior_cloning {PLANNED} "
+        f"train_offline_rl act_offline_rl "
         f"reach_goals script_goals {GOALS} {LIKELIHOODS} "
         f"ensemble_log_likelihoods {OF_BOTH}",
         "models/four-rooms/seed1/",
@@ -74,7 +83,7 @@ RERUNS = [
         "`report.dpi`",
         {"report": {"dpi": 51}},
         "figures only",
-        f"dataset_card ablation imitation_table {CURVES} profiles figure1 "
+        f"dataset_card ablation imitation_table {CURVES} loss_ladder profiles figure1 "
         "figure2 figure3 figure4 figure5",
         "'dpi': 50",
     ),

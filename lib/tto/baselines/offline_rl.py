@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,8 +34,7 @@ from tto.training.checkpoint import load_checkpoint, locked, save_checkpoint
 from tto.training.events import Events
 from tto.training.interruption import catch_stop_signals
 
-Method = Literal["cql", "iql", "td3_bc"]
-METHODS: tuple[Method, ...] = ("cql", "iql", "td3_bc")
+METHODS = ("cql", "iql", "td3_bc")
 _LARGEST = 0.999  # size of an action, in half ranges, whose probability tanh can still express
 _LOG_DEVIATIONS = (-5.0, 2.0)  # bounds of an actor's log-deviation, as in the authors' codes
 
@@ -140,7 +139,7 @@ def train_offline_rl(
     dataset: EpisodeDataset,
     output: StrPath,
     *,
-    method: Method,
+    method: str,
     seed: int,
     checkpoints: StrPath,
     checkpoint_every: int = 2000,
@@ -161,8 +160,10 @@ def train_offline_rl(
         settings: fields of `OfflineRLConfig`.
 
     Raises:
-        TTOError: a bad setting, a loss that is not finite, or a signal to stop.
+        TTOError: an unknown method, a bad setting, a loss that is not finite, or a signal to stop.
     """
+    if method not in METHODS:
+        raise TTOError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
     config = OfflineRLConfig(**settings)
     identity = {
         "method": method,
@@ -240,7 +241,7 @@ class _Training:
     """
 
     def __init__(
-        self, dataset: EpisodeDataset, method: Method, config: OfflineRLConfig, seed: int
+        self, dataset: EpisodeDataset, method: str, config: OfflineRLConfig, seed: int
     ) -> None:
         # TorchRL takes seconds to import, so policies are loaded and played without it.
         from torchrl.objectives import SoftUpdate
@@ -350,7 +351,7 @@ class _Training:
     def _losses(self, batch: Any) -> dict[str, Tensor]:
         """The losses whose sum is minimised."""
         found = self.loss(batch)
-        names = [str(name) for name in found if str(name).startswith("loss_")]
+        names = [name for name in map(str, found.keys()) if name.startswith("loss_")]
         if self.method == "td3_bc" and self.update % 2:  # the actor learns at every other update
             names.remove("loss_actor")
         if self.method == "cql":
@@ -483,7 +484,7 @@ def _cql(actor: Actor, critic: _Critic, observation_dim: int, config: OfflineRLC
     )
 
 
-_LOSSES: dict[Method, Callable[[Actor, _Critic, int, OfflineRLConfig], Any]] = {
+_LOSSES: dict[str, Callable[[Actor, _Critic, int, OfflineRLConfig], Any]] = {
     "cql": _cql,
     "iql": _iql,
     "td3_bc": _td3_bc,

@@ -18,6 +18,9 @@ app = typer.Typer(
 )
 
 Model = Annotated[Path, typer.Argument(help="Folder of a trained or imported model.")]
+Player = Annotated[
+    Path, typer.Argument(help="Folder of a trained or imported model, or of a baseline's policy.")
+]
 New = Annotated[Path, typer.Argument(help="Folder to write; it must not exist.")]
 Anything = Annotated[
     Path, typer.Argument(help="Dataset, token file, rollout, model or checkpoint.")
@@ -87,7 +90,7 @@ def main() -> None:
 
 @app.command()
 def plan(
-    model: Model,
+    model: Player,
     env: Env = None,
     video: Video = None,
     episodes: Episodes = 1,
@@ -103,7 +106,7 @@ def plan(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Let a model act in its environment by planning; print the returns and make a film."""
+    """Let a model plan, or a policy act, in its environment; print returns and make a film."""
     if video is not None:
         from tto.evaluation.headless import choose_renderer
 

@@ -1,4 +1,4 @@
-"""`tto plan`: let a trained model play episodes by planning, and film the first one."""
+"""`tto plan`: let a trained model or policy play episodes, and film the first one."""
 
 import contextlib
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import yaml
 
+from tto.baselines.policies import is_policy, load_policy
 from tto.data.environments import make_env, normalized_score
 from tto.errors import TTOError, one_line
 from tto.evaluation.film import FilmedEnv, open_film
@@ -38,8 +39,9 @@ def play(
     """Play episodes in parallel.
 
     Args:
-        folder: folder of a trained or imported model.
-        planning: settings of `tto.Controller`, and `precision`.
+        folder: folder of a trained or imported model, or of a baseline's policy, which does not
+            plan.
+        planning: settings of `tto.Controller`, and `precision`; none for a policy.
         env: environment of the same sizes as the model's own; None takes the model's own.
         episodes: number of episodes.
         seed: seed of the controller; episode i starts from seed + i.
@@ -56,11 +58,16 @@ def play(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    model = load(folder, device=device_named(device))
-    settings = {"objective": "goal" if model.config.goal else "return", **planning}
-    engine = fastest_engine(model.network, precision=settings.pop("precision", "float32"))
-    env_id = env or model.tokens.env
-    controller = Controller(model, seed=seed, engine=engine, **settings)
+    if is_policy(folder):
+        if planning:
+            raise TTOError(
+                f"planning: expected no settings for a policy, which does not plan, got "
+                f"{', '.join(planning)}"
+            )
+        player, own_env, dataset = load_policy(folder)
+    else:
+        player, own_env, dataset = _planner(folder, planning, seed=seed, device=device)
+    env_id = env or own_env
     seeds = [seed + i for i in range(episodes)]
     with contextlib.ExitStack() as stack:
         film = stack.enter_context(open_film(video)) if video is not None else None
@@ -70,14 +77,25 @@ def play(
             return FilmedEnv(env_id, waiting.pop()) if waiting else make_env(env_id)
 
         rollouts = evaluate(
-            controller,
+            player,
             env_id,
             seeds=seeds,
             max_steps=max_steps,
             make=make,
-            description=model.tokens.dataset,
+            description=dataset,
         )
     return env_id, rollouts
+
+
+def _planner(
+    folder: StrPath, planning: Mapping[str, Any], *, seed: int, device: str
+) -> tuple[Controller, str, str]:
+    """The controller of a model, its environment and its dataset."""
+    model = load(folder, device=device_named(device))
+    settings = {"objective": "goal" if model.config.goal else "return", **planning}
+    engine = fastest_engine(model.network, precision=settings.pop("precision", "float32"))
+    controller = Controller(model, seed=seed, engine=engine, **settings)
+    return controller, model.tokens.env, model.tokens.dataset
 
 
 def planning_settings(

@@ -5,8 +5,9 @@ with other arguments return a measure. A number over several datasets is average
 each seed first, so that each dataset weighs the same.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from tto.report.claims.evidence import Evidence, where
 from tto.report.numbers.goal_reaching import goal_reaching_rows, in_percent
 from tto.report.numbers.imitation import ImitationRow, imitation_rows
 from tto.report.numbers.names import BASELINE, OURS
-from tto.report.numbers.published import PaperRow, paper_row
+from tto.report.numbers.published import PaperRow, paper_row, read_published
 from tto.report.numbers.statistics import (
     Estimate,
     Values,
@@ -29,6 +30,8 @@ from tto.report.numbers.statistics import (
 
 # Simulated time between two actions, in milliseconds.
 STEP_MS = {"hopper": 8.0, "walker2d": 8.0, "halfcheetah": 50.0}
+PRIOR_METHODS = ("bc", "cql", "mopo", "mbop")  # before the paper, in its table 1
+PriorScore = Literal["best on average", "best", "mean"]
 NOT_D4RL = "not D4RL's data, so not comparable with published numbers"
 
 
@@ -42,15 +45,75 @@ def score_of(row: PaperRow) -> Measure:
     return measure
 
 
-def mean_score(rows: Iterable[PaperRow]) -> Measure:
-    """Return a measure: our normalised score, mean over rows of table 1."""
+def minus_prior(rows: Iterable[PaperRow], which: PriorScore) -> Measure:
+    """Return a measure: TTO's score less that of the methods before it, mean over rows of table 1.
+
+    On D4RL's data these are the published scores. On other data they are the scores of the methods
+    that the run trained on the same data, paired over seeds; CQL must be one of them.
+
+    Args:
+        rows: rows of table 1.
+        which: "best on average" is the method with the highest mean over the rows, "best" that with
+            the highest score in each row, "mean" the mean of all methods.
+    """
     wanted = list(rows)
 
     def measure(evidence: Evidence) -> Measured:
         parts = [_rows_of(evidence, row, OURS) for row in wanted]
-        return Measured(_mean_over([_scores(part) for part in parts]), _published(pd.concat(parts)))
+        ours = [_scores(part) for part in parts]
+        sources = set(pd.concat(parts)["source"])
+        if sources == {"d4rl"}:
+            published = [read_published()[row] for row in wanted]
+            priors = [
+                {m: dict.fromkeys(part, np.array([scores[m].mean])) for m in PRIOR_METHODS}
+                for part, scores in zip(ours, published, strict=True)
+            ]
+        elif "d4rl" in sources:
+            raise Untested("some data are D4RL's and some are not")
+        else:
+            priors = [_priors(evidence, row) for row in wanted]
+        chosen = _chosen(priors, which)
+        differences = [
+            {
+                seed: part[seed].mean() - np.mean([prior[m][seed].mean() for m in methods])
+                for seed in part
+                if all(seed in prior[m] for m in methods)
+            }
+            for part, prior, methods in zip(ours, priors, chosen, strict=True)
+        ]
+        return Measured(_mean_over(differences))
 
     return measure
+
+
+def _priors(evidence: Evidence, row: PaperRow) -> dict[str, dict[int, Values]]:
+    """Return scores by seed of the methods before TTO that the run has on a row's data."""
+    found = {}
+    for method in PRIOR_METHODS:
+        with contextlib.suppress(Untested):
+            found[method] = _scores(_rows_of(evidence, row, method))
+    if "cql" not in found:
+        raise Untested(
+            f"no CQL on the same data of {row.robot} {row.label} in this run; {NOT_D4RL}"
+        )
+    return found
+
+
+def _chosen(
+    priors: Sequence[Mapping[str, Mapping[int, Values]]], which: PriorScore
+) -> list[list[str]]:
+    """Return the methods of each row that TTO is compared with."""
+    shared = [m for m in PRIOR_METHODS if all(m in prior for prior in priors)]
+    means = [
+        {m: float(np.mean([v.mean() for v in prior[m].values()])) for m in shared}
+        for prior in priors
+    ]
+    if which == "mean":
+        return [shared for _ in priors]
+    if which == "best on average":
+        best = max(shared, key=lambda m: sum(row[m] for row in means))
+        return [[best] for _ in priors]
+    return [[max(shared, key=lambda m: row[m])] for row in means]
 
 
 def minus_bc(row: PaperRow) -> Measure:
