@@ -1,6 +1,6 @@
 """Baselines of offline RL on hopper-medium-replay: CPU seconds of training, and returns.
 
-    python benchmarks/offline_rl.py [--methods bc cql iql td3_bc] [--seeds 0 1] [--episodes 10]
+    python benchmarks/offline_rl.py [--methods bc cql mbop iql td3_bc] [--seeds 0 1] [--episodes 10]
 
 Settings are those of config/config.yaml. 100,000 transitions are collected first. Each training has
 one thread, and episodes start from first states that no run reports.
@@ -17,7 +17,7 @@ import torch
 import yaml
 
 from tto.baselines.behavior_cloning import train_behavior_cloning
-from tto.baselines.offline_rl import METHODS, train_offline_rl
+from tto.baselines.policies import METHODS, load_policy, train_policy
 from tto.data.collect import collect
 from tto.data.episodes import open_dataset, write_dataset
 from tto.evaluation.rollout import evaluate, evaluation_seeds
@@ -35,9 +35,8 @@ def trained(folder: Path, method: str, seed: int) -> Any:
         return train_behavior_cloning(dataset, output, seed=seed, **CONFIG["behavior_cloning"])
     checkpoints = folder / "checkpoints" / str(time.time_ns())
     settings = CONFIG[method]
-    return train_offline_rl(
-        dataset, output, method=method, seed=seed, checkpoints=checkpoints, **settings
-    )
+    train_policy(dataset, output, method=method, seed=seed, checkpoints=checkpoints, **settings)
+    return load_policy(output).policy
 
 
 def main() -> None:
@@ -56,18 +55,21 @@ def main() -> None:
         )
         write_dataset(arguments.folder / NAME, episodes, env_id=ENV, algorithm="-", description="-")
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}")
-    print("| method | training, CPU s | return of each model |\n|---|---:|---|")
+    print("| method | training, CPU s | CPU ms an action | return of each model |")
+    print("|---|---:|---:|---|")
     for method in arguments.methods:
-        seconds, returns = [], []
+        seconds, times, returns = [], [], []
         for seed in arguments.seeds:
             started = time.process_time()
             policy = trained(arguments.folder, method, seed)
             seconds.append(time.process_time() - started)
             seeds = evaluation_seeds(seed=seed, rollouts=arguments.episodes, offset=OFFSET)
             played = evaluate(policy, ENV, seeds=seeds)
+            times += [1000 * np.median(rollout.plan_seconds / rollout.batch) for rollout in played]
             returns.append(np.mean([rollout.total_reward for rollout in played]))
         shown = ", ".join(f"{value:.0f}" for value in returns)
-        print(f"| {method} | {np.mean(seconds):.0f} | {shown} |", flush=True)
+        costs = f"{np.mean(seconds):.0f} | {np.mean(times):.2f}"
+        print(f"| {method} | {costs} | {shown} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ RERUNS = [
         "`iql.expectile`",
         {"iql": {"expectile": 0.8}},
         "IQL's training, its episodes and what shows them; no other method",
-        f"train_offline_rl act_offline_rl {ROWS.removesuffix(' film')}",
+        f"train_policy act_policy {ROWS.removesuffix(' film')}",
         "'expectile': 0.7,",
     ),
     Rerun(
@@ -74,7 +74,7 @@ RERUNS = [
         "that seed, comparisons of seeds and, with tuning, all reported episodes",
         f"train train_analysis_variant train_variant train_behavior_cloning train_ensemble "
         f"train_cloning_variant act_cloning_trial {CURVES} act_behavior_cloning {PLANNED} "
-        f"train_offline_rl act_offline_rl "
+        f"train_policy act_policy "
         f"reach_goals script_goals {GOALS} {LIKELIHOODS} "
         f"ensemble_log_likelihoods {OF_BOTH}",
         "models/four-rooms/seed1/",

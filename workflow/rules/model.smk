@@ -56,7 +56,7 @@ rule train_behavior_cloning:
         "../scripts/models/train_behavior_cloning.py"
 
 
-rule train_offline_rl:
+rule train_policy:
     input:
         f"{RESULTS}/datasets/{{dataset}}",
     output:
@@ -64,9 +64,9 @@ rule train_offline_rl:
         config=f"{RESULTS}/baselines/{{dataset}}/{{method}}/seed{{seed}}/config.json",
         metrics=f"{RESULTS}/baselines/{{dataset}}/{{method}}/seed{{seed}}/metrics.csv",
     log:
-        log_file("train_offline_rl/{method}/{dataset}-seed{seed}"),
+        log_file("train_policy/{method}/{dataset}-seed{seed}"),
     benchmark:
-        benchmark_file("train_offline_rl/{method}/{dataset}-seed{seed}")
+        benchmark_file("train_policy/{method}/{dataset}-seed{seed}")
     wildcard_constraints:
         method=one_of(METHODS),
     conda:
@@ -79,9 +79,9 @@ rule train_offline_rl:
         # as in rule train
         checkpoints="results/checkpoints/{dataset}/{method}-seed{seed}",
         events=f"{RESULTS}/tensorboard/{{dataset}}/{{method}}-seed{{seed}}",
-        code=stage_code("models/train_offline_rl.py"),
+        code=stage_code("models/train_policy.py"),
     script:
-        "../scripts/models/train_offline_rl.py"
+        "../scripts/models/train_policy.py"
 
 
 rule train_ensemble:

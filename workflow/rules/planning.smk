@@ -84,16 +84,16 @@ rule script_goals:
         "../scripts/evaluation/script_goals.py"
 
 
-rule act_offline_rl:
+rule act_policy:
     input:
         weights=f"{RESULTS}/baselines/{{dataset}}/{{method}}/seed{{seed}}/model.safetensors",
         config=f"{RESULTS}/baselines/{{dataset}}/{{method}}/seed{{seed}}/config.json",
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/{{method}}/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
     log:
-        log_file("act_offline_rl/{method}/{dataset}-seed{seed}"),
+        log_file("act_policy/{method}/{dataset}-seed{seed}"),
     benchmark:
-        benchmark_file("act_offline_rl/{method}/{dataset}-seed{seed}")
+        benchmark_file("act_policy/{method}/{dataset}-seed{seed}")
     wildcard_constraints:
         method=one_of(METHODS),
     conda:
@@ -103,9 +103,9 @@ rule act_offline_rl:
         runtime=120,
     params:
         evaluation=evaluation_of,
-        code=stage_code("evaluation/act_offline_rl.py"),
+        code=stage_code("evaluation/act_policy.py"),
     script:
-        "../scripts/evaluation/act_offline_rl.py"
+        "../scripts/evaluation/act_policy.py"
 
 
 rule act_behavior_cloning:

@@ -12,8 +12,6 @@ All members are computed at once. Rewards and ends of episodes are not modelled.
 `ensemble_training`, trajectories of several steps in `propagation`.
 """
 
-import itertools
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tto.baselines.files import read_baseline
+from tto.baselines.perceptrons import Perceptrons
 from tto.errors import TTOError
 from tto.files import StrPath
 
@@ -37,8 +36,8 @@ class Gaussian(NamedTuple):
     log_variance: Float[Tensor, "M B O"]
 
 
-class Ensemble(nn.Module):
-    """M perceptrons with SiLU, whose weights `[M, inputs, outputs]` are multiplied as one batch.
+class Ensemble(Perceptrons):
+    """M perceptrons that predict the change of the state.
 
     Attributes:
         masked: whether further inputs say which dimensions of the observation are visible.
@@ -57,21 +56,14 @@ class Ensemble(nn.Module):
         masked: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__()
-        self.members, self.masked = members, masked
+        inputs = observation_dim * (1 + masked) + action_dim
+        sizes = (inputs, *hidden, 2 * observation_dim)
+        super().__init__(sizes, members=members, generator=generator)
+        self.masked = masked
         self.observation_mean = nn.Buffer(torch.zeros(observation_dim))
         self.observation_std = nn.Buffer(torch.ones(observation_dim))
         self.action_mean = nn.Buffer(torch.zeros(action_dim))
         self.action_std = nn.Buffer(torch.ones(action_dim))
-        inputs = observation_dim * (1 + masked) + action_dim
-        sizes = (inputs, *hidden, 2 * observation_dim)
-        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for rows, columns in itertools.pairwise(sizes):
-            std = 1 / (2 * math.sqrt(rows))
-            weight = torch.empty(members, rows, columns)
-            nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std, generator=generator)
-            self.weights.append(nn.Parameter(weight))
-            self.biases.append(nn.Parameter(torch.zeros(members, 1, columns)))
         low, high = (torch.full((members, 1, observation_dim), x) for x in LOG_VARIANCE_BOUNDS)
         self.lowest_log_variance, self.highest_log_variance = nn.Parameter(low), nn.Parameter(high)
 
@@ -110,10 +102,7 @@ class Ensemble(nn.Module):
 
     def forward(self, inputs: Float[Tensor, "M B I"]) -> Gaussian:
         """The change from `shown` to the standardised next state."""
-        x = inputs
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = F.silu(torch.baddbmm(bias, x, weight))
-        mean, raw = torch.baddbmm(self.biases[-1], x, self.weights[-1]).chunk(2, dim=-1)
+        mean, raw = self.outputs(inputs).chunk(2, dim=-1)
         below = self.highest_log_variance - F.softplus(self.highest_log_variance - raw)
         above = self.lowest_log_variance + F.softplus(below - self.lowest_log_variance)
         return Gaussian(mean, above)

@@ -9,7 +9,6 @@ Letters: N transitions, O observation dimensions, A action dimensions.
 """
 
 import hashlib
-import itertools
 import json
 import math
 import time
@@ -20,11 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from tto.baselines.files import read_baseline, write_baseline
+from tto.baselines.actor import Actor, ActorPolicy, action_range, perceptron
+from tto.baselines.files import write_baseline
 from tto.data.environments import action_bounds, make_env
 from tto.data.episodes import EpisodeDataset
 from tto.digest import code_digest
@@ -36,7 +36,6 @@ from tto.training.interruption import catch_stop_signals
 
 METHODS = ("cql", "iql", "td3_bc")
 _LARGEST = 0.999  # size of an action, in half ranges, whose probability tanh can still express
-_LOG_DEVIATIONS = (-5.0, 2.0)  # bounds of an actor's log-deviation, as in the authors' codes
 
 
 @dataclass(frozen=True)
@@ -81,58 +80,6 @@ class OfflineRLConfig:
                 "baselines: expected positive sizes and counts, learning_rate > 0 and target_rate "
                 f"in (0, 1], got {asdict(self)}"
             )
-
-
-class Actor(nn.Module):
-    """A perceptron from observations to actions; the deviation does not depend on the state.
-
-    Attributes:
-        observation_mean, observation_std: mean and standard deviation `[O]` of the training data.
-        action_low, action_high: bounds `[A]` of the action space.
-        log_deviation: log-deviation `[A]` of a drawn action before tanh.
-    """
-
-    def __init__(self, observation_dim: int, action_dim: int, hidden: Sequence[int]) -> None:
-        super().__init__()
-        self.observation_mean = nn.Buffer(torch.zeros(observation_dim))
-        self.observation_std = nn.Buffer(torch.ones(observation_dim))
-        self.action_low = nn.Buffer(-torch.ones(action_dim))
-        self.action_high = nn.Buffer(torch.ones(action_dim))
-        self.layers = _perceptron(observation_dim, hidden, action_dim)
-        self.log_deviation = nn.Parameter(torch.zeros(action_dim))
-
-    def forward(
-        self, observations: Float[Tensor, "*N O"]
-    ) -> tuple[Float[Tensor, "*N A"], Float[Tensor, "*N A"]]:
-        """Mean before tanh and deviation, for standardised observations."""
-        mean = self.layers(observations)
-        return mean, self.log_deviation.clamp(*_LOG_DEVIATIONS).exp().expand_as(mean)
-
-
-class ActorPolicy:
-    """A trained actor as a policy of `tto.evaluation.rollout`; it takes its mean action."""
-
-    def __init__(self, actor: Actor) -> None:
-        self.actor = actor
-
-    def reset(self, goals: Float[np.ndarray, "B O"] | None = None) -> None:
-        """Do nothing: the policy has no memory."""
-
-    @torch.inference_mode()
-    def act(
-        self,
-        observations: Float[np.ndarray, "B O"],
-        active: Bool[np.ndarray, " B"] | None = None,
-    ) -> Float[np.ndarray, "B A"]:
-        """The mean action of each row."""
-        actor = self.actor
-        inputs = torch.as_tensor(np.asarray(observations, dtype=np.float32))
-        mean, _ = actor((inputs - actor.observation_mean) / actor.observation_std)
-        middle, half = _range(actor.action_low, actor.action_high)
-        return (middle + half * mean.tanh()).numpy()
-
-    def observe(self, actions: Float[np.ndarray, "B A"], rewards: Float[np.ndarray, " B"]) -> None:
-        """Do nothing: the policy has no memory."""
 
 
 def train_offline_rl(
@@ -215,23 +162,6 @@ def _digest(dataset: EpisodeDataset) -> str:
             digest.update(np.ascontiguousarray(part).tobytes())
         digest.update(bytes([episode.terminated]))
     return digest.hexdigest()
-
-
-def load_actor_policy(folder: StrPath) -> ActorPolicy:
-    """Load the policy in a folder that `train_offline_rl` wrote.
-
-    Raises:
-        TTOError: files are missing, damaged, of another format version, or do not fit together.
-    """
-    actor = read_baseline(
-        folder,
-        lambda config, weights: Actor(
-            len(weights["observation_mean"]), len(weights["action_low"]), tuple(config["hidden"])
-        ),
-        what="an actor",
-        kind="actor",
-    )
-    return ActorPolicy(actor)
 
 
 class _Training:
@@ -365,25 +295,12 @@ class _Critic(nn.Module):
 
     def __init__(self, observation_dim: int, action_dim: int, hidden: Sequence[int]) -> None:
         super().__init__()
-        self.layers = _perceptron(observation_dim + action_dim, hidden, 1)
+        self.layers = perceptron(observation_dim + action_dim, hidden, 1)
 
     def forward(
         self, observations: Float[Tensor, "*N O"], actions: Float[Tensor, "*N A"]
     ) -> Float[Tensor, "*N 1"]:
         return self.layers(torch.cat([observations, actions], dim=-1))
-
-
-def _perceptron(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
-    sizes = (inputs, *hidden, outputs)
-    layers: list[nn.Module] = []
-    for before, after in itertools.pairwise(sizes):
-        layers += [nn.Linear(before, after), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
-def _range(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Middle and half width of the action space."""
-    return (high + low) / 2, (high - low) / 2
 
 
 def _transitions(
@@ -404,7 +321,7 @@ def _transitions(
         for name, part in parts.items():
             columns.setdefault(name, []).append(part)
     data = {name: torch.from_numpy(np.concatenate(parts)) for name, parts in columns.items()}
-    middle, half = _range(low, high)
+    middle, half = action_range(low, high)
     data["action"] = ((data["action"] - middle) / half).clamp(-_LARGEST, _LARGEST)
     return data
 
@@ -443,7 +360,7 @@ def _iql(actor: Actor, critic: _Critic, observation_dim: int, config: OfflineRLC
     return IQLLoss(
         _stochastic(actor),
         _critic(critic),
-        ValueOperator(_perceptron(observation_dim, config.hidden, 1), in_keys=["observation"]),
+        ValueOperator(perceptron(observation_dim, config.hidden, 1), in_keys=["observation"]),
         loss_function="l2",
         temperature=config.inverse_temperature,
         expectile=config.expectile,

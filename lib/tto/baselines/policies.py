@@ -1,30 +1,58 @@
-"""Trained policies by their folder: behaviour cloning, CQL, IQL and TD3+BC."""
+"""Baselines of offline RL by their name in the config: how each is trained and loaded."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from tto.baselines import offline_rl
+from tto.baselines.actor import ActorPolicy, load_actor_policy
 from tto.baselines.behavior_cloning import BehaviorCloningPolicy, load_behavior_cloning
-from tto.baselines.offline_rl import ActorPolicy, load_actor_policy
+from tto.baselines.mbop import MBOPPolicy, load_mbop
+from tto.baselines.mbop_training import train_mbop
+from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import StrPath
 from tto.model.weights_file import read_config
+
+METHODS = ("cql", "mbop", "iql", "td3_bc")
 
 
 class StoredPolicy(NamedTuple):
     """A policy, the environment in which it acts, and the dataset that it was trained on."""
 
-    policy: BehaviorCloningPolicy | ActorPolicy
+    policy: BehaviorCloningPolicy | ActorPolicy | MBOPPolicy
     env_id: str
     dataset: str
 
 
+def train_policy(
+    dataset: EpisodeDataset,
+    output: StrPath,
+    *,
+    method: str,
+    seed: int,
+    checkpoints: StrPath,
+    events: StrPath | None = None,
+    **settings: Any,
+) -> None:
+    """Train a method of `baselines.methods`; see `train_offline_rl` and `train_mbop`.
+
+    MBOP's training is short; it begins anew after an interruption and makes the same model.
+    """
+    if method == "mbop":
+        train_mbop(dataset, output, seed=seed, **settings)
+    else:
+        more = {"checkpoints": checkpoints, "events": events}
+        offline_rl.train_offline_rl(dataset, output, method=method, seed=seed, **more, **settings)
+
+
 def is_policy(folder: StrPath) -> bool:
-    """Whether the folder holds a policy that needs no plans, and not a Transformer."""
+    """Whether the folder holds a baseline that acts, not a Transformer or an ensemble."""
     try:
         config = read_config(Path(folder))
     except (OSError, ValueError, TypeError):
         return False
-    return {"env_id", "dataset", "hidden"} <= set(config) and "members" not in config
+    known = {"env_id", "dataset", "hidden"} <= set(config)
+    return known and ("method" in config or "members" not in config)
 
 
 def load_policy(folder: StrPath) -> StoredPolicy:
@@ -34,7 +62,12 @@ def load_policy(folder: StrPath) -> StoredPolicy:
         TTOError: the folder holds no policy, or a damaged one.
     """
     if not is_policy(folder):
-        raise TTOError(f"{folder}: expected a policy of behaviour cloning, CQL, IQL or TD3+BC")
+        raise TTOError(
+            f"{folder}: expected a policy of behaviour cloning, CQL, IQL, TD3+BC or MBOP"
+        )
     config = read_config(Path(folder))
-    load = load_actor_policy if "method" in config else load_behavior_cloning
+    if "method" not in config:
+        load = load_behavior_cloning
+    else:
+        load = load_mbop if config["method"] == "mbop" else load_actor_policy
     return StoredPolicy(load(folder), str(config["env_id"]), str(config["dataset"]))

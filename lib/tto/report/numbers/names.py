@@ -3,7 +3,14 @@
 from tto.analysis.log_likelihoods import MARGINAL
 
 OURS, BASELINE = "tto", "bc"  # methods of `rollouts.csv` that are compared on each dataset
-OUR_METHODS = {BASELINE: "BC", "cql": "CQL", OURS: "TTO", "iql": "IQL", "td3_bc": "TD3+BC"}
+OUR_METHODS = {
+    BASELINE: "BC",
+    "cql": "CQL",
+    "mbop": "MBOP",
+    OURS: "TTO",
+    "iql": "IQL",
+    "td3_bc": "TD3+BC",
+}
 GOAL_METHODS = {"goal": "TTO", "collector": "collector"}  # goal reaching
 MODEL_LABELS = {  # model analysis
     "transformer": "Transformer",

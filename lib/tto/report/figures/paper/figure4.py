@@ -38,6 +38,7 @@ PUBLISHED_LOOKS = {
 }
 OUR_LOOKS = {
     "bc": BarLook("BC", "#E0E0E0"),
+    "mbop": BarLook("MBOP", "#9BD3F3"),
     "cql": BarLook("CQL", "#009E73"),
     "tto": BarLook("TTO", "#0B3C6F"),
     "iql": BarLook("IQL", "#CC79A7"),

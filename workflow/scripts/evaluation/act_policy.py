@@ -1,9 +1,9 @@
-"""Rule act_offline_rl: the actor of CQL, IQL or TD3+BC plays the same evaluation episodes."""
+"""Rule act_policy: CQL, MBOP, IQL or TD3+BC plays the same evaluation episodes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tto.baselines.offline_rl import load_actor_policy
+from tto.baselines.policies import load_policy
 from tto.evaluation.rollout_file import Evaluation
 from tto.evaluation.run import evaluate_run
 from tto.job import job
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 with job(snakemake.log[0]):
     evaluate_run(
-        load_actor_policy(Path(snakemake.input.weights).parent),
+        load_policy(Path(snakemake.input.weights).parent).policy,
         snakemake.output,
         Evaluation(
             method=snakemake.wildcards.method,

@@ -1,11 +1,11 @@
-"""Rule train_offline_rl: a dataset's episodes to the actor of CQL, IQL or TD3+BC."""
+"""Rule train_policy: a dataset's episodes to a policy of CQL, MBOP, IQL or TD3+BC."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from tto.baselines.offline_rl import train_offline_rl
+from tto.baselines.policies import train_policy
 from tto.data.episodes import open_dataset
 from tto.job import job
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
-    train_offline_rl(
+    train_policy(
         open_dataset(snakemake.input[0]),
         Path(snakemake.output.weights).parent,
         method=snakemake.wildcards.method,

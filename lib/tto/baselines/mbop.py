@@ -1,0 +1,252 @@
+"""Model-based offline planning (MBOP; Argenson and Dulac-Arnold 2021, arXiv:2008.05556).
+
+A planner on single-step models: an ensemble predicts the next state and the reward, another clones
+the data's policies, a third predicts the return of the next steps. At each step N trajectories of H
+actions are imagined, guided by the cloned policy and by the last plan; the new plan is their mean,
+weighted by the exponential of their returns. It is the closest relative of the Trajectory
+Transformer in table 1, without its sequence model.
+
+Letters: B episodes, N trajectories, M members, H steps, O observation and A action dimensions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from tto.baselines.episode_split import check_held_out_fraction
+from tto.baselines.files import read_baseline
+from tto.baselines.perceptrons import Perceptrons
+from tto.errors import TTOError
+from tto.files import StrPath
+
+
+@dataclass(frozen=True)
+class MBOPConfig:
+    """How MBOP's networks are built and trained, and how it plans.
+
+    Attributes:
+        members: number of members of each ensemble, M.
+        hidden: units of each hidden layer.
+        updates: number of updates; the learning rate falls to 0 over them as a cosine.
+        batch_size: transitions in the batch of each member.
+        learning_rate: initial learning rate of Adam.
+        held_out_fraction: fraction of the episodes that is held out; each member keeps the weights
+            that predict them best.
+        evaluations: number of held-out losses, evenly spaced over the training.
+        horizon: steps of a plan, H, and of the return that the value ensemble predicts.
+        trajectories: imagined trajectories of a plan, N.
+        deviation: standard deviation of the noise on the cloned actions, sigma, in half ranges of
+            the action space.
+        mixing: share of the last plan in an imagined action, beta.
+        sharpness: kappa, which multiplies returns in the weights of trajectories; returns are in
+            standard deviations of the data's returns over H steps.
+    """
+
+    members: int = 3
+    hidden: Sequence[int] = (128, 128)
+    updates: int = 4000
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    held_out_fraction: float = 0.1
+    evaluations: int = 20
+    horizon: int = 10
+    trajectories: int = 99
+    deviation: float = 0.2
+    mixing: float = 0.2
+    sharpness: float = 3.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        counts = (self.members, *self.hidden, self.updates, self.batch_size, self.evaluations)
+        if min(*counts, self.horizon, self.trajectories) < 1 or self.learning_rate <= 0:
+            raise TTOError(
+                "mbop: expected positive sizes and counts and learning_rate > 0, got "
+                f"{asdict(self)}"
+            )
+        if self.trajectories % self.members:
+            raise TTOError(
+                f"mbop.trajectories: expected a multiple of mbop.members ({self.members}), got "
+                f"{self.trajectories}"
+            )
+        check_held_out_fraction(self.held_out_fraction, section="mbop")
+
+
+class MBOPNetworks(nn.Module):
+    """The three ensembles, and the scales of their inputs and outputs.
+
+    Attributes:
+        observation_mean, observation_std: mean and standard deviation `[O]` of the observations.
+        change_std: root mean square `[O]` of the changes of the observation.
+        reward_mean, reward_std, value_mean, value_std: of rewards, and of returns over H steps.
+        action_low, action_high: bounds `[A]` of the action space.
+    """
+
+    def __init__(
+        self,
+        observation_dim: int,
+        action_dim: int,
+        *,
+        members: int,
+        hidden: Sequence[int],
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        O, A = observation_dim, action_dim
+        self.observation_mean = nn.Buffer(torch.zeros(O))
+        self.observation_std, self.change_std = nn.Buffer(torch.ones(O)), nn.Buffer(torch.ones(O))
+        self.reward_mean, self.reward_std = nn.Buffer(torch.zeros(())), nn.Buffer(torch.ones(()))
+        self.value_mean, self.value_std = nn.Buffer(torch.zeros(())), nn.Buffer(torch.ones(()))
+        self.action_low, self.action_high = nn.Buffer(-torch.ones(A)), nn.Buffer(torch.ones(A))
+
+        def ensemble(outputs: int) -> Perceptrons:
+            sizes = (O + A, *hidden, outputs)
+            return Perceptrons(sizes, members=members, generator=generator)
+
+        self.dynamics, self.policy, self.value = ensemble(O + 1), ensemble(A), ensemble(1)
+
+    def inputs(
+        self, observations: Float[Tensor, "*rows O"], actions: Float[Tensor, "*rows A"]
+    ) -> Float[Tensor, "*rows I"]:
+        """Standardised observation, and an action in half ranges of the action space."""
+        standardised = (observations - self.observation_mean) / self.observation_std
+        return torch.cat([standardised, self.scaled(actions)], dim=-1)
+
+    def scaled(self, actions: Float[Tensor, "*rows A"]) -> Float[Tensor, "*rows A"]:
+        """Actions in half ranges of the action space."""
+        middle, half = (self.action_high + self.action_low) / 2, self.half_range
+        return (actions - middle) / half
+
+    @property
+    def half_range(self) -> Float[Tensor, " A"]:
+        """Half the width of the action space."""
+        return (self.action_high - self.action_low) / 2
+
+    def step(
+        self, observations: Float[Tensor, "M B O"], actions: Float[Tensor, "M B A"]
+    ) -> tuple[Float[Tensor, "M B O"], Float[Tensor, "M B"]]:
+        """The next observation and the reward, in their own units."""
+        found = self.dynamics.outputs(self.inputs(observations, actions))
+        rewards = self.reward_mean + self.reward_std * found[..., -1]
+        return observations + self.change_std * found[..., :-1], rewards
+
+    def cloned(
+        self, observations: Float[Tensor, "M B O"], previous: Float[Tensor, "M B A"]
+    ) -> Float[Tensor, "M B A"]:
+        """The data's action after an observation and the previous action."""
+        scaled = self.policy.outputs(self.inputs(observations, previous))
+        middle = (self.action_high + self.action_low) / 2
+        return middle + self.half_range * scaled
+
+    def values(
+        self, observations: Float[Tensor, "M B O"], previous: Float[Tensor, "M B A"]
+    ) -> Float[Tensor, "M B"]:
+        """The return of the next H steps, after an observation and the previous action."""
+        found = self.value.outputs(self.inputs(observations, previous))[..., 0]
+        return self.value_mean + self.value_std * found
+
+
+class MBOPPolicy:
+    """MBOP-Trajopt (algorithm 1 of its paper) as a policy of `tto.evaluation.rollout`."""
+
+    def __init__(self, networks: MBOPNetworks, config: MBOPConfig, *, seed: int = 0) -> None:
+        """Take trained networks.
+
+        Args:
+            networks: the three ensembles.
+            config: settings of planning.
+            seed: seed of the noise.
+        """
+        self.networks, self.config, self.seed = networks, config, seed
+        self.reset()
+
+    def reset(self, goals: Float[np.ndarray, "B O"] | None = None) -> None:
+        """Forget the plans so far."""
+        self.plans: Float[Tensor, "B H A"] | None = None
+        self.generator = torch.Generator().manual_seed(self.seed)
+
+    @torch.inference_mode()
+    def act(
+        self,
+        observations: Float[np.ndarray, "B O"],
+        active: Bool[np.ndarray, " B"] | None = None,
+    ) -> Float[np.ndarray, "B A"]:
+        """The first action of a new plan for each episode."""
+        start = torch.as_tensor(np.asarray(observations, dtype=np.float32))
+        B, A, H = len(start), len(self.networks.action_low), self.config.horizon
+        if self.plans is None:
+            self.plans = torch.zeros(B, H, A)
+        shape = (H, self.config.members, B * self.config.trajectories // self.config.members, A)
+        noise = torch.randn(shape, generator=self.generator)
+        self.plans = plan(self.networks, self.config, start, self.plans, noise)
+        return self.plans[:, 0].numpy()
+
+    def observe(self, actions: Float[np.ndarray, "B A"], rewards: Float[np.ndarray, " B"]) -> None:
+        """Do nothing: the policy remembers its own plans."""
+
+
+def plan(
+    networks: MBOPNetworks,
+    config: MBOPConfig,
+    start: Float[Tensor, "B O"],
+    last: Float[Tensor, "B H A"],
+    noise: Float[Tensor, "H M rows A"],
+) -> Float[Tensor, "B H A"]:
+    """One plan for each episode; the first action of `last` was the one just taken.
+
+    Each member imagines N / M trajectories of each episode, `rows` in all.
+    """
+    B, (H, M, rows, _) = len(start), noise.shape
+    each = rows // B
+    low, high = networks.action_low, networks.action_high
+    states = start.repeat_interleave(each, dim=0).expand(M, -1, -1)
+    previous = last[:, 0].repeat_interleave(each, dim=0).expand(M, -1, -1)
+    guides = torch.cat([last[:, 1:], last[:, -1:]], dim=1).repeat_interleave(each, dim=0)
+    returns, actions = torch.zeros(M, rows), []
+    for h in range(H):
+        drawn = networks.cloned(states, previous)
+        drawn = drawn + config.deviation * networks.half_range * noise[h]
+        chosen = (1 - config.mixing) * drawn + config.mixing * guides[:, h]
+        chosen = chosen.clamp(low, high)
+        everywhere = states.reshape(1, -1, states.shape[-1]).expand(M, -1, -1)
+        taken = chosen.reshape(1, -1, chosen.shape[-1]).expand(M, -1, -1)
+        _, rewards = networks.step(everywhere, taken)  # of all members, whose mean counts
+        returns += rewards.mean(dim=0).view(M, rows)
+        states, _ = networks.step(states, chosen)
+        previous = chosen
+        actions.append(chosen)
+    everywhere = states.reshape(1, -1, states.shape[-1]).expand(M, -1, -1)
+    taken = previous.reshape(1, -1, previous.shape[-1]).expand(M, -1, -1)
+    returns += networks.values(everywhere, taken).mean(dim=0).view(M, rows)
+    scores = config.sharpness * (returns / networks.value_std).view(M, B, each)
+    weights = scores.transpose(0, 1).reshape(B, -1).softmax(dim=-1)
+    planned = torch.stack(actions, dim=2).view(M, B, each, H, -1)  # from (M, rows, H, A)
+    planned = planned.transpose(0, 1).reshape(B, M * each, H, -1)
+    return torch.einsum("bn,bnha->bha", weights, planned)
+
+
+def load_mbop(folder: StrPath) -> MBOPPolicy:
+    """Load the planner in a folder that `train_mbop` wrote.
+
+    Raises:
+        TTOError: files are missing, damaged, of another format version, or do not fit together.
+    """
+    found: dict[str, Any] = {}
+
+    def build(config: dict[str, Any], weights: dict[str, Tensor]) -> MBOPNetworks:
+        found["seed"] = config["seed"]
+        found["config"] = MBOPConfig(**{f.name: config[f.name] for f in fields(MBOPConfig)})
+        return MBOPNetworks(
+            len(weights["observation_mean"]),
+            len(weights["action_low"]),
+            members=found["config"].members,
+            hidden=tuple(found["config"].hidden),
+            generator=torch.Generator(),  # leaves the global one alone
+        )
+
+    networks = read_baseline(folder, build, what="an MBOP planner", kind="MBOP")
+    return MBOPPolicy(networks, found["config"], seed=found["seed"])
