@@ -74,6 +74,7 @@ rule train_policy:
     resources:
         mem_mb=growing(4000),
         runtime=growing(720),
+        gpu=GPUS,
     params:
         settings=lambda wildcards: settings_of(config, wildcards.method, wildcards.dataset),
         # as in rule train

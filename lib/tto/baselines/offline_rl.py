@@ -90,6 +90,7 @@ def train_offline_rl(
     seed: int,
     checkpoints: StrPath,
     checkpoint_every: int = 2000,
+    device: str = "cpu",
     events: StrPath | None = None,
     **settings: Any,
 ) -> ActorPolicy:
@@ -103,6 +104,7 @@ def train_offline_rl(
         seed: seed of the initial weights, the batches and the noise.
         checkpoints: folder of the checkpoints of all trainings.
         checkpoint_every: updates between checkpoints and rows of metrics.csv.
+        device: device of networks and data.
         events: folder of TensorBoard's event files; None writes no events.
         settings: fields of `OfflineRLConfig`.
 
@@ -125,7 +127,7 @@ def train_offline_rl(
         catch_stop_signals() as stop_signal,
         torch.random.fork_rng(devices=[]),
     ):
-        state = _Training(dataset, method, config, seed)
+        state = _Training(dataset, method, config, seed, torch.device(device))
         stored = load_checkpoint(folder)
         if stored is not None:
             state.load_state_dict(stored)
@@ -151,7 +153,7 @@ def train_offline_rl(
             progress.close()
     stored = {"method": method, "env_id": dataset.env_id, "dataset": dataset.name, "seed": seed}
     write_baseline(Path(output), state.actor, config=stored | asdict(config), metrics=state.metrics)
-    return ActorPolicy(state.actor)
+    return ActorPolicy(state.actor.cpu())
 
 
 def _digest(dataset: EpisodeDataset) -> str:
@@ -171,7 +173,12 @@ class _Training:
     """
 
     def __init__(
-        self, dataset: EpisodeDataset, method: str, config: OfflineRLConfig, seed: int
+        self,
+        dataset: EpisodeDataset,
+        method: str,
+        config: OfflineRLConfig,
+        seed: int,
+        device: torch.device,
     ) -> None:
         # TorchRL takes seconds to import, so policies are loaded and played without it.
         from torchrl.objectives import SoftUpdate
@@ -187,8 +194,9 @@ class _Training:
         std = torch.where(std > 1e-6, std, 1.0)  # constant dimensions become 0
         for name in ("observation", "next_observation"):
             self.data[name] = (self.data[name] - mean) / std
+        self.data = {name: values.to(device) for name, values in self.data.items()}
         O, A = len(mean), len(low)
-        self.actor = Actor(O, A, config.hidden)
+        self.actor = Actor(O, A, config.hidden).to(device)
         self.actor.load_state_dict(
             {
                 "observation_mean": mean,
@@ -198,7 +206,8 @@ class _Training:
             },
             strict=False,
         )
-        self.loss = _LOSSES[method](self.actor, _Critic(O, A, config.hidden), O, config)
+        critic = _Critic(O, A, config.hidden).to(device)
+        self.loss = _LOSSES[method](self.actor, critic, O, config)
         self.loss.make_value_estimator(gamma=config.discount)
         self.targets = SoftUpdate(self.loss, tau=config.target_rate)
         self.optimizer = torch.optim.Adam(
@@ -264,7 +273,8 @@ class _Training:
     def _batch(self, rows: np.ndarray) -> Any:
         from tensordict import TensorDict
 
-        chosen = {name: values[torch.from_numpy(rows)] for name, values in self.data.items()}
+        index = torch.from_numpy(rows).to(self.data["reward"].device)
+        chosen = {name: values[index] for name, values in self.data.items()}
         terminated = chosen["terminated"][:, None]
         return TensorDict(
             {
@@ -344,7 +354,7 @@ def _stochastic(actor: Actor) -> Any:
 def _action_spec(actor: Actor) -> Any:
     from torchrl.data import Bounded
 
-    return Bounded(-1.0, 1.0, shape=actor.action_low.shape)
+    return Bounded(-1.0, 1.0, shape=actor.action_low.shape, device=actor.action_low.device)
 
 
 def _critic(critic: _Critic) -> Any:
@@ -357,10 +367,11 @@ def _iql(actor: Actor, critic: _Critic, observation_dim: int, config: OfflineRLC
     from torchrl.modules import ValueOperator
     from torchrl.objectives import IQLLoss
 
+    value = perceptron(observation_dim, config.hidden, 1).to(actor.action_low.device)
     return IQLLoss(
         _stochastic(actor),
         _critic(critic),
-        ValueOperator(perceptron(observation_dim, config.hidden, 1), in_keys=["observation"]),
+        ValueOperator(value, in_keys=["observation"]),
         loss_function="l2",
         temperature=config.inverse_temperature,
         expectile=config.expectile,

@@ -31,17 +31,19 @@ def train_policy(
     method: str,
     seed: int,
     checkpoints: StrPath,
+    device: str = "cpu",
     events: StrPath | None = None,
     **settings: Any,
 ) -> None:
     """Train a method of `baselines.methods`; see `train_offline_rl` and `train_mbop`.
 
-    MBOP's training is short; it begins anew after an interruption and makes the same model.
+    MBOP's training is short and on the processor; after an interruption it begins anew and makes
+    the same model.
     """
     if method == "mbop":
         train_mbop(dataset, output, seed=seed, **settings)
     else:
-        more = {"checkpoints": checkpoints, "events": events}
+        more = {"checkpoints": checkpoints, "events": events, "device": device}
         offline_rl.train_offline_rl(dataset, output, method=method, seed=seed, **more, **settings)
 
 

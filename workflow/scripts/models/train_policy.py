@@ -8,6 +8,7 @@ import torch
 from tto.baselines.policies import train_policy
 from tto.data.episodes import open_dataset
 from tto.job import job
+from tto.model.device import device_named
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -22,6 +23,7 @@ with job(snakemake.log[0]):
         method=snakemake.wildcards.method,
         seed=int(snakemake.wildcards.seed),
         checkpoints=snakemake.params.checkpoints,
+        device=device_named(snakemake.config["device"]),
         events=snakemake.params.events,
         **snakemake.params.settings,
     )
