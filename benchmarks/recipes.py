@@ -73,6 +73,7 @@ DATASETS = {  # environment, transitions
 RECIPES = {"v1": "paper", "official": "official", "ours": "config"}  # their files in config/
 SIZES = {name: CONFIG["model"][name] for name in ("layers", "heads", "width")}
 SIZES |= {"block_tokens": 512, "max_transitions": 6}
+NO_PLANNER = ("overrides", "precision")  # of the section planning, not of `Controller`
 TEST_WINDOWS = 2048
 OFFSET = 800_000  # offset of the reset seeds, which differs from those of trials and of results
 LOSSES = ("loss", "observation", "action", "reward", "reward_to_go", "first_action", "later_action")
@@ -190,9 +191,7 @@ def judged(state: TrainingState, windows: Windows) -> dict[str, float]:
 
 
 def returned(policy: Policy, env: str, seeds: list[int]) -> float:
-    """Mean return of a policy over an episode for each reset seed, or NaN without episodes."""
-    if not seeds:
-        return math.nan
+    """Mean return of a policy over an episode for each reset seed."""
     return float(np.mean([rollout.total_reward for rollout in evaluate(policy, env, seeds=seeds)]))
 
 
@@ -243,11 +242,6 @@ def train(
     row = judged(state, test_windows(file, test, config.block_transitions))
     policy = cloned(folder, dataset, seed)
     errors = [policy.act(e.observations[:-1]) - e.actions for e in test]
-    env = DATASETS[dataset][0]
-    planning = {k: v for k, v in CONFIG["planning"].items() if k not in ("overrides", "precision")}
-    model = TrainedModel(state.network, file.discretizer, file.attributes)
-    seeds = evaluation_seeds(seed=seed, rollouts=episodes, offset=OFFSET)
-    planner = Controller(model, seed=seeds, **planning)
     row |= {
         "dataset": dataset,
         "recipe": recipe,
@@ -257,9 +251,17 @@ def train(
         "updates": state.updates,
         "tokens": state.updates * state.training.batch_size * config.block_size,
         "cloning_error": math.sqrt(float((np.concatenate(errors) ** 2).mean())),
-        "return": returned(planner, env, seeds),
-        "cloning_return": returned(policy, env, seeds),
+        "return": math.nan,
+        "cloning_return": math.nan,
     }
+    if episodes:
+        model = TrainedModel(state.network, file.discretizer, file.attributes)
+        seeds = evaluation_seeds(seed=seed, rollouts=episodes, offset=OFFSET)
+        settings = {k: v for k, v in CONFIG["planning"].items() if k not in NO_PLANNER}
+        planner = Controller(model, seed=seeds, **settings)
+        env = DATASETS[dataset][0]
+        row["return"] = returned(planner, env, seeds)
+        row["cloning_return"] = returned(policy, env, seeds)
     shown = (f"{row[name]:.4f}" if name in LOSSES + ERRORS else row[name] for name in COLUMNS)
     csv.writer(sys.stdout).writerow(shown)
 
