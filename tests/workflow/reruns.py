@@ -54,11 +54,11 @@ RERUNS = [
         "'learning_rate': 0.01,",
     ),
     Rerun(
-        "`iql.expectile`",
-        {"iql": {"expectile": 0.8}},
-        "IQL's training, its episodes and what shows them; no other method",
+        "`td3_bc.value_weight`",
+        {"td3_bc": {"value_weight": 3.0}},
+        "TD3+BC's training, its episodes and what shows them; no other method",
         f"train_policy act_policy {ROWS.removesuffix(' film')}",
-        "'expectile': 0.7,",
+        "'value_weight': 2.5",
     ),
     Rerun(
         "`discretizer.bins`",
