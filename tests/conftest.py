@@ -1,5 +1,6 @@
 """Shapes in annotations are checked while tests run; one finished run serves all tests."""
 
+import importlib
 import re
 import shutil
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 from running import ROOT, TINY, snakemake
+
+importlib.import_module("tto")  # before PyTorch: it sets how threads wait
 
 # All modules whose annotations name shapes. The library is imported later than this.
 PACKAGE = ROOT / "lib"

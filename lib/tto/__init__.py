@@ -1,12 +1,17 @@
 """Trajectory Transformers: reinforcement learning as one big sequence modeling problem."""
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tto.errors import TTOError
     from tto.model.trained import TrainedModel, load
     from tto.planning.controller import Controller
+
+# Threads that spin while they wait take the processor from others, and on a busy machine from those
+# that they wait for. It counts only if it is set before PyTorch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __all__ = ["Controller", "TTOError", "TrainedModel", "load"]
 
