@@ -283,8 +283,11 @@ def draw(rows: pd.DataFrame, output: Path) -> None:
                     losses = means[kind].mean().to_numpy()
                     axis.plot(seconds, losses, "o-", color=color, label=recipe)
                     axis.set_xscale("log")
+        budgets = sorted(set(rows["seconds"]))
         for axis in panels[-1]:
             axis.set_xlabel("processor seconds")
+            axis.set_xticks(budgets, [f"{seconds:g}" for seconds in budgets])
+            axis.minorticks_off()
         for axis, kind in zip(panels[:, 0], kinds, strict=True):
             axis.set_ylabel(f"{'all tokens' if kind == 'loss' else 'actions'} (nats)")
         panels[0, 0].legend()
