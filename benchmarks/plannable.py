@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of a run of config/plannable.yaml")
     run = parser.parse_args().run
-    rollouts = read_results(run / "rollouts.csv")
+    rollouts = read_results(run / "rollouts/offline_rl.csv")
     sweep = read_sweep(run / "sweeps/objective.csv")
     print(HEAD)
     for row in read_statistics(sorted((run / "statistics").glob("*.csv"))):
