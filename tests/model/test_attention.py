@@ -34,6 +34,13 @@ def test_the_kernel_equals_the_formula(L, hidden):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+def test_float64_stays_exact():
+    *qkv, _ = inputs(20, torch.float64)
+    fast, slow = causal_attention(*qkv), plain_attention(*qkv)
+    assert fast.dtype == torch.float64
+    torch.testing.assert_close(fast, slow, rtol=1e-12, atol=1e-12)
+
+
 def test_bfloat16_stays_close():
     *qkv, grad = inputs(150, torch.bfloat16)
     exact = [x.detach().float().requires_grad_() for x in qkv]

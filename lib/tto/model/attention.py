@@ -2,7 +2,7 @@
 
 torch's fused kernel computes attention, or the plain formula if weights are dropped. On CPUs the
 kernel is several times slower in bfloat16 than in float32 if heads are as small as here (16 to 32
-channels), so there it always computes in float32.
+channels), so there it computes in float32 at least.
 
 Letters: B batch, H heads, L tokens, K head size.
 """
@@ -66,9 +66,10 @@ def causal_attention(
         return plain_attention(q, k, v, mask=mask, p=p, generator=generator)
     if q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+    wide = torch.promote_types(q.dtype, torch.float32)
     with torch.autocast("cpu", enabled=False):
         out = F.scaled_dot_product_attention(
-            q.float(), k.float(), v.float(), attn_mask=mask, is_causal=mask is None
+            q.to(wide), k.to(wide), v.to(wide), attn_mask=mask, is_causal=mask is None
         )
     return out.to(q.dtype)
 
