@@ -39,11 +39,8 @@ import torch
 import yaml
 from matplotlib.figure import Figure
 
-from tto.baselines.behavior_cloning import (
-    BehaviorCloningPolicy,
-    load_behavior_cloning,
-    train_behavior_cloning,
-)
+from tto.baselines.behavior_cloning import load_behavior_cloning, train_behavior_cloning
+from tto.baselines.networks import NetworkPolicy
 from tto.data.collect import collect, dataset_kind
 from tto.data.episodes import EpisodeDataset, open_dataset, write_dataset
 from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
@@ -195,7 +192,7 @@ def returned(policy: Policy, env: str, seeds: list[int]) -> float:
     return float(np.mean([rollout.total_reward for rollout in evaluate(policy, env, seeds=seeds)]))
 
 
-def cloned(folder: Path, dataset: str, seed: int) -> BehaviorCloningPolicy:
+def cloned(folder: Path, dataset: str, seed: int) -> NetworkPolicy:
     """Behaviour cloning of a dataset, which is trained if it is missing."""
     path = folder / f"{dataset}-cloning{seed}"
     if path.is_dir():

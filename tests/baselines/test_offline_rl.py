@@ -75,8 +75,8 @@ def test_resumed_equals_uninterrupted(tmp_path, monkeypatch, method):
     assert not (tmp_path / method).exists()
     monkeypatch.setattr(offline_rl._Training, "advance", original)
     resumed = run(tmp_path, method, updates=250)
-    for name, tensor in whole.actor.state_dict().items():
-        torch.testing.assert_close(resumed.actor.state_dict()[name], tensor, rtol=0, atol=0)
+    for name, tensor in whole.network.state_dict().items():
+        torch.testing.assert_close(resumed.network.state_dict()[name], tensor, rtol=0, atol=0)
 
 
 def test_bad_settings_and_losses_are_refused(tmp_path):

@@ -9,7 +9,8 @@ import pytest
 import torch
 from line_world import Constant, Line
 
-from tto.baselines.behavior_cloning import BehaviorCloningPolicy, Perceptron
+from tto.baselines.behavior_cloning import Perceptron
+from tto.baselines.networks import NetworkPolicy
 from tto.data.four_rooms import FOUR_ROOMS
 from tto.evaluation.alone import STEPS, plan_ms_alone
 from tto.evaluation.results import collect_results
@@ -94,9 +95,7 @@ def controller(goal: bool) -> Controller:
 POLICIES = {
     "return": lambda: controller(goal=False),
     "goal": lambda: controller(goal=True),
-    "bc": lambda: BehaviorCloningPolicy(
-        Perceptron(2, 2, (8,), generator=torch.Generator().manual_seed(0))
-    ),
+    "bc": lambda: NetworkPolicy(Perceptron(2, 2, (8,), generator=torch.Generator().manual_seed(0))),
     "collector": lambda: ScriptedPolicy(noise=0.0, seed=0),
 }
 

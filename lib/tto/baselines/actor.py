@@ -1,37 +1,30 @@
-"""Actors of CQL, IQL and TD3+BC, and the policies that they are.
+"""The actor of CQL, IQL and TD3+BC.
 
-Letters: N rows, B episodes, O observation dimensions, A action dimensions.
+Letters: N rows, O observation dimensions, A action dimensions.
 """
 
-import itertools
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from tto.baselines.files import read_baseline
+from tto.baselines.networks import ActingNetwork, NetworkPolicy, perceptron
 from tto.files import StrPath
 
 _LOG_DEVIATIONS = (-5.0, 2.0)  # bounds of an actor's log-deviation, as in the authors' codes
 
 
-class Actor(nn.Module):
+class Actor(ActingNetwork):
     """A perceptron from observations to actions; the deviation does not depend on the state.
 
     Attributes:
-        observation_mean, observation_std: mean and standard deviation `[O]` of the training data.
-        action_low, action_high: bounds `[A]` of the action space.
         log_deviation: log-deviation `[A]` of a drawn action before tanh.
     """
 
     def __init__(self, observation_dim: int, action_dim: int, hidden: Sequence[int]) -> None:
-        super().__init__()
-        self.observation_mean = nn.Buffer(torch.zeros(observation_dim))
-        self.observation_std = nn.Buffer(torch.ones(observation_dim))
-        self.action_low = nn.Buffer(-torch.ones(action_dim))
-        self.action_high = nn.Buffer(torch.ones(action_dim))
+        super().__init__(observation_dim, action_dim)
         self.layers = perceptron(observation_dim, hidden, action_dim)
         self.log_deviation = nn.Parameter(torch.zeros(action_dim))
 
@@ -42,34 +35,13 @@ class Actor(nn.Module):
         mean = self.layers(observations)
         return mean, self.log_deviation.clamp(*_LOG_DEVIATIONS).exp().expand_as(mean)
 
-
-class ActorPolicy:
-    """A trained actor as a policy of `tto.evaluation.rollout`; it takes its mean action."""
-
-    def __init__(self, actor: Actor) -> None:
-        self.actor = actor
-
-    def reset(self, goals: Float[np.ndarray, "B O"] | None = None) -> None:
-        """Do nothing: the policy has no memory."""
-
-    @torch.inference_mode()
-    def act(
-        self,
-        observations: Float[np.ndarray, "B O"],
-        active: Bool[np.ndarray, " B"] | None = None,
-    ) -> Float[np.ndarray, "B A"]:
-        """The mean action of each row."""
-        actor = self.actor
-        inputs = torch.as_tensor(np.asarray(observations, dtype=np.float32))
-        mean, _ = actor((inputs - actor.observation_mean) / actor.observation_std)
-        middle, half = action_range(actor.action_low, actor.action_high)
-        return (middle + half * mean.tanh()).numpy()
-
-    def observe(self, actions: Float[np.ndarray, "B A"], rewards: Float[np.ndarray, " B"]) -> None:
-        """Do nothing: the policy has no memory."""
+    def action(self, observations: Float[Tensor, "N O"]) -> Float[Tensor, "N A"]:
+        """The mean action."""
+        mean, _ = self(self.standardised(observations))
+        return self.middle + self.half_range * mean.tanh()
 
 
-def load_actor_policy(folder: StrPath) -> ActorPolicy:
+def load_actor_policy(folder: StrPath) -> NetworkPolicy:
     """Load the policy in a folder that `train_offline_rl` wrote.
 
     Raises:
@@ -83,18 +55,4 @@ def load_actor_policy(folder: StrPath) -> ActorPolicy:
         what="an actor",
         kind="actor",
     )
-    return ActorPolicy(actor)
-
-
-def perceptron(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
-    """Linear layers with ReLU between them."""
-    sizes = (inputs, *hidden, outputs)
-    layers: list[nn.Module] = []
-    for before, after in itertools.pairwise(sizes):
-        layers += [nn.Linear(before, after), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
-def action_range(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Middle and half width of the action space."""
-    return (high + low) / 2, (high - low) / 2
+    return NetworkPolicy(actor)

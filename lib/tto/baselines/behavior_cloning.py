@@ -6,7 +6,6 @@ from Kumar et al. (2020) and gives no settings. The settings here are usual for 
 baselines: two hidden layers of 256, ReLU, Adam, batches of 256, standardised observations.
 """
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,13 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
 
 from tto.baselines.episode_split import check_held_out_fraction, split_episodes
 from tto.baselines.files import read_baseline, write_baseline
 from tto.baselines.fitting import fit
-from tto.data.environments import action_bounds, make_env
+from tto.baselines.networks import ActingNetwork, NetworkPolicy, perceptron
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
@@ -67,13 +66,8 @@ class BehaviorCloningConfig:
         return math.ceil(self.epochs * transitions / self.batch_size)
 
 
-class Perceptron(nn.Module):
-    """A perceptron with ReLU on standardised observations, with a linear output.
-
-    Attributes:
-        observation_mean, observation_std: mean and standard deviation `[O]` of the training data.
-        action_low, action_high: bounds `[A]` of the action space, for policies; unused here.
-    """
+class Perceptron(ActingNetwork):
+    """A perceptron with ReLU on standardised observations, with a linear output."""
 
     def __init__(
         self,
@@ -83,52 +77,15 @@ class Perceptron(nn.Module):
         *,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__()
-        self.observation_mean = nn.Buffer(torch.zeros(observation_dim))
-        self.observation_std = nn.Buffer(torch.ones(observation_dim))
-        self.action_low = nn.Buffer(-torch.ones(action_dim))
-        self.action_high = nn.Buffer(torch.ones(action_dim))
-        sizes = (observation_dim, *hidden, action_dim)
-        layers: list[nn.Module] = []
-        for inputs, outputs in itertools.pairwise(sizes):
-            layers += [_linear(inputs, outputs, generator), nn.ReLU()]
-        self.layers = nn.Sequential(*layers[:-1])
+        super().__init__(observation_dim, action_dim)
+        self.layers = perceptron(observation_dim, hidden, action_dim, generator=generator)
 
     def forward(self, observations: Float[Tensor, "B O"]) -> Float[Tensor, "B A"]:
-        return self.layers((observations - self.observation_mean) / self.observation_std)
+        return self.layers(self.standardised(observations))
 
-
-def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
-    """A layer with PyTorch's initial distribution, but drawn from `generator`."""
-    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
-    bound = 1 / math.sqrt(inputs)
-    for parameter in layer.parameters():
-        nn.init.uniform_(parameter, -bound, bound, generator=generator)
-    return layer
-
-
-class BehaviorCloningPolicy:
-    """A trained perceptron as a policy of `tto.evaluation.rollout`, without memory."""
-
-    def __init__(self, network: Perceptron) -> None:
-        self.network = network
-
-    def reset(self, goals: Float[np.ndarray, "B O"] | None = None) -> None:
-        """Do nothing."""
-
-    @torch.inference_mode()
-    def act(
-        self,
-        observations: Float[np.ndarray, "B O"],
-        active: Bool[np.ndarray, " B"] | None = None,
-    ) -> Float[np.ndarray, "B A"]:
-        """The predicted action of each row, clipped to the action space."""
-        network = self.network
-        inputs = torch.as_tensor(np.asarray(observations, dtype=np.float32))
-        return network(inputs).clamp(network.action_low, network.action_high).numpy()
-
-    def observe(self, actions: Float[np.ndarray, "B A"], rewards: Float[np.ndarray, " B"]) -> None:
-        """Do nothing."""
+    def action(self, observations: Float[Tensor, "B O"]) -> Float[Tensor, "B A"]:
+        """The predicted action, clipped to the action space."""
+        return self(observations).clamp(self.action_low, self.action_high)
 
 
 class _Pairs(NamedTuple):
@@ -150,7 +107,7 @@ def train_behavior_cloning(
     seed: int,
     columns: Callable[[Episode], tuple[np.ndarray, np.ndarray]] = observations_and_actions,
     **settings: Any,
-) -> BehaviorCloningPolicy:
+) -> NetworkPolicy:
     """Train on `dataset`; write model.safetensors, config.json and metrics.csv into `output`.
 
     The loss is the squared error of an action, summed over its dimensions. The weights with the
@@ -173,23 +130,11 @@ def train_behavior_cloning(
     network = Perceptron(
         dataset.observation_dim, dataset.action_dim, config.hidden, generator=generator
     )
-    environment = make_env(dataset.env_id)
-    low, high = action_bounds(environment)
-    environment.close()
-    std, mean = torch.std_mean(train.observations, dim=0, correction=0)
-    network.load_state_dict(
-        {
-            "observation_mean": mean,
-            "observation_std": torch.where(std > 1e-6, std, 1.0),  # constant dimensions become 0
-            "action_low": torch.as_tensor(low),
-            "action_high": torch.as_tensor(high),
-        },
-        strict=False,
-    )
+    network.set_scales(train.observations, dataset.env_id)
     metrics = _fit(network, train, held_out, config, generator, dataset.name)
     stored = {"env_id": dataset.env_id, "dataset": dataset.name, "seed": seed, **asdict(config)}
     write_baseline(Path(output), network, config=stored, metrics=metrics)
-    return BehaviorCloningPolicy(network)
+    return NetworkPolicy(network)
 
 
 def _fit(
@@ -231,7 +176,7 @@ def _loss(
     return (network(observations) - actions).square().sum(dim=1).mean()
 
 
-def load_behavior_cloning(folder: StrPath) -> BehaviorCloningPolicy:
+def load_behavior_cloning(folder: StrPath) -> NetworkPolicy:
     """Load the policy in a folder that `train_behavior_cloning` wrote.
 
     Raises:
@@ -245,4 +190,4 @@ def load_behavior_cloning(folder: StrPath) -> BehaviorCloningPolicy:
         what="a behaviour-cloning policy",
         kind="behaviour-cloning",
     )
-    return BehaviorCloningPolicy(network)
+    return NetworkPolicy(network)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tto.baselines.files import read_baseline
-from tto.baselines.perceptrons import Perceptrons
+from tto.baselines.networks import Perceptrons
 from tto.errors import TTOError
 from tto.files import StrPath
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from tto.baselines.episode_split import check_held_out_fraction
 from tto.baselines.files import read_baseline
-from tto.baselines.perceptrons import Perceptrons
+from tto.baselines.networks import Perceptrons, ScaledNetwork, as_rows
 from tto.errors import TTOError
 from tto.files import StrPath
 
@@ -76,14 +76,13 @@ class MBOPConfig:
         check_held_out_fraction(self.held_out_fraction, section="mbop")
 
 
-class MBOPNetworks(nn.Module):
+class MBOPNetworks(ScaledNetwork):
     """The three ensembles, and the scales of their inputs and outputs.
 
     Attributes:
-        observation_mean, observation_std: mean and standard deviation `[O]` of the observations.
         change_std: root mean square `[O]` of the changes of the observation.
-        reward_mean, reward_std, value_mean, value_std: of rewards, and of returns over H steps.
-        action_low, action_high: bounds `[A]` of the action space.
+        reward_mean, reward_std: mean and standard deviation of the rewards.
+        value_mean, value_std: mean and standard deviation of the returns over H steps.
     """
 
     def __init__(
@@ -95,13 +94,11 @@ class MBOPNetworks(nn.Module):
         hidden: Sequence[int],
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__()
         O, A = observation_dim, action_dim
-        self.observation_mean = nn.Buffer(torch.zeros(O))
-        self.observation_std, self.change_std = nn.Buffer(torch.ones(O)), nn.Buffer(torch.ones(O))
+        super().__init__(O, A)
+        self.change_std = nn.Buffer(torch.ones(O))
         self.reward_mean, self.reward_std = nn.Buffer(torch.zeros(())), nn.Buffer(torch.ones(()))
         self.value_mean, self.value_std = nn.Buffer(torch.zeros(())), nn.Buffer(torch.ones(()))
-        self.action_low, self.action_high = nn.Buffer(-torch.ones(A)), nn.Buffer(torch.ones(A))
 
         def ensemble(outputs: int) -> Perceptrons:
             sizes = (O + A, *hidden, outputs)
@@ -113,18 +110,7 @@ class MBOPNetworks(nn.Module):
         self, observations: Float[Tensor, "*rows O"], actions: Float[Tensor, "*rows A"]
     ) -> Float[Tensor, "*rows I"]:
         """Standardised observation, and an action in half ranges of the action space."""
-        standardised = (observations - self.observation_mean) / self.observation_std
-        return torch.cat([standardised, self.scaled(actions)], dim=-1)
-
-    def scaled(self, actions: Float[Tensor, "*rows A"]) -> Float[Tensor, "*rows A"]:
-        """Actions in half ranges of the action space."""
-        middle, half = (self.action_high + self.action_low) / 2, self.half_range
-        return (actions - middle) / half
-
-    @property
-    def half_range(self) -> Float[Tensor, " A"]:
-        """Half the width of the action space."""
-        return (self.action_high - self.action_low) / 2
+        return torch.cat([self.standardised(observations), self.scaled(actions)], dim=-1)
 
     def step(
         self, observations: Float[Tensor, "M B O"], actions: Float[Tensor, "M B A"]
@@ -139,8 +125,7 @@ class MBOPNetworks(nn.Module):
     ) -> Float[Tensor, "M B A"]:
         """The data's action after an observation and the previous action."""
         scaled = self.policy.outputs(self.inputs(observations, previous))
-        middle = (self.action_high + self.action_low) / 2
-        return middle + self.half_range * scaled
+        return self.middle + self.half_range * scaled
 
     def values(
         self, observations: Float[Tensor, "M B O"], previous: Float[Tensor, "M B A"]
@@ -176,7 +161,7 @@ class MBOPPolicy:
         active: Bool[np.ndarray, " B"] | None = None,
     ) -> Float[np.ndarray, "B A"]:
         """The first action of a new plan for each episode."""
-        start = torch.as_tensor(np.asarray(observations, dtype=np.float32))
+        start = as_rows(observations)
         B, A, H = len(start), len(self.networks.action_low), self.config.horizon
         if self.plans is None:
             self.plans = torch.zeros(B, H, A)
@@ -206,22 +191,22 @@ def plan(
     states = start.repeat_interleave(each, dim=0).expand(M, -1, -1)
     previous = last[:, 0].repeat_interleave(each, dim=0).expand(M, -1, -1)
     guides = torch.cat([last[:, 1:], last[:, -1:]], dim=1).repeat_interleave(each, dim=0)
-    returns, actions = torch.zeros(M, rows), []
+    returns, actions, own = torch.zeros(M, rows), [], torch.arange(M)
+
+    def to_all(x: Float[Tensor, "M rows K"]) -> Float[Tensor, "M all K"]:
+        """The rows of all members, for each member."""
+        return x.reshape(1, -1, x.shape[-1]).expand(M, -1, -1)
+
     for h in range(H):
         drawn = networks.cloned(states, previous)
         drawn = drawn + config.deviation * networks.half_range * noise[h]
         chosen = (1 - config.mixing) * drawn + config.mixing * guides[:, h]
         chosen = chosen.clamp(low, high)
-        everywhere = states.reshape(1, -1, states.shape[-1]).expand(M, -1, -1)
-        taken = chosen.reshape(1, -1, chosen.shape[-1]).expand(M, -1, -1)
-        _, rewards = networks.step(everywhere, taken)  # of all members, whose mean counts
+        following, rewards = networks.step(to_all(states), to_all(chosen))
         returns += rewards.mean(dim=0).view(M, rows)
-        states, _ = networks.step(states, chosen)
-        previous = chosen
+        states, previous = following.view(M, M, rows, -1)[own, own], chosen
         actions.append(chosen)
-    everywhere = states.reshape(1, -1, states.shape[-1]).expand(M, -1, -1)
-    taken = previous.reshape(1, -1, previous.shape[-1]).expand(M, -1, -1)
-    returns += networks.values(everywhere, taken).mean(dim=0).view(M, rows)
+    returns += networks.values(to_all(states), to_all(previous)).mean(dim=0).view(M, rows)
     scores = config.sharpness * (returns / networks.value_std).view(M, B, each)
     weights = scores.transpose(0, 1).reshape(B, -1).softmax(dim=-1)
     planned = torch.stack(actions, dim=2).view(M, B, each, H, -1)  # from (M, rows, H, A)

@@ -13,7 +13,6 @@ from tto.baselines.episode_split import split_episodes
 from tto.baselines.files import write_baseline
 from tto.baselines.fitting import fit
 from tto.baselines.mbop import MBOPConfig, MBOPNetworks, MBOPPolicy
-from tto.data.environments import action_bounds, make_env
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.files import StrPath
@@ -100,22 +99,13 @@ def _columns(episode: Episode, horizon: int) -> list[np.ndarray]:
 
 def _scale(networks: MBOPNetworks, rows: _Rows, env_id: str) -> None:
     """Set the scales of inputs and outputs."""
-    environment = make_env(env_id)
-    low, high = action_bounds(environment)
-    environment.close()
-    std, mean = torch.std_mean(rows.observations, dim=0, correction=0)
+    networks.set_scales(rows.observations, env_id)
     change = (rows.following - rows.observations).square().mean(dim=0).sqrt()
-    scales = {
-        "observation_mean": mean,
-        "observation_std": torch.where(std > 1e-6, std, 1.0),  # constant dimensions become 0
-        "change_std": torch.where(change > 1e-6, change, 1.0),
-        "action_low": torch.as_tensor(low),
-        "action_high": torch.as_tensor(high),
-    }
+    networks.change_std.copy_(torch.where(change > 1e-6, change, 1.0))
     for name, values in (("reward", rows.rewards), ("value", rows.returns)):
-        deviation, scales[f"{name}_mean"] = torch.std_mean(values, correction=0)
-        scales[f"{name}_std"] = torch.where(deviation > 1e-6, deviation, 1.0)
-    networks.load_state_dict(scales, strict=False)
+        deviation, mean = torch.std_mean(values, correction=0)
+        getattr(networks, f"{name}_mean").copy_(mean)
+        getattr(networks, f"{name}_std").copy_(torch.where(deviation > 1e-6, deviation, 1.0))
 
 
 def _losses(networks: MBOPNetworks, rows: _Rows) -> Float[Tensor, " M"]:

@@ -21,17 +21,15 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from tto.baselines.actor import Actor, ActorPolicy, action_range, perceptron
+from tto.baselines.actor import Actor
 from tto.baselines.files import write_baseline
-from tto.data.environments import action_bounds, make_env
+from tto.baselines.networks import NetworkPolicy, ScaledNetwork, perceptron
 from tto.data.episodes import EpisodeDataset
 from tto.digest import code_digest
 from tto.errors import TTOError
 from tto.files import StrPath
-from tto.training.checkpoint import load_checkpoint, locked, save_checkpoint
-from tto.training.events import Events
+from tto.training.checkpoint import locked, train_to_end
 from tto.training.interruption import catch_stop_signals
 
 METHODS = ("cql", "iql", "td3_bc")
@@ -93,7 +91,7 @@ def train_offline_rl(
     device: str = "cpu",
     events: StrPath | None = None,
     **settings: Any,
-) -> ActorPolicy:
+) -> NetworkPolicy:
     """Train on `dataset`; write model.safetensors, config.json and metrics.csv into `output`.
 
     An interrupted training resumes from its last checkpoint, and the interruption does not change
@@ -114,11 +112,13 @@ def train_offline_rl(
     if method not in METHODS:
         raise TTOError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
     config = OfflineRLConfig(**settings)
+    data = _transitions(dataset)
     identity = {
         "method": method,
         "config": asdict(config),
         "seed": seed,
-        "data": _digest(dataset),
+        "env_id": dataset.env_id,
+        "data": _digest(data),
         "code": code_digest(__name__),
     }
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
@@ -127,42 +127,33 @@ def train_offline_rl(
         catch_stop_signals() as stop_signal,
         torch.random.fork_rng(devices=[]),
     ):
-        state = _Training(dataset, method, config, seed, torch.device(device))
-        stored = load_checkpoint(folder)
-        if stored is not None:
-            state.load_state_dict(stored)
-        written = Events(events, rows=state.metrics)
-        progress = tqdm(total=config.updates, initial=state.update, desc=method, disable=None)
-        try:
-            while state.update < config.updates:
-                state.advance()
-                progress.update()
-                stop = stop_signal() is not None and state.update < config.updates
-                due = state.update % checkpoint_every == 0 or state.update == config.updates
-                if due:
-                    written.add(state.row())
-                if due or stop:
-                    save_checkpoint(folder, state.state_dict())
-                if stop:
-                    raise TTOError(
-                        f"{method}: stopped by {stop_signal()} at update {state.update} of "
-                        f"{config.updates}; a checkpoint is saved, run again to go on"
-                    )
-        finally:
-            written.close()
-            progress.close()
+        state = _Training(
+            data,
+            method,
+            config,
+            env_id=dataset.env_id,
+            seed=seed,
+            row_every=checkpoint_every,
+            device=torch.device(device),
+        )
+        train_to_end(
+            state,
+            folder,
+            stop_signal,
+            name=method,
+            checkpoint_every=checkpoint_every,
+            events=events,
+        )
     stored = {"method": method, "env_id": dataset.env_id, "dataset": dataset.name, "seed": seed}
     write_baseline(Path(output), state.actor, config=stored | asdict(config), metrics=state.metrics)
-    return ActorPolicy(state.actor.cpu())
+    return NetworkPolicy(state.actor.cpu())
 
 
-def _digest(dataset: EpisodeDataset) -> str:
+def _digest(data: Mapping[str, Tensor]) -> str:
     """SHA-256 of the transitions."""
     digest = hashlib.sha256()
-    for episode in dataset:
-        for part in (episode.observations, episode.actions, episode.rewards):
-            digest.update(np.ascontiguousarray(part).tobytes())
-        digest.update(bytes([episode.terminated]))
+    for values in data.values():
+        digest.update(values.numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -174,38 +165,25 @@ class _Training:
 
     def __init__(
         self,
-        dataset: EpisodeDataset,
+        data: Mapping[str, Tensor],
         method: str,
         config: OfflineRLConfig,
+        *,
+        env_id: str,
         seed: int,
+        row_every: int,
         device: torch.device,
     ) -> None:
         # TorchRL takes seconds to import, so policies are loaded and played without it.
         from torchrl.objectives import SoftUpdate
 
         torch.manual_seed(seed)
-        self.method, self.config, self.seed = method, config, seed
-        environment = make_env(dataset.env_id)
-        bounds = action_bounds(environment)
-        environment.close()
-        low, high = (torch.as_tensor(bound) for bound in bounds)
-        self.data = _transitions(dataset, low, high, config.reward_scale)
-        std, mean = torch.std_mean(self.data["observation"], dim=0, correction=0)
-        std = torch.where(std > 1e-6, std, 1.0)  # constant dimensions become 0
-        for name in ("observation", "next_observation"):
-            self.data[name] = (self.data[name] - mean) / std
-        self.data = {name: values.to(device) for name, values in self.data.items()}
-        O, A = len(mean), len(low)
-        self.actor = Actor(O, A, config.hidden).to(device)
-        self.actor.load_state_dict(
-            {
-                "observation_mean": mean,
-                "observation_std": std,
-                "action_low": low,
-                "action_high": high,
-            },
-            strict=False,
-        )
+        self.method, self.config, self.seed, self.row_every = method, config, seed, row_every
+        O, A = data["observation"].shape[1], data["action"].shape[1]
+        self.actor = Actor(O, A, config.hidden)
+        self.actor.set_scales(data["observation"], env_id)
+        self.data = _as_learned(data, self.actor, config.reward_scale, device)
+        self.actor.to(device)
         critic = _Critic(O, A, config.hidden).to(device)
         self.loss = _LOSSES[method](self.actor, critic, O, config)
         self.loss.make_value_estimator(gamma=config.discount)
@@ -213,7 +191,7 @@ class _Training:
         self.optimizer = torch.optim.Adam(
             [p for p in self.loss.parameters() if p.requires_grad], lr=config.learning_rate
         )
-        self.update, self.seconds = 0, 0.0
+        self.update, self.updates, self.seconds = 0, config.updates, 0.0
         self.sums: dict[str, list[float]] = {}  # of each loss since the last row, and its count
         self.metrics: list[dict[str, float | int]] = []
 
@@ -235,8 +213,8 @@ class _Training:
         self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])
 
-    def advance(self) -> None:
-        """Make one update.
+    def advance(self) -> dict[str, float | int] | None:
+        """Make one update; return a row of metrics when one is due, else None.
 
         Raises:
             TTOError: a loss is not finite.
@@ -261,8 +239,10 @@ class _Training:
         self.targets.step()
         self.update += 1
         self.seconds += time.perf_counter() - started
+        due = self.update % self.row_every == 0 or self.update == self.updates
+        return self._row() if due else None
 
-    def row(self) -> dict[str, float | int]:
+    def _row(self) -> dict[str, float | int]:
         """Add a row of metrics, with the mean losses since the last one, and return it."""
         row: dict[str, float | int] = {"update": self.update, "seconds": round(self.seconds, 3)}
         row |= {name: total / count for name, (total, count) in sorted(self.sums.items())}
@@ -313,10 +293,8 @@ class _Critic(nn.Module):
         return self.layers(torch.cat([observations, actions], dim=-1))
 
 
-def _transitions(
-    dataset: EpisodeDataset, low: Tensor, high: Tensor, reward_scale: float
-) -> dict[str, Tensor]:
-    """All transitions; actions are in half ranges of the action space."""
+def _transitions(dataset: EpisodeDataset) -> dict[str, Tensor]:
+    """All transitions, as recorded."""
     columns: dict[str, list[np.ndarray]] = {}
     for episode in dataset:
         terminated = np.zeros(len(episode), dtype=bool)
@@ -325,15 +303,26 @@ def _transitions(
             "observation": episode.observations[:-1],
             "action": episode.actions,
             "next_observation": episode.observations[1:],
-            "reward": episode.rewards * np.float32(reward_scale),
+            "reward": episode.rewards.astype(np.float32),
             "terminated": terminated,
         }
         for name, part in parts.items():
             columns.setdefault(name, []).append(part)
-    data = {name: torch.from_numpy(np.concatenate(parts)) for name, parts in columns.items()}
-    middle, half = action_range(low, high)
-    data["action"] = ((data["action"] - middle) / half).clamp(-_LARGEST, _LARGEST)
-    return data
+    return {name: torch.from_numpy(np.concatenate(parts)) for name, parts in columns.items()}
+
+
+def _as_learned(
+    data: Mapping[str, Tensor], scales: ScaledNetwork, reward_scale: float, device: torch.device
+) -> dict[str, Tensor]:
+    """Standardised observations, scaled rewards, and actions in half ranges of their space."""
+    learned = {
+        **data,
+        "observation": scales.standardised(data["observation"]),
+        "next_observation": scales.standardised(data["next_observation"]),
+        "action": scales.scaled(data["action"]).clamp(-_LARGEST, _LARGEST),
+        "reward": data["reward"] * reward_scale,
+    }
+    return {name: values.to(device) for name, values in learned.items()}
 
 
 def _stochastic(actor: Actor) -> Any:

@@ -4,22 +4,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tto.baselines import offline_rl
-from tto.baselines.actor import ActorPolicy, load_actor_policy
-from tto.baselines.behavior_cloning import BehaviorCloningPolicy, load_behavior_cloning
+from tto.baselines.actor import load_actor_policy
+from tto.baselines.behavior_cloning import load_behavior_cloning
 from tto.baselines.mbop import MBOPPolicy, load_mbop
 from tto.baselines.mbop_training import train_mbop
+from tto.baselines.networks import NetworkPolicy
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import StrPath
 from tto.model.weights_file import read_config
 
-METHODS = ("cql", "mbop", "iql", "td3_bc")
+METHODS = (*offline_rl.METHODS, "mbop")
 
 
 class StoredPolicy(NamedTuple):
     """A policy, the environment in which it acts, and the dataset that it was trained on."""
 
-    policy: BehaviorCloningPolicy | ActorPolicy | MBOPPolicy
+    policy: NetworkPolicy | MBOPPolicy
     env_id: str
     dataset: str
 

@@ -1,21 +1,110 @@
-"""Checkpoints of unfinished training: whole files only, from one training at a time."""
+"""Checkpoints of unfinished training, and the loop that goes on from them.
+
+Checkpoints are whole files only, from one training at a time.
+"""
 
 import contextlib
 import fcntl
 import logging
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import torch
+from tqdm import tqdm
 
 from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path
 from tto.training.distributed import ProcessGroup
+from tto.training.events import Events
 
 LOGGER = logging.getLogger(__name__)
 _FILE = "checkpoint.pt"
+Row = Mapping[str, float | int]
+
+
+class Resumable(Protocol):
+    """A training that makes one update at a time and can go on from a stored state.
+
+    Attributes:
+        update, updates: numbers of updates so far and of the whole training.
+        metrics: rows of metrics.csv so far.
+    """
+
+    update: int
+    updates: int
+    metrics: list[dict[str, float | int]]
+
+    def advance(self) -> Row | None:
+        """Make one update; return a row of metrics if one is due."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that determines how the training goes on."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        ...
+
+
+def train_to_end(
+    state: Resumable,
+    folder: Path,
+    stop_signal: Callable[[], str | None],
+    *,
+    name: str,
+    checkpoint_every: int,
+    events: StrPath | None = None,
+    shown: Callable[[Row], str] = lambda row: "",
+    group: ProcessGroup | None = None,
+    device: torch.device | None = None,
+) -> None:
+    """Load the checkpoint of `folder` if there is one, make the remaining updates and save others.
+
+    Args:
+        state: the training at its beginning.
+        folder: folder of the checkpoint, which this process has locked.
+        stop_signal: gives the name of a signal to stop, or None (`catch_stop_signals`).
+        name: name of the training in errors.
+        checkpoint_every: updates between checkpoints.
+        events: folder of TensorBoard's event files; None writes no events.
+        shown: words on a row of metrics, beside the progress.
+        group: processes that train together; None is this process alone.
+        device: device of the group's messages; None is the processor.
+
+    Raises:
+        TTOError: a signal to stop, a damaged checkpoint, or one that cannot be written.
+    """
+    group, device = group or ProcessGroup(), device or torch.device("cpu")
+    checkpoint = load_checkpoint(folder)
+    if checkpoint is not None:
+        state.load_state_dict(checkpoint)
+    written = Events(events, rows=state.metrics)
+    progress = tqdm(
+        total=state.updates, initial=state.update, desc="train", unit="upd", disable=None
+    )
+    try:
+        while state.update < state.updates:
+            row = state.advance()
+            progress.update()
+            if row is not None:
+                written.add(row)
+                progress.set_postfix_str(shown(row))
+            finished = state.update == state.updates
+            stop = group.any(stop_signal() is not None, device) and not finished
+            due = state.update % checkpoint_every == 0
+            if group.is_first and (stop or finished or due):
+                save_checkpoint(folder, state.state_dict())
+            if stop:
+                raise TTOError(
+                    f"{name}: stopped by {stop_signal() or 'a signal'} at update {state.update} "
+                    f"of {state.updates}; a checkpoint is saved, run again to go on"
+                )
+    finally:
+        written.close()
+        progress.close()
 
 
 @contextlib.contextmanager

@@ -3,24 +3,20 @@
 import csv
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from tto.digest import code_digest
-from tto.errors import TTOError
 from tto.files import StrPath, atomic_path, content_digest
 from tto.model.trained import TrainedModel, save
 from tto.model.transformer import ModelConfig
 from tto.tokens.token_file import read_token_file
-from tto.training.checkpoint import load_checkpoint, locked, save_checkpoint
+from tto.training.checkpoint import Row, locked, train_to_end
 from tto.training.config import TrainingConfig
 from tto.training.distributed import ProcessGroup
-from tto.training.events import Events
 from tto.training.held_out import write_dimension_losses
 from tto.training.interruption import catch_stop_signals
 from tto.training.smooth_bins import fold
@@ -68,10 +64,17 @@ def train(
         state = TrainingState(
             file, config, training, seed=seed, device=torch.device(device), group=group
         )
-        checkpoint = load_checkpoint(folder)
-        if checkpoint is not None:
-            state.load_state_dict(checkpoint)
-        _finish(state, folder, stop_signal, events=events if group.is_first else None)
+        train_to_end(
+            state,
+            folder,
+            stop_signal,
+            name="training",
+            checkpoint_every=training.checkpoint_every,
+            events=events if group.is_first else None,
+            shown=_shown,
+            group=group,
+            device=state.device,
+        )
     fold(state.network)
     trained = TrainedModel(state.network, file.discretizer, file.attributes)
     if group.is_first:
@@ -91,41 +94,12 @@ def _key(token_path: StrPath, config: ModelConfig, training: TrainingConfig, see
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _finish(
-    state: TrainingState,
-    folder: Path,
-    stop_signal: Callable[[], str | None],
-    *,
-    events: StrPath | None,
-) -> None:
-    """Make the remaining updates and save checkpoints to `folder`."""
-    group, training = state.group, state.training
-    written = Events(events, rows=state.metrics)
-    progress = tqdm(
-        total=state.updates, initial=state.update, desc="train", unit="upd", disable=None
+def _shown(row: Row) -> str:
+    """Words on a row of metrics, beside the progress."""
+    return (
+        f"loss {row['train_loss']:.3f}, held out {row['held_out_loss']:.3f}, "
+        f"{row['tokens_per_second']:,.0f} tokens/s"
     )
-    try:
-        while not state.finished:
-            row = state.advance()
-            progress.update()
-            if row is not None:
-                written.add(row)
-                progress.set_postfix_str(
-                    f"loss {row['train_loss']:.3f}, held out {row['held_out_loss']:.3f}, "
-                    f"{row['tokens_per_second']:,.0f} tokens/s"
-                )
-            stop = group.any(stop_signal() is not None, state.device) and not state.finished
-            due = state.update % training.checkpoint_every == 0
-            if group.is_first and (stop or state.finished or due):
-                save_checkpoint(folder, state.state_dict())
-            if stop:
-                raise TTOError(
-                    f"training: stopped by {stop_signal() or 'a signal'} at update {state.update} "
-                    f"of {state.updates}; a checkpoint is saved, run again to go on"
-                )
-    finally:
-        written.close()
-        progress.close()
 
 
 def _write(

@@ -18,7 +18,12 @@ from tto.report.claims.evidence import Evidence, where
 from tto.report.numbers.goal_reaching import goal_reaching_rows, in_percent
 from tto.report.numbers.imitation import ImitationRow, imitation_rows
 from tto.report.numbers.names import BASELINE, OURS
-from tto.report.numbers.published import PaperRow, paper_row, read_published
+from tto.report.numbers.published import (
+    PUBLISHED_METHODS,
+    PaperRow,
+    paper_row,
+    read_published,
+)
 from tto.report.numbers.statistics import (
     Estimate,
     Values,
@@ -30,7 +35,7 @@ from tto.report.numbers.statistics import (
 
 # Simulated time between two actions, in milliseconds.
 STEP_MS = {"hopper": 8.0, "walker2d": 8.0, "halfcheetah": 50.0}
-PRIOR_METHODS = ("bc", "cql", "mopo", "mbop")  # before the paper, in its table 1
+PRIOR_METHODS = [method for method in PUBLISHED_METHODS if method != OURS]
 PriorScore = Literal["best on average", "best", "mean"]
 NOT_D4RL = "not D4RL's data, so not comparable with published numbers"
 

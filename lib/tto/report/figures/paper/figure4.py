@@ -12,6 +12,7 @@ from matplotlib.patheffects import withStroke
 
 from tto.files import StrPath
 from tto.report.drawing.style import PAGE_WIDTH, paper_style, save_figure
+from tto.report.numbers.names import OUR_METHODS
 from tto.report.numbers.published import PAPER_ROWS, ROBOTS, PaperRow, paper_row, read_published
 from tto.report.numbers.summary import Spread, Summary, summarize
 
@@ -36,14 +37,15 @@ PUBLISHED_LOOKS = {
     "cql": BarLook("CQL", "#009E73"),
     "tto": BarLook("TTO (paper)", "#98350F"),
 }
-OUR_LOOKS = {
-    "bc": BarLook("BC", "#E0E0E0"),
-    "mbop": BarLook("MBOP", "#9BD3F3"),
-    "cql": BarLook("CQL", "#009E73"),
-    "tto": BarLook("TTO", "#0B3C6F"),
-    "iql": BarLook("IQL", "#CC79A7"),
-    "td3_bc": BarLook("TD3+BC", "#5A2D0C"),
+_OUR_COLORS = {
+    "bc": "#E0E0E0",
+    "mbop": "#9BD3F3",
+    "cql": "#009E73",
+    "tto": "#0B3C6F",
+    "iql": "#CC79A7",
+    "td3_bc": "#5A2D0C",
 }
+OUR_LOOKS = {name: BarLook(OUR_METHODS[name], color) for name, color in _OUR_COLORS.items()}
 
 
 class Bar(NamedTuple):
@@ -156,12 +158,13 @@ def our_panels(summaries: Sequence[Summary]) -> list[Panel]:
 def _groups(row: PaperRow, shown: Sequence[Summary]) -> list[BarGroup]:
     """Return a group for each dataset of the run that is this row of the paper's."""
     names = list(dict.fromkeys(s.dataset for s in shown if paper_row(s.dataset) == row))
-    labels = [row.label]
-    if len(names) > 1:
-        labels = [f"{row.label} {name.rsplit('-', 1)[-1]}" for name in names]
+    several = len(names) > 1
     return [
-        BarGroup(label, _our_bars(shown, name))
-        for label, name in zip(labels, names, strict=bool(names))
+        BarGroup(
+            f"{row.label} {name.rsplit('-', 1)[-1]}" if several else row.label,
+            _our_bars(shown, name),
+        )
+        for name in names
     ]
 
 
