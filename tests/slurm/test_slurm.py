@@ -73,6 +73,7 @@ def settings(**training: float) -> dict:
     content = yaml.safe_load(TINY.read_text())
     for section in ("tuning", "ablations"):
         del content[section]
+    content |= {"baselines": {"methods": []}, "loss_ladder": {"datasets": []}}
     content["training"] |= {"epochs": 10.0, "evaluate_every": 50, "checkpoint_every": 5}
     content["training"] |= training
     return content
