@@ -1,11 +1,15 @@
-"""Files and folders that appear whole or not at all, and digests of files."""
+"""Files and folders that appear whole or not at all, locks, and digests of files."""
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from tto.errors import TTOError
 
 StrPath = str | os.PathLike[str]
 
@@ -36,6 +40,40 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def exclusive_lock(path: StrPath, *, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a lock, named by a file, in the block of the `with` statement.
+
+    The file is made if need be, and never changed: where it is a link, it is refused, so that
+    nobody can lead a lock to another file.
+
+    Args:
+        path: the lock's file.
+        waiting: called once if another process holds the lock.
+
+    Raises:
+        OSError: the file cannot be opened.
+        TTOError: the file is a link.
+    """
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise TTOError(
+            f"{path}: expected a lock file of its own, got a link to another file; remove it"
+        ) from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def content_digest(path: StrPath) -> str:

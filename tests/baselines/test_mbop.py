@@ -91,7 +91,7 @@ def test_a_reward_one_step_later_decides_the_action(tmp_path: Path):
 def test_bad_settings_are_refused(tmp_path: Path):
     with pytest.raises(TTOError, match="expected a multiple of mbop"):
         MBOPConfig(members=3, trajectories=100)
-    with pytest.raises(TTOError, match="learning_rate > 0"):
+    with pytest.raises(TTOError, match="learning_rate: expected a number above 0"):
         MBOPConfig(learning_rate=0.0)
     with pytest.raises(TTOError, match="MBOP planner"):
         load_mbop(tmp_path)

@@ -82,7 +82,7 @@ def test_resumed_equals_uninterrupted(tmp_path, monkeypatch, method):
 def test_bad_settings_and_losses_are_refused(tmp_path):
     with pytest.raises(TTOError, match="expected one of cql, iql, td3_bc, got 'sac'"):
         run(tmp_path, "sac")
-    with pytest.raises(TTOError, match="learning_rate > 0"):
+    with pytest.raises(TTOError, match="learning_rate: expected a number above 0"):
         run(tmp_path, "iql", learning_rate=0.0)
     with pytest.raises(TTOError, match=r"finite .* lower iql.learning_rate"):
         run(tmp_path, "iql", learning_rate=1e30)

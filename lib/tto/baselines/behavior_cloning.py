@@ -10,20 +10,20 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tto.baselines.episode_split import check_held_out_fraction, split_episodes
-from tto.baselines.files import read_baseline, write_baseline
+from tto.baselines.episode_split import split_episodes
+from tto.baselines.files import read_baseline, settings_in, write_baseline
 from tto.baselines.fitting import fit
 from tto.baselines.networks import ActingNetwork, NetworkPolicy, perceptron
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
-from tto.errors import TTOError
+from tto.fields import COUNT, POSITIVE, SHARE, UNITS, Between, check_fields
 from tto.files import StrPath
 
 
@@ -43,23 +43,17 @@ class BehaviorCloningConfig:
         evaluations: number of held-out losses, evenly spaced over the training.
     """
 
-    hidden: Sequence[int] = (256, 256)
-    epochs: float | int = 18.0
-    batch_size: int = 256
-    learning_rate: float = 3e-4
-    weight_decay: float = 0.0
-    held_out_fraction: float = 0.1
-    evaluations: int = 20
+    hidden: Sequence[Annotated[int, UNITS]] = (256, 256)
+    epochs: Annotated[float, POSITIVE] = 18.0
+    batch_size: Annotated[int, COUNT] = 256
+    learning_rate: Annotated[float, POSITIVE] = 3e-4
+    weight_decay: Annotated[float, Between(0)] = 0.0
+    held_out_fraction: Annotated[float, SHARE] = 0.1
+    evaluations: Annotated[int, COUNT] = 20
 
     def __post_init__(self) -> None:
+        check_fields(self, "behavior_cloning")
         object.__setattr__(self, "hidden", tuple(self.hidden))
-        counts = (*self.hidden, self.batch_size, self.evaluations)
-        if min(counts) < 1 or min(self.epochs, self.learning_rate) <= 0 or self.weight_decay < 0:
-            raise TTOError(
-                "behavior_cloning: expected positive sizes and counts, epochs and learning_rate "
-                f"> 0 and weight_decay >= 0, got {asdict(self)}"
-            )
-        check_held_out_fraction(self.held_out_fraction, section="behavior_cloning")
 
     def updates(self, transitions: int) -> int:
         """Number of minibatch updates for a given number of training transitions."""
@@ -185,7 +179,9 @@ def load_behavior_cloning(folder: StrPath) -> NetworkPolicy:
     network = read_baseline(
         folder,
         lambda config, weights: Perceptron(
-            len(weights["observation_mean"]), len(weights["action_low"]), tuple(config["hidden"])
+            len(weights["observation_mean"]),
+            len(weights["action_low"]),
+            settings_in(config, BehaviorCloningConfig).hidden,
         ),
         what="a behaviour-cloning policy",
         kind="behaviour-cloning",

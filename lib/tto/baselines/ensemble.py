@@ -13,20 +13,54 @@ All members are computed at once. Rewards and ends of episodes are not modelled.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tto.baselines.files import read_baseline
+from tto.baselines.files import read_baseline, settings_in
 from tto.baselines.networks import Perceptrons
 from tto.errors import TTOError
+from tto.fields import COUNT, POSITIVE, SHARE, UNITS, Between, check_fields
 from tto.files import StrPath
 
 LOG_VARIANCE_BOUNDS = (-10.0, 0.5)  # initial values; the bounds are learned
 BOUND_WEIGHT = 0.01  # weight of the bounds' distance in the objective
+
+
+@dataclass(frozen=True)
+class EnsembleConfig:
+    """How the ensemble is built and trained.
+
+    Attributes:
+        members: number of networks.
+        hidden: units of each hidden layer of a network.
+        updates: largest number of minibatch updates; the learning rate falls to 0 over them as a
+            cosine.
+        batch_size: transitions in the minibatch of each member.
+        learning_rate: initial learning rate of Adam.
+        held_out_fraction: fraction of the episodes that is held out; the weights that predict them
+            best are kept.
+        evaluate_every: updates between held-out losses.
+        patience: number of evaluations in a row without an improvement of any member after which
+            training ends.
+    """
+
+    members: Annotated[int, Between(1, 1000)] = 5
+    hidden: Sequence[Annotated[int, UNITS]] = (200, 200, 200, 200)
+    updates: Annotated[int, COUNT] = 20_000
+    batch_size: Annotated[int, COUNT] = 256
+    learning_rate: Annotated[float, POSITIVE] = 1e-3
+    held_out_fraction: Annotated[float, SHARE] = 0.2
+    evaluate_every: Annotated[int, COUNT] = 250
+    patience: Annotated[int, COUNT] = 20
+
+    def __post_init__(self) -> None:
+        check_fields(self, "ensemble")
+        object.__setattr__(self, "hidden", tuple(self.hidden))
 
 
 class Gaussian(NamedTuple):
@@ -153,17 +187,16 @@ def load_ensemble(folder: StrPath, *, device: str = "cpu") -> Ensemble:
     Raises:
         TTOError: files are missing, damaged, of another format version, or do not fit together.
     """
-    network = read_baseline(
-        folder,
-        lambda config, weights: Ensemble(
+
+    def build(config: dict[str, Any], weights: dict[str, Tensor]) -> Ensemble:
+        settings = settings_in(config, EnsembleConfig)
+        return Ensemble(
             len(weights["observation_mean"]),
             len(weights["action_mean"]),
-            members=config["members"],
-            hidden=tuple(config["hidden"]),
-            masked=config["masked"],
+            members=settings.members,
+            hidden=settings.hidden,
+            masked=bool(config["masked"]),
             generator=torch.Generator(),  # leaves the global one alone
-        ),
-        what="an ensemble",
-        kind="ensemble",
-    )
-    return network.to(device)
+        )
+
+    return read_baseline(folder, build, what="an ensemble", kind="ensemble").to(device)

@@ -8,8 +8,7 @@ best. Three things differ from the published code:
 - Weights do not decay, since the held-out loss ends the training.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,54 +16,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tto.baselines.ensemble import Ensemble, bound_penalty, gaussian_loss
-from tto.baselines.episode_split import check_held_out_fraction
+from tto.baselines.ensemble import Ensemble, EnsembleConfig, bound_penalty, gaussian_loss
 from tto.baselines.files import write_baseline
 from tto.baselines.fitting import fit
 from tto.baselines.transitions import Examples, examples, split_transitions, standardise_by
 from tto.data.episodes import EpisodeDataset
-from tto.errors import TTOError
 from tto.files import StrPath
 
 EVALUATION_ROWS = 4096  # held-out transitions computed at once, to bound the memory
-
-
-@dataclass(frozen=True)
-class EnsembleConfig:
-    """How the ensemble is built and trained.
-
-    Attributes:
-        members: number of networks.
-        hidden: units of each hidden layer of a network.
-        updates: largest number of minibatch updates; the learning rate falls to 0 over them as a
-            cosine.
-        batch_size: transitions in the minibatch of each member.
-        learning_rate: initial learning rate of Adam.
-        held_out_fraction: fraction of the episodes that is held out; the weights that predict them
-            best are kept.
-        evaluate_every: updates between held-out losses.
-        patience: number of evaluations in a row without an improvement of any member after which
-            training ends.
-    """
-
-    members: int = 5
-    hidden: Sequence[int] = (200, 200, 200, 200)
-    updates: int = 20_000
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    held_out_fraction: float = 0.2
-    evaluate_every: int = 250
-    patience: int = 20
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        counts = (self.members, *self.hidden, self.updates, self.batch_size, self.evaluate_every)
-        if min(*counts, self.patience) < 1 or self.learning_rate <= 0:
-            raise TTOError(
-                "ensemble: expected positive sizes and counts and learning_rate > 0, got "
-                f"{asdict(self)}"
-            )
-        check_held_out_fraction(self.held_out_fraction, section="ensemble")
 
 
 def train_ensemble(

@@ -11,21 +11,6 @@ from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 
 
-def check_held_out_fraction(fraction: float, *, section: str) -> None:
-    """Refuse a fraction with which no episode would be held out, or all of them.
-
-    Args:
-        section: section of the config that the fraction is in.
-
-    Raises:
-        TTOError: the fraction is not between 0 and 1.
-    """
-    if not 0 < fraction < 1:
-        raise TTOError(
-            f"{section}.held_out_fraction: expected between 0 and 1 (both excluded), got {fraction}"
-        )
-
-
 def split_episodes(
     dataset: EpisodeDataset,
     held_out_fraction: float,

@@ -2,19 +2,28 @@
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from tto.errors import TTOError, one_line
+from tto.fields import Between, Printable, check_fields
 from tto.files import StrPath, atomic_path
-from tto.model.weights_file import read_config, read_weights, write_weights
+from tto.model.weights_file import (
+    check_tensors,
+    read_config,
+    read_weights,
+    write_weights,
+)
 
 FORMAT_VERSION = 1
 
 Network = TypeVar("Network", bound=nn.Module)
+Settings = TypeVar("Settings")
 
 
 def write_baseline(
@@ -44,7 +53,8 @@ def read_baseline(
 
     Args:
         build: makes a network of the right sizes from the config and the weights, which are loaded
-            into it afterwards.
+            into it afterwards. It is called twice: a first network, without memory, shows whether
+            the sizes fit.
         what, kind: names of the baseline in errors, such as "an ensemble" and "ensemble".
 
     Raises:
@@ -53,18 +63,59 @@ def read_baseline(
     folder = Path(folder)
     try:
         config = read_config(folder)
-        version = config["format_version"]
+        version = config.get("format_version")
+        if version != FORMAT_VERSION:
+            raise TTOError(
+                f"{folder}: expected {kind} format version {FORMAT_VERSION}, got {version!r:.80}; "
+                "train it again"
+            )
         weights = read_weights(folder, config)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise _damaged(folder, what, error) from error
+    try:
+        Origin(config["env_id"], config["dataset"], config["seed"])
+        with torch.device("meta"):
+            check_tensors(weights, build(config, weights).state_dict())
         network = build(config, weights)
         network.load_state_dict(weights)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise TTOError(
-            f"{folder}: expected model.safetensors and config.json of {what}, got "
-            f"{type(error).__name__} ({one_line(error)}); train it again"
-        ) from error
-    if version != FORMAT_VERSION:
-        raise TTOError(
-            f"{folder}: expected {kind} format version {FORMAT_VERSION}, got {version}; train it "
-            "again"
-        )
+    except (ValueError, KeyError, TypeError, RuntimeError, TTOError) as error:
+        raise _damaged(folder, what, error) from error
     return network
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What each baseline's config.json says beside its settings.
+
+    Attributes:
+        env_id: environment of the dataset.
+        dataset: name of the dataset.
+        seed: seed of the training.
+
+    Raises:
+        TTOError: a value is of another type or out of range.
+    """
+
+    env_id: Annotated[str, Printable()]
+    dataset: Annotated[str, Printable()]
+    seed: Annotated[int, Between(0, 2**63 - 1)]
+
+    def __post_init__(self) -> None:
+        check_fields(self, "config.json")
+
+
+def settings_in(config: Mapping[str, Any], kind: type[Settings]) -> Settings:
+    """The settings of a baseline in its config.json, as a record that checks them.
+
+    Raises:
+        TTOError: a value is of another type or out of range.
+    """
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: config[name] for name in names if name in config})
+
+
+def _damaged(folder: Path, what: str, error: Exception) -> TTOError:
+    return TTOError(
+        f"{folder}: expected model.safetensors and config.json of {what}, got "
+        f"{type(error).__name__} ({one_line(error)}); train it again"
+    )

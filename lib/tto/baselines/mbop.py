@@ -10,18 +10,18 @@ Letters: B episodes, N trajectories, M members, H steps, O observation and A act
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from tto.baselines.episode_split import check_held_out_fraction
-from tto.baselines.files import read_baseline
+from tto.baselines.files import read_baseline, settings_in
 from tto.baselines.networks import Perceptrons, ScaledNetwork, as_rows
 from tto.errors import TTOError
+from tto.fields import COUNT, POSITIVE, SHARE, UNITS, Between, check_fields
 from tto.files import StrPath
 
 
@@ -47,33 +47,27 @@ class MBOPConfig:
             standard deviations of the data's returns over H steps.
     """
 
-    members: int = 3
-    hidden: Sequence[int] = (128, 128)
-    updates: int = 4000
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    held_out_fraction: float = 0.1
-    evaluations: int = 20
-    horizon: int = 10
-    trajectories: int = 99
-    deviation: float = 0.2
-    mixing: float = 0.2
-    sharpness: float = 3.0
+    members: Annotated[int, Between(1, 1000)] = 3
+    hidden: Sequence[Annotated[int, UNITS]] = (128, 128)
+    updates: Annotated[int, COUNT] = 4000
+    batch_size: Annotated[int, COUNT] = 256
+    learning_rate: Annotated[float, POSITIVE] = 1e-3
+    held_out_fraction: Annotated[float, SHARE] = 0.1
+    evaluations: Annotated[int, COUNT] = 20
+    horizon: Annotated[int, Between(1, 1000)] = 10
+    trajectories: Annotated[int, Between(1, 100_000)] = 99
+    deviation: Annotated[float, Between(0)] = 0.2
+    mixing: Annotated[float, Between(0, 1)] = 0.2
+    sharpness: Annotated[float, Between(0)] = 3.0
 
     def __post_init__(self) -> None:
+        check_fields(self, "mbop")
         object.__setattr__(self, "hidden", tuple(self.hidden))
-        counts = (self.members, *self.hidden, self.updates, self.batch_size, self.evaluations)
-        if min(*counts, self.horizon, self.trajectories) < 1 or self.learning_rate <= 0:
-            raise TTOError(
-                "mbop: expected positive sizes and counts and learning_rate > 0, got "
-                f"{asdict(self)}"
-            )
         if self.trajectories % self.members:
             raise TTOError(
                 f"mbop.trajectories: expected a multiple of mbop.members ({self.members}), got "
                 f"{self.trajectories}"
             )
-        check_held_out_fraction(self.held_out_fraction, section="mbop")
 
 
 class MBOPNetworks(ScaledNetwork):
@@ -224,7 +218,7 @@ def load_mbop(folder: StrPath) -> MBOPPolicy:
 
     def build(config: dict[str, Any], weights: dict[str, Tensor]) -> MBOPNetworks:
         found["seed"] = config["seed"]
-        found["config"] = MBOPConfig(**{f.name: config[f.name] for f in fields(MBOPConfig)})
+        found["config"] = settings_in(config, MBOPConfig)
         return MBOPNetworks(
             len(weights["observation_mean"]),
             len(weights["action_low"]),

@@ -115,7 +115,8 @@ def perceptron(
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
     """A layer with PyTorch's initial distribution, but drawn from `generator`."""
-    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    device = torch.get_default_device()
+    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device=device)
     bound = 1 / math.sqrt(inputs)
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, -bound, bound, generator=generator)

@@ -13,7 +13,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tto.baselines.actor import Actor
+from tto.baselines.actor import Actor, OfflineRLConfig
 from tto.baselines.files import write_baseline
 from tto.baselines.networks import NetworkPolicy, ScaledNetwork, perceptron
 from tto.data.episodes import EpisodeDataset
@@ -34,50 +34,6 @@ from tto.training.interruption import catch_stop_signals
 
 METHODS = ("cql", "iql", "td3_bc")
 _LARGEST = 0.999  # size of an action, in half ranges, whose probability tanh can still express
-
-
-@dataclass(frozen=True)
-class OfflineRLConfig:
-    """How actor and critics are built and trained.
-
-    Attributes:
-        hidden: units of each hidden layer, with ReLU.
-        updates: number of updates.
-        batch_size: transitions in a batch.
-        learning_rate: learning rate of Adam for actor, critics and value.
-        discount: discount of the rewards.
-        target_rate: share of the target critics that an update replaces.
-        reward_scale: factor of the rewards.
-        expectile: expectile of the value function (IQL).
-        inverse_temperature: weight of the advantage in the actor's loss (IQL).
-        value_weight: weight of the critic beside cloning, alpha (TD3+BC).
-        conservatism: weight of the penalty for values of unseen actions, alpha (CQL).
-        sampled_actions: actions that the penalty compares with the data's (CQL).
-        cloning_updates: first updates, in which the actor clones the data (CQL).
-    """
-
-    hidden: Sequence[int] = (256, 256)
-    updates: int = 1_000_000
-    batch_size: int = 256
-    learning_rate: float = 3e-4
-    discount: float = 0.99
-    target_rate: float = 0.005
-    reward_scale: float = 1.0
-    expectile: float = 0.7
-    inverse_temperature: float = 3.0
-    value_weight: float = 2.5
-    conservatism: float = 5.0
-    sampled_actions: int = 10
-    cloning_updates: int = 0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        counts = (*self.hidden, self.updates, self.batch_size, self.sampled_actions)
-        if min(counts) < 1 or self.learning_rate <= 0 or not 0 < self.target_rate <= 1:
-            raise TTOError(
-                "baselines: expected positive sizes and counts, learning_rate > 0 and target_rate "
-                f"in (0, 1], got {asdict(self)}"
-            )
 
 
 def train_offline_rl(

@@ -28,7 +28,13 @@ Anything = Annotated[
 Checkpoint = Annotated[
     Path, typer.Argument(help="Folder of a checkpoint, or the file with its weights.")
 ]
-Env = Annotated[str | None, typer.Option(help="Environment to act in; by default the model's own.")]
+Env = Annotated[
+    str | None,
+    typer.Option(
+        help="Environment to act in, as ID or, if a package of yours registers it, PACKAGE:ID; by "
+        "default the model's own."
+    ),
+]
 Video = Annotated[Path | None, typer.Option(help="Film the first episode: FILE.mp4 or FILE.gif.")]
 Episodes = Annotated[int, typer.Option(min=1, help="Number of episodes, played in parallel.")]
 Seed = Annotated[int, typer.Option(help="Seed of the first episode; each next one adds 1.")]

@@ -1,6 +1,5 @@
 """`tto inspect`: describe a dataset, token file, model, checkpoint or rollout on one screen."""
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from tto.exchange.pretrained import read_source
 from tto.files import StrPath
 from tto.hdf5 import read_hdf5
 from tto.model.trained import load
+from tto.model.weights_file import read_config
 from tto.report.numbers.dataset_statistics import returns_and_lengths
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, read_token_file
@@ -56,7 +56,7 @@ def _reader(path: Path) -> Callable[[Path], Lines]:
 
 def _is_our_model(folder: Path) -> bool:
     try:
-        return "format_version" in json.loads((folder / "config.json").read_text())
+        return "format_version" in read_config(folder)
     except (OSError, ValueError):
         return False
 
@@ -162,7 +162,7 @@ def _batch_plan(rollout: Rollout) -> str:
 def _model(path: Path) -> Lines:
     model = load(path)
     config = model.config
-    stored = json.loads((path / "config.json").read_text())
+    stored = read_config(path)
     heads = (
         "one shared" if config.output == "shared" else f"{config.transition_dim}, one per dimension"
     )

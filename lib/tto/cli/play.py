@@ -10,13 +10,13 @@ import torch
 import yaml
 
 from tto.baselines.policies import is_policy, load_policy
-from tto.data.environments import make_env, normalized_score
+from tto.data.environments import make_env, named_env, normalized_score
 from tto.errors import TTOError, one_line
 from tto.evaluation.film import FilmedEnv, open_film
 from tto.evaluation.rollout import Rollout, evaluate
 from tto.evaluation.sweeps import read_choice
 from tto.files import StrPath
-from tto.model.device import device_named
+from tto.model.device import checked_threads, device_named
 from tto.model.trained import load
 from tto.planning.controller import Controller
 from tto.planning.fastest import fastest_engine
@@ -42,7 +42,8 @@ def play(
         folder: folder of a trained or imported model, or of a baseline's policy, which does not
             plan.
         planning: settings of `tto.Controller`, and `precision`; none for a policy.
-        env: environment of the same sizes as the model's own; None takes the model's own.
+        env: environment of the same sizes as the model's own, and the module that registers it if
+            need be, as in `my_package:MyEnv-v0`; None takes the model's own, which names no module.
         episodes: number of episodes.
         seed: seed of the controller; episode i starts from seed + i.
         max_steps: steps after which episodes are stopped; None has no limit of its own.
@@ -57,7 +58,7 @@ def play(
         TTOError: the folder is no model, or an argument does not fit the model.
     """
     if threads is not None:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(checked_threads(threads))
     if is_policy(folder):
         if planning:
             raise TTOError(
@@ -67,7 +68,7 @@ def play(
         player, own_env, dataset = load_policy(folder)
     else:
         player, own_env, dataset = _planner(folder, planning, seed=seed, device=device)
-    env_id = env or own_env
+    env_id = own_env if env is None else named_env(env)
     seeds = [seed + i for i in range(episodes)]
     with contextlib.ExitStack() as stack:
         film = stack.enter_context(open_film(video)) if video is not None else None

@@ -5,7 +5,6 @@ download adds its entry. Users who trust that download commit the lock file; lat
 then have the same content.
 """
 
-import fcntl
 import json
 import logging
 import os
@@ -18,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tto.errors import TTOError
-from tto.files import StrPath, atomic_path, content_digest
+from tto.files import StrPath, atomic_path, content_digest, exclusive_lock
 
 LOGGER = logging.getLogger(__name__)
 CHUNK = 1 << 20  # bytes
@@ -144,8 +143,8 @@ def _check_lock(name: str, file: Path, lock: Path) -> None:
     """Compare `file` with its entry in `lock`, or add one; remove a file that does not match."""
     found = {"size": file.stat().st_size, "sha256": content_digest(file)}
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with open(lock.with_name(f".{lock.name}.flock"), "w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)  # other jobs may fetch datasets at the same time
+    # other jobs may fetch datasets at the same time
+    with exclusive_lock(lock.with_name(f".{lock.name}.flock")):
         entries = _read_lock(lock)
         if name not in entries:
             entries[name] = found

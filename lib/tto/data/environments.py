@@ -5,9 +5,15 @@ This module registers two environments:
 - `tto/Humanoid-v5`: `Humanoid-v5` with the 45-dimensional observation `qpos[2:], qvel`, without the
   other 303 dimensions, some of which are constant and some reach an absolute value of 2400;
 - `tto/FourRooms-v0`: the continuous four-rooms world of section 4.2.
+
+Gymnasium imports the module of an id such as `my_package:MyEnv-v0`, which runs its code. Most ids
+here come from files, which others may have written. So `make_env`, the only place that makes an
+environment, refuses such an id, and only `named_env` imports: it is for the user's own words, from
+the config, the command line or Python. Files hold ids without a module.
 """
 
 import functools
+import importlib
 import re
 import warnings
 from typing import Any
@@ -44,26 +50,86 @@ if HUMANOID not in gymnasium.registry:
     )
 
 
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_NAME_IT = (
+    "--env PACKAGE:ID on the command line, env: PACKAGE:ID in a config, or import it in Python"
+)
+
+
+def named_env(env: str) -> str:
+    """Import the module in an environment's name that the user gave; return the id without it.
+
+    Args:
+        env: an id, or `my_package:MyEnv-v0`. It must not come from a file, since importing a module
+            runs its code.
+
+    Raises:
+        TTOError: the module cannot be imported, or does not register the id.
+    """
+    module, colon, env_id = env.rpartition(":")
+    if not colon:
+        return env
+    if not _MODULE.fullmatch(module):
+        raise TTOError(
+            f"env {env!r}: expected an id, or a module and an id such as my_package:MyEnv-v0, got "
+            f"{module!r} as the module; correct it"
+        )
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # whatever the user's module raises
+        raise TTOError(
+            f"env {env!r}: expected a module that can be imported, got "
+            f"{type(error).__name__} ({one_line(error)}); install {module}, or mend it"
+        ) from error
+    if env_id not in gymnasium.registry:
+        raise TTOError(
+            f"env {env!r}: expected the module {module} to register {env_id!r}, but it did not; "
+            "call gymnasium.register in it, or correct the id"
+        )
+    return env_id
+
+
+def without_module(env_id: str) -> str:
+    """Return an environment's id as files hold it.
+
+    Raises:
+        TTOError: the id names a module, which would be imported.
+    """
+    if ":" in env_id:
+        raise TTOError(
+            f"env {env_id!r:.80}: expected an id without a module, since importing one runs its "
+            f"code, and files come from others; if you trust the module, name it: {_NAME_IT}"
+        )
+    return env_id
+
+
 def make_env(env_id: str, **options: Any) -> gymnasium.Env:
     """Make an environment whose observations and actions are vectors.
 
     Args:
-        env_id: a Gymnasium id, or one registered here.
+        env_id: a Gymnasium id, or one registered here, without a module (`named_env`).
         options: further arguments of `gymnasium.make`, such as `render_mode="rgb_array"`.
 
     Raises:
-        TTOError: the id is unknown, or a space is not a one-dimensional `Box`.
+        TTOError: the id is unknown or names a module, the environment cannot be made, or a space is
+            not a one-dimensional `Box`.
     """
     try:
         with warnings.catch_warnings():
             # The -v4 environments are old on purpose: they match D4RL's v2 data.
             warnings.filterwarnings("ignore", message=".*is out of date.*")
-            env = gymnasium.make(env_id, disable_env_checker=True, **options)
-    except gymnasium.error.Error as error:
-        reason = one_line(error)
+            env = gymnasium.make(without_module(env_id), disable_env_checker=True, **options)
+    except TTOError:
+        raise
+    except gymnasium.error.UnregisteredEnv as error:
         raise TTOError(
-            f"env {env_id!r}: expected a registered Gymnasium environment, got an error "
-            f"({reason}); check the id"
+            f"env {env_id!r:.80}: expected a registered Gymnasium environment, got an error "
+            f"({one_line(error)}); check the id, or name the package that registers it: {_NAME_IT}"
+        ) from error
+    except Exception as error:  # environments are others' code, and depend on further packages
+        raise TTOError(
+            f"env {env_id!r:.80}: expected an environment that can be made, got "
+            f"{type(error).__name__} ({one_line(error)}); check the id, and install what it needs"
         ) from error
     for name, space in (("observation", env.observation_space), ("action", env.action_space)):
         if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:

@@ -21,7 +21,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from minari.dataset.minari_storage import METADATA_FILE_NAME, MinariStorage
 
-from tto.data.environments import env_dimensions, env_spec, make_env
+from tto.data.environments import env_dimensions, env_spec, make_env, without_module
 from tto.data.episode import Episode, check_episode
 from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path
@@ -243,9 +243,9 @@ def open_dataset(path: StrPath, *, states: bool = False) -> EpisodeDataset:
     path = Path(path)
     try:
         metadata = json.loads((path / "data" / METADATA_FILE_NAME).read_text())
-        env_id = EnvSpec.from_json(metadata["env_spec"]).id
+        env_id = without_module(EnvSpec.from_json(metadata["env_spec"]).id)
         sizes = int(metadata["total_episodes"]), int(metadata["total_steps"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise TTOError(
             f"{path}: expected a Minari dataset folder with data/{METADATA_FILE_NAME}, got "
             f"{type(error).__name__} ({error}); collect or import the dataset again"

@@ -1,6 +1,7 @@
 """Datasets that were not collected here: D4RL's, Minari's (remote or local) and a user's own."""
 
 import itertools
+import json
 import logging
 import os
 import re
@@ -76,6 +77,7 @@ def read_minari(folder: StrPath) -> Iterator[Episode]:
         TTOError: the folder is damaged, or its observations or actions are not flat arrays.
     """
     try:
+        _check_spaces(Path(folder))
         dataset = MinariDataset(folder)
         for data in dataset.iterate_episodes():
             if isinstance(data.observations, dict | tuple) or isinstance(
@@ -109,6 +111,21 @@ def read_minari(folder: StrPath) -> Iterator[Episode]:
             f"{folder}: expected a Minari dataset, got {type(error).__name__} ({reason}); "
             "it is damaged or foreign, fetch it again"
         ) from error
+
+
+def _check_spaces(folder: Path) -> None:
+    """Refuse metadata without spaces.
+
+    Minari would make the environment to learn its spaces, by the entry point in the metadata, which
+    can name any code.
+    """
+    metadata = json.loads((folder / METADATA_FILE_NAME).read_text())
+    for name in ("observation_space", "action_space"):
+        if not isinstance(metadata.get(name), str):
+            raise TTOError(
+                f"{folder}: expected metadata with the entry {name}, found none; write the dataset "
+                "by a newer version of Minari"
+            )
 
 
 def minari_ids(dataset: str) -> list[str]:

@@ -1,7 +1,9 @@
 """The evaluation of one run: all rollouts of one policy are played in step, timed and written."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from tto.data.environments import named_env
 from tto.evaluation.alone import plan_ms_alone
 from tto.evaluation.rollout import Policy, Rollout, evaluate
 from tto.evaluation.rollout_file import Evaluation, write_rollouts
@@ -23,9 +25,11 @@ def evaluate_run(
     Args:
         policy: policy to evaluate.
         paths: paths of the rollout files.
-        evaluation: environment, seeds and labels of the run.
+        evaluation: environment, seeds and labels of the run. The config names the environment, so
+            it may name a module, too.
         judge: adds to a rollout what a model makes of it (`tto.evaluation.action_shift`).
     """
+    evaluation = replace(evaluation, env_id=named_env(evaluation.env_id))
     rollouts = evaluate(
         policy,
         evaluation.env_id,

@@ -9,7 +9,7 @@ handles tensors, no files and no bins.
 Letters: D tokens a transition, V bins, C channels, P positions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tto.errors import TTOError
-from tto.model.transformer import ModelConfig, TrajectoryTransformer
+from tto.model.transformer import ModelConfig, TrajectoryTransformer, network_of
 
 KINDS = ("weight", "bias")
 
@@ -121,8 +121,9 @@ def config_of(
     Raises:
         TTOError: shapes that do not fit the dimensions or one another.
     """
-    output, rows = _tensor(tensors, "head.weight"), len(_tensor(tensors, "tok_emb.weight"))
-    positions = _tensor(tensors, "pos_emb").shape[-2]
+    output = _tensor(tensors, "head.weight", axes=(2, 3))
+    rows = len(_tensor(tensors, "tok_emb.weight", axes=(2,)))
+    positions = _tensor(tensors, "pos_emb", axes=(2, 3)).shape[-2]
     D = observation_dim + action_dim + 2
     logits, width = output.shape[-2:]
     stop = int(rows == D * (logits - 1) + 1)
@@ -193,17 +194,10 @@ def from_layout(
 
 
 def _network(state: dict[str, Tensor], config: ModelConfig) -> TrajectoryTransformer:
-    network = TrajectoryTransformer(config)
-    for name, parameter in network.state_dict().items():
-        if state[name].shape != parameter.shape:
-            raise TTOError(
-                f"weights: expected {name} of shape {tuple(parameter.shape)}, got "
-                f"{tuple(state[name].shape)}; check the sizes that were given"
-            )
-        if not state[name].isfinite().all():
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
             raise TTOError(f"weights: expected finite numbers, got NaN or infinity in {name}")
-    network.load_state_dict(state)
-    return network.eval()
+    return network_of(config, state).eval()
 
 
 def _whole_transitions(
@@ -246,12 +240,18 @@ def _attends_values(tensors: Mapping[str, Tensor], layout: Layout, D: int) -> bo
 
 
 def _layers(tensors: Mapping[str, Tensor]) -> int:
-    return 1 + max(int(name.split(".")[1]) for name in tensors if name.startswith("blocks."))
+    return len({name.split(".")[1] for name in tensors if name.startswith("blocks.")})
 
 
-def _tensor(tensors: Mapping[str, Tensor], name: str) -> Tensor:
+def _tensor(tensors: Mapping[str, Tensor], name: str, *, axes: Sequence[int] = ()) -> Tensor:
+    """The tensor of a name, which has one of these numbers of axes if any are given."""
     if name not in tensors:
         raise TTOError(f"weights: expected the tensor {name}, found none; is the file whole?")
+    if axes and tensors[name].ndim not in axes:
+        raise TTOError(
+            f"weights: expected {name} of {' or '.join(map(str, axes))} axes, got shape "
+            f"{tuple(tensors[name].shape)}; is the file another model's?"
+        )
     return tensors[name]
 
 

@@ -5,8 +5,6 @@ taken); settings that are not there must be given. Weights are read from safeten
 weights-only loader, so that a checkpoint cannot run code. `tto.exchange.layouts` converts them.
 """
 
-import json
-import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,17 +13,17 @@ from typing import Any
 
 import torch
 import yaml
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tto.data.environments import env_dimensions, robot_of
+from tto.data.environments import env_dimensions, named_env, robot_of
 from tto.errors import TTOError, one_line
 from tto.exchange.foreign_bins import read_bins
 from tto.exchange.layouts import CACHED, Layout, config_of, from_layout, layout_of
 from tto.exchange.plain_pickle import read_config_pickle
 from tto.files import StrPath
 from tto.model.trained import TrainedModel
+from tto.model.weights_file import read_config
 from tto.tokens.token_file import TokenAttributes
 
 BINS_FILE = "discretizer.safetensors"
@@ -96,12 +94,22 @@ def import_model(
         TTOError: a file or a setting is missing or does not fit, or a file is of an unknown kind.
     """
     found, given = read_source(source), given or ImportSettings()
-    attributes = _attributes(found, given)
+    try:
+        return _converted(found, given, bins)
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise TTOError(
+            f"{found.path}: expected weights and settings of a whole checkpoint, got others "
+            f"({type(error).__name__}: {one_line(error)}); download it again"
+        ) from error
+
+
+def _converted(found: Source, given: ImportSettings, bins: StrPath | None) -> TrainedModel:
+    meaning = found.ours.get("tokens") or _meaning(found, given)
     config = config_of(
         found.tensors,
         found.layout,
-        observation_dim=attributes.observation_dim,
-        action_dim=attributes.action_dim,
+        observation_dim=meaning["observation_dim"],
+        action_dim=meaning["action_dim"],
         heads=_heads(found, given),
         dropout=found.known.get("dropout", 0.1),
     )
@@ -110,11 +118,12 @@ def import_model(
             f"{found.path}: expected the bins that the model was trained with, found none beside "
             "it; give their edges (.npy, .npz, .h5) or the dataset by --bins"
         )
-    if not found.ours:
-        attributes = replace(attributes, vocabulary=config.vocabulary)
+    attributes = TokenAttributes(
+        **{"vocabulary": config.vocabulary, "discretizer": "quantile", **meaning}
+    )
     discretizer = read_bins(bins or found.bins or "", attributes)
     if found.ours:
-        config = replace(config, goal=found.ours["goal"])
+        config = replace(config, goal=found.ours.get("goal"))
         discretizer = replace(discretizer, kind=attributes.discretizer)
     else:
         attributes = replace(attributes, discretizer=discretizer.kind)
@@ -156,12 +165,16 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a foreign file makes torch's reader fail in any way
         raise TTOError(
             f"{path}: expected weights that load without running code, but loading failed "
             f"({one_line(error)}); save the model's state_dict() again"
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(t, Tensor) for name, t in state.items()
+    ):
         raise TTOError(
             f"{path}: expected a state of named tensors, got {type(state).__name__}; save the "
             "model's state_dict()"
@@ -175,15 +188,23 @@ def _read_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     ours: dict[str, Any] = {}
     try:
         if (folder / "config.json").is_file():
-            stored = json.loads((folder / "config.json").read_text())
-            raw, ours = stored, stored.get("tto", {})
+            raw = read_config(folder)
+            ours = dict(raw.get("tto", {}))
         elif (folder / "config.yaml").is_file():
             stored = yaml.safe_load((folder / "config.yaml").read_text())
             raw = {**stored["dataset"], **stored["model"]}
         for name in ("data_config.pkl", "model_config.pkl"):
             if (folder / name).is_file():
                 raw |= read_config_pickle(folder / name)
-    except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        yaml.YAMLError,
+    ) as error:
         raise TTOError(
             f"{folder}: expected a complete config beside the weights, but reading it failed "
             f"({one_line(error)}); download it again"
@@ -205,10 +226,8 @@ _OUR_NAMES = {
 }
 
 
-def _attributes(found: Source, given: ImportSettings) -> TokenAttributes:
-    """Attributes of the model's tokens; `vocabulary` and `discretizer` are set later."""
-    if found.ours:
-        return TokenAttributes(**found.ours["tokens"])
+def _meaning(found: Source, given: ImportSettings) -> dict[str, Any]:
+    """Attributes of the model's tokens, without `vocabulary` and `discretizer`."""
     dataset = given.dataset or found.known.get("dataset")
     env = given.env or _ENVIRONMENTS.get(str(dataset).split("-")[0].lower())
     if env is None:
@@ -216,6 +235,7 @@ def _attributes(found: Source, given: ImportSettings) -> TokenAttributes:
             f"{found.path}: expected the environment that the model acts in, found none in a "
             f"config; name it by --env (such as --env {_ENVIRONMENTS['hopper']})"
         )
+    env = named_env(env)
     O, A = env_dimensions(env)
     stated = found.known.get("observation_dim", O), found.known.get("action_dim", A)
     if stated != (O, A):
@@ -224,24 +244,22 @@ def _attributes(found: Source, given: ImportSettings) -> TokenAttributes:
             f"{stated[0]} + {stated[1]}; name its environment by --env"
         )
     penalty = None if found.layout is CACHED else _OFFICIAL_PENALTY
-    return TokenAttributes(
-        dataset=dataset or "unknown",
-        env=env,
-        observation_dim=O,
-        action_dim=A,
-        vocabulary=0,
-        discretizer="quantile",
-        discount=given.discount or found.known.get("discount", 0.99),
-        to_go_includes_reward=False,
-        terminal_penalty=found.known.get("terminal_penalty", penalty),
-    )
+    return {
+        "dataset": dataset or "unknown",
+        "env": env,
+        "observation_dim": O,
+        "action_dim": A,
+        "discount": found.known.get("discount", 0.99) if given.discount is None else given.discount,
+        "to_go_includes_reward": False,
+        "terminal_penalty": found.known.get("terminal_penalty", penalty),
+    }
 
 
 def _heads(found: Source, given: ImportSettings) -> int:
-    heads = given.heads or found.known.get("heads")
+    heads = found.known.get("heads") if given.heads is None else given.heads
     if heads is None:
         raise TTOError(
             f"{found.path}: expected the number of attention heads, which shapes do not determine, "
             "found none in a config; give it by --heads (the official code has 4)"
         )
-    return int(heads)
+    return heads

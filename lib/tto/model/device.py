@@ -1,5 +1,6 @@
-"""The device and the precision that a model is computed with."""
+"""The device, the threads and the precision that a model is computed with."""
 
+import os
 from typing import Literal
 
 import torch
@@ -27,3 +28,20 @@ def precision_named(name: str, device: str) -> Literal["float32", "bfloat16"]:
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     fast = torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
     return "bfloat16" if fast else "float32"
+
+
+def checked_threads(threads: int | None) -> int:
+    """Return a number of processor threads; for None as many as PyTorch uses.
+
+    Raises:
+        TTOError: it is no whole number from 1 to the number of this machine's cores.
+    """
+    cores = os.cpu_count() or 1
+    if threads is None:
+        return min(torch.get_num_threads(), cores)
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= cores:
+        raise TTOError(
+            f"threads: expected a whole number from 1 to {cores}, this machine's cores, got "
+            f"{threads!r:.80}"
+        )
+    return threads

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 
 from tto.errors import TTOError, one_line
 from tto.files import StrPath
-from tto.model.transformer import ModelConfig, TrajectoryTransformer
+from tto.model.transformer import ModelConfig, TrajectoryTransformer, network_of
 from tto.model.weights_file import CONFIG, WEIGHTS, read_config, read_weights, write_weights
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, mask_tokens
@@ -28,11 +28,30 @@ class TrainedModel:
         network: the Transformer, over tokens.
         discretizer: edges of the bins, which turn values into tokens and back.
         tokens: source dataset, sizes and encoding of the tokens.
+
+    Raises:
+        TTOError: sizes of the network, the bins and the tokens differ.
     """
 
     network: TrajectoryTransformer
     discretizer: Discretizer
     tokens: TokenAttributes
+
+    def __post_init__(self) -> None:
+        tokens, config, bins = self.tokens, self.network.config, self.discretizer
+        for what, expected, got in (
+            ("model.observation_dim", tokens.observation_dim, config.observation_dim),
+            ("model.action_dim", tokens.action_dim, config.action_dim),
+            ("model.vocabulary", tokens.token_count, config.vocabulary),
+            ("bins of dimensions", tokens.transition_dim, bins.dimensions),
+            ("bins of a dimension", tokens.vocabulary, bins.vocabulary),
+            ("kind of bins", tokens.discretizer, bins.kind),
+        ):
+            if got != expected:
+                raise TTOError(
+                    f"model: expected the {what} to be {expected}, as its tokens have, got {got}; "
+                    "take all parts from the same training"
+                )
 
     @property
     def config(self) -> ModelConfig:
@@ -130,19 +149,24 @@ def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:
         if stored.get("format_version") != FORMAT_VERSION:
             raise TTOError(
                 f"model {folder}: expected format_version {FORMAT_VERSION}, "
-                f"got {stored.get('format_version')}; train it again, update the package, or "
+                f"got {stored.get('format_version')!r:.80}; train it again, update the package, or "
                 "import a checkpoint of another implementation by tto import"
             )
+        tensors = read_weights(folder, stored)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise _damaged(folder, error) from error
+    try:
         config = ModelConfig(**stored["model"])
         tokens = TokenAttributes(**stored["tokens"])
-        tensors = read_weights(folder, stored)
-        edges = tensors.pop(_EDGES).numpy()
-        network = TrajectoryTransformer(config)
-        network.load_state_dict(tensors)
-    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise TTOError(
-            f"model {folder}: expected whole files that fit together, but loading failed "
-            f"({one_line(error)}); train it again"
-        ) from error
-    discretizer = Discretizer(tokens.discretizer, edges)  # type: ignore[arg-type]
-    return TrainedModel(network.to(device).eval(), discretizer, tokens)
+        discretizer = Discretizer(tokens.discretizer, tensors.pop(_EDGES).double().numpy())
+        network = network_of(config, tensors)
+        return TrainedModel(network.to(device).eval(), discretizer, tokens)
+    except (ValueError, KeyError, TypeError, RuntimeError, TTOError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> TTOError:
+    return TTOError(
+        f"model {folder}: expected whole files that fit together, but loading failed "
+        f"({one_line(error)}); copy the folder again, or train it again"
+    )

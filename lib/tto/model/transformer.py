@@ -7,9 +7,9 @@ is drawn from a generator; without a generator there is no dropout.
 Letters: B batch, L tokens, D tokens a transition, V bins, C channels, H heads, K head size.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from tto.errors import TTOError
+from tto.fields import Between, check_fields
 from tto.model.attention import causal_attention, dropout
+from tto.model.weights_file import check_tensors
+from tto.tokens.discretizer import MOST_TOKENS
 
 # From the layer's number, queries, keys and values, each (B, H, L, K), to values (B, H, L, K).
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -55,26 +58,30 @@ class ModelConfig:
         stop_token: whether a token V, the same for all dimensions and with its own logit, follows
             the end of a terminated episode (the official code).
         goal: whether sequences begin with the state to reach (section 3.2), padded to a transition.
+
+    Raises:
+        TTOError: a value is of another type or out of range, or values contradict each other.
     """
 
-    observation_dim: int
-    action_dim: int
-    vocabulary: int
-    layers: int = 4
-    heads: int = 6
-    width: int = 192
-    dropout: float = 0.1
+    observation_dim: Annotated[int, Between(1, 10_000)]
+    action_dim: Annotated[int, Between(1, 10_000)]
+    vocabulary: Annotated[int, Between(1, MOST_TOKENS)]
+    layers: Annotated[int, Between(1, 1000)] = 4
+    heads: Annotated[int, Between(1, 10_000)] = 6
+    width: Annotated[int, Between(1, 100_000)] = 192
+    dropout: Annotated[float, Between(0, 1, open_high=True)] = 0.1
     dropout_at: Literal["block", "gpt"] = "block"
     input: Literal["tokens", "values"] = "tokens"
     output: Literal["shared", "per_dimension", "gaussian"] = "shared"
     attend_values: bool = False
     position: Literal["learned", "factored"] = "learned"
-    block_tokens: int = 512
-    max_transitions: int | None = None
+    block_tokens: Annotated[int, Between(1, 10_000_000)] = 512
+    max_transitions: Annotated[int, Between(1)] | None = None
     stop_token: bool = False
     goal: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self, "model")
         if self.width % self.heads:
             raise TTOError(
                 f"model: expected width divisible by heads, got {self.width} and {self.heads}"
@@ -269,6 +276,27 @@ class TrajectoryTransformer(nn.Module):
         """Centres of the V bins, in units of half a dimension's range."""
         V = self.config.vocabulary
         return (torch.arange(V, device=device) + 0.5) * (2 / V) - 1
+
+
+def network_of(config: ModelConfig, tensors: Mapping[str, Tensor]) -> TrajectoryTransformer:
+    """Make a network with the given weights, in training mode.
+
+    The weights decide: a config of other sizes is refused before memory for them is allocated.
+
+    Raises:
+        TTOError: a tensor is missing, unknown, or of another shape or type.
+    """
+    layers = len({name.split(".")[1] for name in tensors if name.startswith("blocks.")})
+    if layers != config.layers:
+        raise TTOError(
+            f"weights: expected {config.layers} layers, as model.layers says, got {layers}; take "
+            "config and weights from the same model"
+        )
+    with torch.device("meta"):
+        check_tensors(tensors, TrajectoryTransformer(config).state_dict())
+    network = TrajectoryTransformer(config)
+    network.load_state_dict(tensors)
+    return network
 
 
 def attention_mask(L: int, config: ModelConfig, device: torch.device) -> Bool[Tensor, "L L"]:

@@ -126,7 +126,8 @@ class Controller:
             active: which episodes to plan for; the actions of the others are zero.
 
         Raises:
-            TTOError: the observations have another shape, or are NaN or infinite.
+            TTOError: the observations have another shape, or are NaN or infinite, or the model's
+                predictions are.
         """
         batch = np.atleast_2d(np.asarray(observations, dtype=np.float64))
         O, A = self.model.tokens.observation_dim, self.model.tokens.action_dim
@@ -205,6 +206,12 @@ class Controller:
         contexts = contexts.to(self._centers.device)
         if self.objective == "return" or self.action_decode in ("best", "mean"):
             self.plan = self._search(contexts, episodes)
+            if not self.plan.scores.isfinite().all():
+                raise TTOError(
+                    "planning: expected finite scores of plans, got NaN or infinity: the model's "
+                    "weights are too large to compute with; train it again with a lower "
+                    "learning_rate"
+                )
             return self._decode(self.plan, episodes)
         O, A = self.model.tokens.observation_dim, self.model.tokens.action_dim
         centers = self._centers[O : O + A]

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tto.errors import TTOError
+from tto.model.device import checked_threads
 from tto.model.transformer import TrajectoryTransformer
 from tto.planning.draw import Drawn, DrawRule
 from tto.planning.engine import check_length, check_logits, position_vectors
@@ -57,14 +58,17 @@ class NativeEngine:
             precision: precision of weights, keys, values and the numbers that are multiplied by
                 them; sums are always float32. "bfloat16" is meant for processors with AVX512-BF16;
                 on others it gives the same results slowly.
-            threads: number of threads; by default as many as PyTorch uses.
+            threads: number of threads, at most the machine's cores; by default as many as PyTorch
+                uses.
             target: instruction set, one of `native_build.TARGETS`; by default the processor's best.
 
         Raises:
             NativeUnavailable: the library cannot be compiled here.
-            TTOError: the precision is unknown, or the model has Gaussian outputs.
+            TTOError: the precision is unknown, the model has Gaussian outputs, or the machine has
+                fewer cores than `threads`.
         """
         check_logits(network)
+        threads = checked_threads(threads)
         if precision not in ("float32", "bfloat16"):
             raise TTOError(f"precision: expected float32 or bfloat16, got {precision!r}")
         self.network, self.config, self.precision = network, network.config, precision
@@ -72,7 +76,7 @@ class NativeEngine:
         self._library.tto_create.restype = ctypes.c_void_p
         arrays = _arrays(network)
         pointers = (ctypes.c_void_p * len(arrays))(*(array.data_ptr() for array in arrays))
-        sizes = _sizes(network, precision, threads or torch.get_num_threads())
+        sizes = _sizes(network, precision, threads)
         handle = self._library.tto_create(ctypes.byref(sizes), pointers)
         if not handle:
             raise MemoryError("planning: no memory for the native engine")

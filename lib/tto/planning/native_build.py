@@ -2,23 +2,35 @@
 
 The library is in the user's cache folder. Its name has a digest of its sources, flags and compiler,
 so that a change of any of them compiles it again, and several versions can exist at once.
+
+A library is code, so only what this user compiled is loaded: the folder belongs to the user and
+nobody else may write there, and a digest beside each library is compared with its content, because
+a damaged library can kill the process.
 """
 
+import contextlib
 import ctypes
-import fcntl
 import functools
 import hashlib
+import logging
 import os
 import shutil
+import signal
+import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tto.errors import TTOError
-from tto.files import atomic_path
+from tto.errors import TTOError, one_line
+from tto.files import atomic_path, content_digest, exclusive_lock, remove
 
+LOGGER = logging.getLogger(__name__)
 SOURCES = Path(__file__).parent / "native"
+COMPILE_SECONDS = 600  # it takes 20 on a usual machine
+_KEPT_DAYS = 30  # since the last use of a library by any process
 _COMPILERS = ("c++", "g++", "clang++")
 _FLAGS = ["-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-strict-aliasing"]
 _LIBRARY = ["-fPIC", "-shared", "-pthread"]
@@ -32,6 +44,9 @@ TARGETS = {
     "avx2": ["-mavx2", "-mfma"],
     "generic": [],
 }
+# A function of each source, to see that the compiler made what it should.
+_FUNCTIONS = {"engine.cpp": "tto_create", "processor.cpp": "tto_target"}
+_TRIAL = "import ctypes, sys; getattr(ctypes.CDLL(sys.argv[1]), sys.argv[2])"
 
 
 class NativeUnavailable(TTOError):
@@ -44,31 +59,41 @@ def native_library(target: str | None = None) -> ctypes.CDLL:
     Raises:
         NativeUnavailable: the engine cannot be compiled here.
     """
-    return ctypes.CDLL(str(build("engine.cpp", tuple(TARGETS[target or best_target()]))))
+    return build("engine.cpp", tuple(TARGETS[target or best_target()]))
 
 
 @functools.cache
 def best_target() -> str:
     """The first of `TARGETS` that this processor can run."""
-    function = ctypes.CDLL(str(build("processor.cpp"))).tto_target
+    function = build("processor.cpp").tto_target
     function.restype = ctypes.c_char_p
     return function().decode()
 
 
 @functools.cache
-def build(source: str, flags: tuple[str, ...] = ()) -> Path:
-    """Compile one of the sources to a shared library unless it is cached; return its path."""
-    executable = compiler()
-    command = [executable, *_FLAGS, *_LIBRARY, *flags, str(SOURCES / source)]
-    library = _cache_folder() / f"{Path(source).stem}-{_digest(command)}.so"
-    if library.is_file():
-        return library
-    with open(library.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # wait if another process is compiling it
-        if not library.is_file():
-            with atomic_path(library) as path:
-                _run([*command, "-o", str(path)])
-    return library
+def build(source: str, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
+    """Load the library of one of the sources; compile it unless it is cached and whole.
+
+    Raises:
+        NativeUnavailable: there is no compiler, it fails, takes too long or makes no library, or
+            the library cannot be kept.
+    """
+    command = [compiler(), *_FLAGS, *_LIBRARY, *flags, str(SOURCES / source)]
+    try:
+        library = _cache_folder() / f"{Path(source).stem}-{_digest(command)}.so"
+        _compile_unless(_is_whole, command, library, _FUNCTIONS[source])
+        try:
+            return ctypes.CDLL(str(library))
+        except OSError:  # compiled on another machine that shares the folder
+            _compile_unless(lambda library: False, command, library, _FUNCTIONS[source])
+            return ctypes.CDLL(str(library))
+    except NativeUnavailable:
+        raise
+    except (OSError, TTOError) as error:
+        raise NativeUnavailable(
+            f"planning: could not keep or load the native engine ({one_line(error)}); free some "
+            "space, or set XDG_CACHE_HOME to a folder of your own"
+        ) from error
 
 
 def compiler() -> str:
@@ -86,41 +111,160 @@ def compiler() -> str:
     )
 
 
-def _run(command: list[str]) -> str:
+def _compile_unless(
+    is_good: Callable[[Path], bool], command: list[str], library: Path, function: str
+) -> None:
+    if not is_good(library):
+        with exclusive_lock(library.parent / "lock"):  # another process may be compiling it
+            if not is_good(library):
+                _compile(command, library, function)
+            _clean(library.parent)
+    with contextlib.suppress(OSError):
+        os.utime(library)  # when it was last used, for `_clean`
+
+
+def _compile(command: list[str], library: Path, function: str) -> None:
+    """Compile a library, load it once in a process of its own, and write its digest beside it."""
+    with atomic_path(library) as path:
+        _run([*command, "-o", str(path)], seconds=COMPILE_SECONDS)
+        name = Path(command[0]).name
+        try:
+            _run([sys.executable, "-I", "-c", _TRIAL, str(path), function], seconds=60)
+        except NativeUnavailable as error:
+            raise NativeUnavailable(
+                f"planning: {name} made no library that can be loaded for the native engine; set "
+                "CXX to a C++ compiler for this machine"
+            ) from error
+        _digest_file(library).write_text(content_digest(path))
+
+
+def _is_whole(library: Path) -> bool:
+    """Whether the library is there with the content that was compiled, and is this user's."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        detail = getattr(error, "stderr", None) or str(error)
-        line = next(filter(str.strip, detail.splitlines()), "no message")
+        ours = stat.S_ISREG(library.lstat().st_mode) and library.lstat().st_uid == os.geteuid()
+        return ours and _digest_file(library).read_text() == content_digest(library)
+    except (OSError, ValueError):
+        return False
+
+
+def _digest_file(library: Path) -> Path:
+    return library.with_suffix(".sha256")
+
+
+def _run(command: list[str], *, seconds: float) -> str:
+    """Run a command and return its output; end it and all that it started after `seconds`."""
+    name = Path(command[0]).name
+    try:
+        with tempfile.TemporaryFile() as output:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                status = process.wait(seconds)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            output.seek(0)
+            text = output.read(2**16).decode(errors="replace")
+    except subprocess.TimeoutExpired as error:
         raise NativeUnavailable(
-            f"planning: {Path(command[0]).name} could not compile the native engine: {line}"
+            f"planning: expected {name} to compile the native engine within {seconds:g} seconds, "
+            "it did not; set CXX to another compiler"
         ) from error
-    return done.stdout
+    except OSError as error:
+        status, text = 1, one_line(error)
+    if status:
+        line = next(filter(str.strip, text.splitlines()), "no message")
+        raise NativeUnavailable(
+            f"planning: {name} could not compile the native engine: {line.strip():.200}"
+        )
+    return text
 
 
 def _digest(command: list[str]) -> str:
     digest = hashlib.sha256(repr(command).encode())
-    digest.update(_run([command[0], "--version"]).encode())
+    digest.update(_run([command[0], "--version"], seconds=60).encode())
     for path in sorted(SOURCES.iterdir()):
-        digest.update(path.name.encode() + path.read_bytes())
+        if path.is_file():
+            digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:24]
 
 
+def _clean(folder: Path) -> None:
+    """Remove what ended processes left, and libraries that nobody has used for long.
+
+    The caller holds the lock, so nobody is writing.
+    """
+    oldest = time.time() - 86400 * _KEPT_DAYS
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):
+            stale = path.name.endswith((".so", ".sha256", ".lock"))
+            stale = stale and path.lstat().st_mtime < oldest
+            if path.name.endswith(".tmp") or stale:
+                remove(path)
+
+
 def _cache_folder() -> Path:
-    """A writable folder: the user's cache, or else a folder beside the sources."""
+    """A folder of this user alone: in the user's cache, or else a temporary one."""
     for folder in _cache_folders():
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if _is_private(folder):
+                return folder
         except OSError:
             continue
-        if os.access(folder, os.W_OK):
-            return folder
-    raise NativeUnavailable("planning: found no writable folder for the native engine's library")
+        LOGGER.warning(
+            "planning: expected %s to be a folder of your own that nobody else can write to; the "
+            "native engine is compiled in a temporary folder",
+            folder,
+        )
+    return _temporary_folder()
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether a folder, which is made if need be, is this user's and only the user can write it.
+
+    Raises:
+        OSError: it cannot be made or written.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        return False
+    for parent in folder.resolve().parents:  # whoever can rename it could put another there
+        mode = parent.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return False
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
+        if found.st_mode & 0o022:  # others may have written what is in it
+            for path in folder.iterdir():
+                remove(path)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{folder} cannot be written")
+    return True
+
+
+@functools.cache
+def _temporary_folder() -> Path:
+    """A folder of this process, which is removed at its end."""
+    folder = tempfile.TemporaryDirectory(prefix="tto-")
+    _temporary.append(folder)
+    return Path(folder.name)
+
+
+_temporary: list[tempfile.TemporaryDirectory[str]] = []  # keeps the folder until the process ends
 
 
 def _cache_folders() -> Iterator[Path]:
-    if "XDG_CACHE_HOME" in os.environ:
-        yield Path(os.environ["XDG_CACHE_HOME"]) / "tto"
+    """Folders to try; relative ones would depend on the current folder, so they are left out."""
     home = Path(os.path.expanduser("~"))
-    yield home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "tto"
-    yield SOURCES / "__pycache__"
+    caches = [Path(os.environ.get("XDG_CACHE_HOME", ""))]
+    caches.append(home / ("Library/Caches" if sys.platform == "darwin" else ".cache"))
+    yield from (cache / "tto" for cache in caches if cache.is_absolute())

@@ -15,6 +15,7 @@ from tto.errors import TTOError
 from tto.tokens.quantile_edges import quantile_edges
 
 Kind = Literal["uniform", "quantile"]
+MOST_TOKENS = 2**16  # of a dimension, since tokens are stored in two bytes at most
 
 # A dimension with a range below this fraction of its magnitude counts as constant.
 _RELATIVE_WIDTH = 1e-6

@@ -18,15 +18,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Bool, Integer
 
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
+from tto.fields import Between, Printable, check_fields
 from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5, read_hdf5
-from tto.tokens.discretizer import Discretizer, token_dtype
+from tto.tokens.discretizer import MOST_TOKENS, Discretizer, Kind, token_dtype
 
 FORMAT_VERSION = 1
 _CHUNK_ROWS = 65536
@@ -49,19 +50,30 @@ class TokenAttributes:
         mask_token: whether V is a token, for hidden dimensions of observations.
         rewards_ignored: whether reward and reward-to-go were set to 0 in all transitions (goal
             reaching, section 4.2).
+
+    Raises:
+        TTOError: a value is of another type or out of range.
     """
 
-    dataset: str
-    env: str
-    observation_dim: int
-    action_dim: int
-    vocabulary: int
-    discretizer: str
-    discount: float
+    dataset: Annotated[str, Printable()]
+    env: Annotated[str, Printable()]
+    observation_dim: Annotated[int, Between(1, 10_000)]
+    action_dim: Annotated[int, Between(1, 10_000)]
+    vocabulary: Annotated[int, Between(1, MOST_TOKENS)]
+    discretizer: Kind
+    discount: Annotated[float, Between(0, 1)]
     to_go_includes_reward: bool
     terminal_penalty: float | None
     mask_token: bool = False
     rewards_ignored: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self, "tokens")
+        if self.token_count > MOST_TOKENS:
+            raise TTOError(
+                f"tokens.vocabulary: expected at most {MOST_TOKENS - 1} beside a mask token, got "
+                f"{self.vocabulary}; use fewer bins"
+            )
 
     @property
     def reward_settings(self) -> dict[str, Any]:
@@ -196,7 +208,14 @@ def read_token_file(path: StrPath) -> TokenFile:
         source_digest = str(file.attrs["source_digest"])
         written = file.attrs.get("content_digest")
         known = [name for name in TokenAttributes.__dataclass_fields__ if name in file.attrs]
-        attributes = TokenAttributes(**{name: _plain(file.attrs[name]) for name in known})
+        stored = {name: _plain(file.attrs[name]) for name in known}
+    try:
+        attributes = TokenAttributes(**stored)
+    except (TTOError, TypeError) as error:
+        raise TTOError(
+            f"token file {path}: expected the attributes of a token file, got others "
+            f"({one_line(error)}); make it again"
+        ) from error
     tokens = hashlib.sha256(np.ascontiguousarray(arrays["tokens"]).data)
     found = _finish(tokens, arrays, attributes, source_digest)
     if written not in (None, found):
@@ -206,7 +225,7 @@ def read_token_file(path: StrPath) -> TokenFile:
         )
     token_file = TokenFile(
         attributes=attributes,
-        discretizer=Discretizer(attributes.discretizer, arrays["edges"]),  # type: ignore[arg-type]
+        discretizer=Discretizer(attributes.discretizer, arrays["edges"]),
         tokens=arrays["tokens"],
         episode_starts=arrays["episode_starts"],
         terminated=arrays["terminated"],
@@ -241,6 +260,12 @@ def _stored(attributes: TokenAttributes) -> dict[str, Any]:
 
 def _check(file: TokenFile, path: Path) -> None:
     rows, starts = len(file.tokens), file.episode_starts
+    expected = (file.attributes.transition_dim, file.attributes.vocabulary + 1)
+    if file.discretizer.edges.shape != expected:
+        raise TTOError(
+            f"token file {path}: expected edges of shape {expected}, got "
+            f"{file.discretizer.edges.shape}; make it again"
+        )
     if file.tokens.shape != (rows, file.attributes.transition_dim):
         expected = f"(rows, {file.attributes.transition_dim})"
         raise TTOError(

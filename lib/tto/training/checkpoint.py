@@ -4,18 +4,18 @@ Checkpoints are whole files only, from one training at a time.
 """
 
 import contextlib
-import fcntl
+import hashlib
+import io
 import logging
-import pickle
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from tqdm import tqdm
 
 from tto.errors import TTOError, one_line
-from tto.files import StrPath, atomic_path
+from tto.files import StrPath, atomic_path, exclusive_lock
 from tto.training.distributed import ProcessGroup
 from tto.training.events import Events
 
@@ -78,9 +78,7 @@ def train_to_end(
         TTOError: a signal to stop, a damaged checkpoint, or one that cannot be written.
     """
     group, device = group or ProcessGroup(), device or torch.device("cpu")
-    checkpoint = load_checkpoint(folder)
-    if checkpoint is not None:
-        state.load_state_dict(checkpoint)
+    _resume(state, folder)
     written = Events(events, rows=state.metrics)
     progress = tqdm(
         total=state.updates, initial=state.update, desc="train", unit="upd", disable=None
@@ -117,19 +115,17 @@ def locked(folder: StrPath, *, shared_with: ProcessGroup | None = None) -> Itera
     group = shared_with or ProcessGroup()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        if group.is_first:
-            _acquire(lock, folder)
+    lock = _lock(folder) if group.is_first else contextlib.nullcontext()
+    with lock:
         group.wait()
         yield folder
 
 
-def _acquire(lock: IO[str], folder: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+def _lock(folder: Path) -> contextlib.AbstractContextManager[None]:
+    def waiting() -> None:
         LOGGER.warning("%s: another process trains this model; waiting until it ends", folder)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+
+    return exclusive_lock(folder / "lock", waiting=waiting)
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
@@ -140,8 +136,12 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
             kept.
     """
     try:
-        with atomic_path(folder / _FILE) as path:
-            torch.save(state, path)
+        with atomic_path(folder / _FILE) as path, path.open("w+b", buffering=0) as file:
+            torch.save(state, file)
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").digest()
+            file.seek(0, io.SEEK_END)
+            file.write(digest)
     except (OSError, RuntimeError) as error:  # torch's writer hides errors of the system
         raise TTOError(
             f"training: the checkpoint of update {state['update']} cannot be written to {folder} "
@@ -159,9 +159,35 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        return torch.load(path, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise TTOError(
-            f"training: expected a whole checkpoint, but reading {path} failed "
-            f"({one_line(error)}); remove it to train from the beginning"
-        ) from error
+        content = path.read_bytes()
+        size = hashlib.sha256().digest_size  # the digest follows what torch wrote
+        if hashlib.sha256(content[:-size]).digest() != content[-size:]:
+            raise ValueError("its content does not have the SHA-256 at its end")
+        state = torch.load(io.BytesIO(content[:-size]), weights_only=True, map_location="cpu")
+        if not isinstance(state, dict):
+            raise ValueError("it holds no state")
+        return state
+    except MemoryError:
+        raise
+    except Exception as error:  # a foreign file makes torch's reader fail in any way
+        raise _damaged(path, error) from error
+
+
+def _resume(state: Resumable, folder: Path) -> None:
+    """Go on from the checkpoint in `folder`, if there is one."""
+    checkpoint = load_checkpoint(folder)
+    if checkpoint is None:
+        return
+    try:
+        state.load_state_dict(checkpoint)
+        if not (isinstance(state.update, int) and 0 <= state.update <= state.updates):
+            raise ValueError(f"it is of update {state.update!r:.40} of {state.updates}")
+    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise _damaged(folder / _FILE, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> TTOError:
+    return TTOError(
+        f"training: expected a whole checkpoint of this training, but reading {path} failed "
+        f"({one_line(error)}); remove it to train from the beginning"
+    )

@@ -131,6 +131,12 @@ class TrainingState:
         if not (due and self.group.is_first):
             return None
         sums, counts = self.dimension_losses()
+        held_out = float(sums.sum() / counts.sum()) if counts.any() else math.nan
+        if counts.any() and not math.isfinite(held_out):
+            raise TTOError(
+                f"training: expected a finite held-out loss, got {held_out} after update "
+                f"{self.update}; lower training.learning_rate or set training.clip_norm"
+            )
         tokens = self.update * self.training.batch_size * self.network.config.block_size
         row = {
             "update": self.update,
@@ -138,7 +144,7 @@ class TrainingState:
             "seconds": round(self.seconds, 3),
             "learning_rate": self.optimizers[0].param_groups[0]["lr"],
             "train_loss": float(np.mean(self.losses)),
-            "held_out_loss": float(sums.sum() / counts.sum()) if counts.any() else math.nan,
+            "held_out_loss": held_out,
             "tokens_per_second": round(tokens / self.seconds),
         }
         self.metrics.append(row)
