@@ -12,14 +12,13 @@ from typing import Any
 
 from tto.config import check_config
 from tto.errors import TTOError, suggestion
+from tto.methods import SECTIONS
 from tto.settings import Changes, Config, name_of, settings_of, text_of
 
 TOKEN_SECTIONS = ("discretizer", "discount", "rewards")
 MODEL_SECTIONS = (*TOKEN_SECTIONS, "model", "training")  # what a trained model depends on
-SECTIONS = (*MODEL_SECTIONS, "planning")
-CLONING_SECTIONS = ("behavior_cloning",)  # what a model of behaviour cloning depends on
-# Tuned methods: the key of their candidates in `tuning`, and the section that candidates change.
-TUNED_METHODS = {"tto": ("planners", "planning"), "bc": ("cloning", "behavior_cloning")}
+SWEPT_SECTIONS = (*MODEL_SECTIONS, "planning")  # what a sweep may change
+_CANDIDATES = {"tto": "planners", "bc": "cloning"}  # key in `tuning`; of others: the method's name
 
 
 @dataclass(frozen=True)
@@ -47,19 +46,19 @@ class Trial:
 
 
 def candidates(config: Config, method: str) -> Mapping[str, Mapping[str, Any]]:
-    """The candidates of `tuning` for a method of `TUNED_METHODS`, by name."""
-    return config["tuning"][TUNED_METHODS[method][0]]
+    """The candidates of `tuning` for a method of `tto.methods`, by name."""
+    return config["tuning"].get(_CANDIDATES.get(method, method), {})
 
 
 def changes_of_candidate(config: Config, method: str, name: str) -> dict[str, Any]:
     """Changes that a candidate makes."""
-    section = TUNED_METHODS[method][1]
+    section = SECTIONS[method]
     return {f"{section}.{key}": value for key, value in candidates(config, method)[name].items()}
 
 
 def tuning_trials(config: Config, method: str, datasets: Iterable[str]) -> list[Trial]:
     """Return a trial for each candidate setting of a method on each dataset."""
-    sweep = TUNED_METHODS[method][0]
+    sweep = _CANDIDATES.get(method, method)
     return [
         Trial(
             sweep,
@@ -100,10 +99,10 @@ def check_trials(config: Config, schema: Mapping[str, Any]) -> None:
     """
     tuned = [
         (f"tuning.{trial.sweep}", (section,), trial)
-        for method, (_, section) in TUNED_METHODS.items()
+        for method, section in SECTIONS.items()
         for trial in tuning_trials(config, method, config["datasets"])
     ]
-    swept = [(f"ablations.sweeps.{t.sweep}", SECTIONS, t) for t in ablation_trials(config)]
+    swept = [(f"ablations.sweeps.{t.sweep}", SWEPT_SECTIONS, t) for t in ablation_trials(config)]
     for name in config["loss_ladder"]["datasets"]:
         _check_known(config, name, "loss_ladder")
     checked = set()

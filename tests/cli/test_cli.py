@@ -98,7 +98,7 @@ def test_plan_plays_baselines_too(tmp_path, run):
         ]
         status, _ = run("plan", tmp_path / method, "--horizon", 2)
         assert "expected no settings for a policy" in str(status)
-    with pytest.raises(TTOError, match="expected a policy of"):
+    with pytest.raises(TTOError, match="expected the model of a baseline that acts"):
         load_policy(tmp_path / "rooms")
 
 

@@ -36,13 +36,15 @@ TABLED = [
     "cql",
     "iql",
     "td3_bc",
+    "dt",
+    "mopo",
     "mbop",
     "seeds",
     "rollouts",
 ]
 # A section, equation, figure or appendix of the paper; the other places where a value is written.
 SOURCE = re.compile(
-    r"\d(\.\d)?|equation \d|figure \d|A|E|poster|code|GPT|PETS|CQL|IQL|MBOP|TD3\+BC|"
+    r"\d(\.\d)?|equation \d|figure \d|A|E|poster|code|GPT|PETS|CQL|IQL|MOPO|MBOP|DT|TD3\+BC|"
     r"not mentioned|ours"
 )
 

@@ -14,12 +14,11 @@ from tto.data.environments import robot_of
 from tto.data.four_rooms import ACTION_NOISE
 from tto.digest import code_digest
 from tto.errors import TTOError
+from tto.methods import BASELINES, OURS, SECTIONS
 from tto.settings import changes_in, datasets_of, name_of, part_of, settings_of
 from tto.trials import (
-    CLONING_SECTIONS,
     MODEL_SECTIONS,
     TOKEN_SECTIONS,
-    TUNED_METHODS,
     ablation_trials,
     candidates,
     check_trials,
@@ -64,10 +63,10 @@ SEEDS = config["seeds"]
 ROLLOUTS = range(config["rollouts"])
 METHODS = config["baselines"]["methods"]  # of offline RL, beside TTO and behaviour cloning
 PAIRS = range(-(-config["goal_reaching"]["pairs"] // len(SEEDS)))  # of one model
-# Trials: those that choose settings, by method (tto, bc) and dataset, and those of each ablation.
+# Trials: those that choose settings, by method and dataset, and those of each ablation.
 TUNED = {
     method: {name: tuning_trials(config, method, [name]) for name in OFFLINE}
-    for method in TUNED_METHODS
+    for method in (OURS, "bc", *METHODS)
     if candidates(config, method)
 }
 SWEEPS = {}
@@ -79,7 +78,7 @@ TRIALS = {trial.name: trial for trials in [*CHOICES, *SWEEPS.values()] for trial
 TRIAL_VARIANTS = {
     name_of(part): part
     for trial in TRIALS.values()
-    for sections in (MODEL_SECTIONS, CLONING_SECTIONS)
+    for sections in (MODEL_SECTIONS, *([SECTIONS[method]] for method in BASELINES))
     for part in [part_of(trial.settings, sections)]
 }
 ANALYSIS_VARIANTS = {
@@ -227,16 +226,17 @@ def trial_model(name):
     )
 
 
-def cloning_models(name):
-    """A file of each model that may clone: a trial's, all candidates, or the config's own."""
+def policy_models(name, method=None):
+    """A file of each model of a baseline that may act: a trial's, all candidates, or its own."""
 
     def paths(wildcards):
-        tuned = TUNED.get("bc", {}).get(wildcards.dataset, [])
+        acting = method or wildcards.method
+        tuned = TUNED.get(acting, {}).get(wildcards.dataset, [])
         trials = [TRIALS[wildcards.trial]] if "trial" in wildcards.keys() else tuned
         return [
-            f"{variant_folder(settings, CLONING_SECTIONS)}/baselines/{wildcards.dataset}/bc/"
+            f"{variant_folder(changes, [SECTIONS[acting]])}/baselines/{wildcards.dataset}/{acting}/"
             f"seed{wildcards.seed}/{name}"
-            for settings in ([trial.settings for trial in trials] or [{}])
+            for changes in ([trial.settings for trial in trials] or [{}])
         ]
 
     return paths
@@ -257,20 +257,26 @@ def trial_evaluation(wildcards):
     return evaluation_of(wildcards) | {"offset": config["trials"]["seed"]}
 
 
-def choice_of(method):
+def choice_of(method=None):
     """The choice that a dataset's episodes wait for, where the method's settings are tuned."""
-    return lambda wildcards: (
-        f"{RESULTS}/tuning/{method}/{wildcards.dataset}.txt"
-        if wildcards.dataset in TUNED.get(method, {})
-        else []
-    )
+
+    def path(wildcards):
+        acting = method or wildcards.method
+        tuned = wildcards.dataset in TUNED.get(acting, {})
+        return f"{RESULTS}/tuning/{acting}/{wildcards.dataset}.txt" if tuned else []
+
+    return path
 
 
-def candidates_of(method):
+def candidates_of(method=None):
     """A param: what a dataset's choice is made of, by name; nothing where it has none."""
-    return lambda wildcards: (
-        candidates(config, method) if wildcards.dataset in TUNED.get(method, {}) else {}
-    )
+
+    def named(wildcards):
+        acting = method or wildcards.method
+        tuned = wildcards.dataset in TUNED.get(acting, {})
+        return candidates(config, acting) if tuned else {}
+
+    return named
 
 
 def shown(part):

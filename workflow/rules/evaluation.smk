@@ -64,7 +64,7 @@ rule play_loss_ladder:
         weights=rules.train.output.weights,
         config=rules.train.output.config,
         choice=choice_of("tto"),
-        cloning=cloning_models("model.safetensors"),
+        cloning=policy_models("model.safetensors", "bc"),
         cloning_choice=choice_of("bc"),
         ladder=ladder_of,
     output:

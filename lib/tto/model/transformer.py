@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from tto.errors import TTOError
-from tto.model.attention import causal_attention, dropout
+from tto.model.attention import DropoutSource, causal_attention, dropout
 
 # From the layer's number, queries, keys and values, each (B, H, L, K), to values (B, H, L, K).
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -138,7 +138,7 @@ class DecoderBlock(nn.Module):
         self,
         x: Float[Tensor, "B L C"],
         attend: Callable[[Tensor, Tensor, Tensor], Tensor],
-        generator: torch.Generator | None = None,
+        generator: DropoutSource | None = None,
     ) -> Float[Tensor, "B L C"]:
         B, L, C = x.shape
         qkv = self.attention_in(self.attention_norm(x)).view(B, L, 3, self.heads, C // self.heads)
@@ -181,13 +181,14 @@ class TrajectoryTransformer(nn.Module):
         self,
         tokens: Int[Tensor, "B L"],
         *,
-        generator: torch.Generator | None = None,
+        generator: DropoutSource | None = None,
     ) -> Float[Tensor, "B L V"]:
         """Logits of token l+1 given tokens 0..l, for l = 0..L-1.
 
         Args:
             tokens: sequences that begin with the first token of a transition.
-            generator: draws the dropout masks; None turns dropout off.
+            generator: draws the dropout masks; None turns dropout off. "global" is PyTorch's own
+                generator and dropout, which `torch.compile` needs.
 
         Raises:
             TTOError: more tokens than fit into the block.
@@ -234,7 +235,7 @@ class TrajectoryTransformer(nn.Module):
         )
 
     def run_blocks(
-        self, x: Float[Tensor, "B L C"], attend: Attend, generator: torch.Generator | None = None
+        self, x: Float[Tensor, "B L C"], attend: Attend, generator: DropoutSource | None = None
     ) -> Float[Tensor, "B L C"]:
         """Run all blocks; the caller supplies the attention (cached or not)."""
         for layer, block in enumerate(self.blocks):

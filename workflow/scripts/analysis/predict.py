@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from tto.analysis.predictions import choose_origin, predict, write_predictions
-from tto.baselines.ensemble import load_ensemble
+from tto.baselines.pets.ensemble import load_ensemble
 from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.model.device import device_named

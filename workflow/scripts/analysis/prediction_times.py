@@ -7,7 +7,7 @@ import torch
 from tto.analysis.likelihood import cells_of
 from tto.analysis.log_likelihoods import held_out_truth
 from tto.analysis.prediction_times import prediction_times
-from tto.baselines.ensemble import load_ensemble
+from tto.baselines.pets.ensemble import load_ensemble
 from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.model.trained import load

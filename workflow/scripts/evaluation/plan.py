@@ -33,5 +33,6 @@ with job(snakemake.log[0]):
             seed=seed,
             **snakemake.params.evaluation,
         ),
+        metrics=snakemake.input.metrics,
         judge=action_judge(controller, snakemake.input.dimensions),
     )

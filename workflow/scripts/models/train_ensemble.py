@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from tto.baselines.ensemble_training import train_ensemble
+from tto.baselines.pets.ensemble_training import train_ensemble
 from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.model.device import device_named

@@ -1,4 +1,4 @@
-"""Rule train_policy: a dataset's episodes to a policy of CQL, MBOP, IQL or TD3+BC."""
+"""Rule train_policy: a dataset's episodes to the policy of a baseline."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -75,6 +75,7 @@ SECTIONS = (
                 "Where return is lost",
                 "bars of the return of the data's policies, of cloning, and of the Transformer",
             ),
+            _table("costs", "Costs"),
             _table("action_shift", "Plans beside the data"),
         ),
     ),

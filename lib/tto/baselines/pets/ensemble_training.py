@@ -17,11 +17,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tto.baselines.ensemble import Ensemble, bound_penalty, gaussian_loss
 from tto.baselines.episode_split import check_held_out_fraction
 from tto.baselines.files import write_baseline
 from tto.baselines.fitting import fit
-from tto.baselines.transitions import Examples, examples, split_transitions, standardise_by
+from tto.baselines.pets.ensemble import Ensemble, bound_penalty, gaussian_loss
+from tto.baselines.pets.transitions import Examples, examples, split_transitions, standardise_by
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import StrPath
