@@ -3,9 +3,13 @@
 import contextlib
 import hashlib
 import os
+import re
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+
+from tto.ownership import publishing
 
 StrPath = str | os.PathLike[str]
 
@@ -15,19 +19,51 @@ def atomic_path(path: StrPath) -> Iterator[Path]:
     """Yield a temporary sibling of `path` (for a file or a folder) and move it there on success.
 
     After an exception the temporary is removed and an earlier `path` is untouched. The temporary
-    name contains the process id, so two processes never share it.
+    name contains the process id and the machine, so two processes never share it. Temporaries of
+    dead processes of this machine are removed.
+
+    Raises:
+        TTOError: `path` belongs to the outputs of a job that has lost them to a newer job
+            (`tto.ownership`).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    _remove_those_of_dead_processes(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}@{_machine()}.tmp")
     remove(temporary)
     try:
         yield temporary
-        if temporary.is_dir() and path.is_dir():
-            shutil.rmtree(path)  # os.replace does not replace a folder that has content
-        os.replace(temporary, path)
+        with publishing(path):
+            if temporary.is_dir() and path.is_dir():
+                shutil.rmtree(path)  # os.replace does not replace a folder that has content
+            os.replace(temporary, path)
     finally:
         remove(temporary)
+
+
+def _machine() -> str:
+    """Name of this machine, for file names: machines that share a disk also share process ids."""
+    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:40]
+
+
+def _remove_those_of_dead_processes(path: Path) -> None:
+    """Remove the temporaries that killed processes of this machine left beside `path`."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.(\d+)(?:@{re.escape(_machine())})?\.tmp")
+    with contextlib.suppress(OSError):  # of another user, or just removed by another job
+        for sibling in os.listdir(path.parent):
+            match = name.fullmatch(sibling)
+            if match and not _is_alive(int(match[1])):
+                remove(path.with_name(sibling))
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
 
 
 def remove(path: Path) -> None:

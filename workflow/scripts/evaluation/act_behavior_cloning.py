@@ -8,7 +8,7 @@ from tto.evaluation.run import evaluate_run
 from tto.evaluation.sweeps import read_choice
 from tto.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     weights = dict(zip(snakemake.params.candidates or [""], snakemake.input.weights, strict=True))
     choice = snakemake.input.get("choice")
     chosen = weights[read_choice(choice) if choice else ""]

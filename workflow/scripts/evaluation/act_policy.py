@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     evaluate_run(
         load_policy(Path(snakemake.input.weights).parent).policy,
         snakemake.output,

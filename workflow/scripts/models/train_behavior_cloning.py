@@ -6,7 +6,7 @@ from tto.baselines.behavior_cloning import train_behavior_cloning
 from tto.data.episodes import open_dataset
 from tto.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     train_behavior_cloning(
         open_dataset(snakemake.input[0]),
         Path(snakemake.output.weights).parent,
