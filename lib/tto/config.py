@@ -10,8 +10,8 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from tto.config_file import check_plain, short
-from tto.errors import TTOError, suggestion
+from tto.config_file import check_plain
+from tto.errors import TTOError, shown, suggestion
 
 # Experiments with datasets and settings of their own; offline RL has the top level's.
 EXPERIMENTS = ("imitation", "goal_reaching", "model_analysis")
@@ -96,7 +96,7 @@ def check_datasets(where: str, names: Iterable[str], known: Mapping[str, Any]) -
     for name in names:
         if name not in known:
             raise TTOError(
-                f"config: unknown dataset {short(name)} in {where}{suggestion(name, present)}"
+                f"config: unknown dataset {shown(name)} in {where}{suggestion(name, present)}"
             )
         if name not in present:
             raise TTOError(
@@ -156,7 +156,7 @@ def describe(error: ValidationError) -> str:
     if error.validator == "additionalProperties":
         known, unknown = _known_and_unknown(error)
         return (
-            f"config: unknown key {short(unknown)} in {where}{suggestion(unknown, sorted(known))}"
+            f"config: unknown key {shown(unknown)} in {where}{suggestion(unknown, sorted(known))}"
         )
     if error.validator == "not":
         return f"config: {where} cannot be set for one dataset; remove it"
@@ -165,7 +165,7 @@ def describe(error: ValidationError) -> str:
         missing = next(key for key in required if key not in error.instance)
         return f"config: {where} lacks the key {missing!r}; config/config.yaml shows it"
     return (
-        f"config: {where} must be {_expectation(error)}, not {short(error.instance)}{_hint(error)}"
+        f"config: {where} must be {_expectation(error)}, not {shown(error.instance)}{_hint(error)}"
     )
 
 

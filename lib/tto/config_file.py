@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from tto.errors import TTOError, one_line
+from tto.errors import TTOError, one_line, shown
 from tto.files import StrPath
 
 _MOST_VALUES = (
@@ -48,7 +48,7 @@ def read_config_file(path: StrPath) -> dict[str, Any]:
         ) from error
     if not isinstance(config, dict):
         raise TTOError(
-            f"config {name}: expected keys with values, such as `seeds: [0]`, got {short(config)}"
+            f"config {name}: expected keys with values, such as `seeds: [0]`, got {shown(config)}"
         )
     return config
 
@@ -111,10 +111,10 @@ def check_plain(config: Mapping[str, Any]) -> None:
             for key, inner in value.items():
                 if not isinstance(key, str):
                     raise TTOError(
-                        f"config: the key {short(key)} in {where or 'the top level'} is not "
+                        f"config: the key {shown(key)} in {where or 'the top level'} is not "
                         "text; write it in quotes"
                     )
-                _check_text(key, f"the key {short(key)} in {where or 'the top level'}")
+                _check_text(key, f"the key {shown(key)} in {where or 'the top level'}")
                 check(inner, f"{where}.{key}" if where else key, above)
         elif isinstance(value, list):
             for i, inner in enumerate(value):
@@ -143,17 +143,8 @@ def _check_text(text: str, where: str) -> None:
     if not text.isprintable():
         raise TTOError(
             f"config: {where} must be text of one line without control characters, not "
-            f"{short(text)}"
+            f"{shown(text)}"
         )
-
-
-def short(value: object, most: int = 80) -> str:
-    """A value as Python writes it, cut where it is long."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # a number of too many digits, a value in itself
-        return f"a {type(value).__name__}"
-    return text if len(text) <= most else f"{text[:most]}..."
 
 
 @contextlib.contextmanager

@@ -9,8 +9,10 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from tto.errors import TTOError
 from tto.ownership import publishing
 
+_POINTER = b"version https://git-lfs.github.com/spec/"
 StrPath = str | os.PathLike[str]
 
 
@@ -78,3 +80,17 @@ def content_digest(path: StrPath) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_is_no_pointer(path: StrPath) -> None:
+    """Raise a `TTOError` if Git LFS has left a pointer in place of a file's content.
+
+    Raises:
+        TTOError: the file is such a pointer.
+    """
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise TTOError(
+                f"{os.fspath(path)}: expected the file itself, got a pointer of Git LFS to it; "
+                "fetch it by `git lfs pull`, or download it from the web page"
+            )

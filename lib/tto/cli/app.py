@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tto.errors import TTOError
+from tto.errors import TTOError, shown
 from tto.job import line_for_user
 
 app = typer.Typer(
@@ -203,7 +203,7 @@ def _assignment(text: str) -> tuple[str, Any]:
         return name.replace("-", "_"), yaml.safe_load(value)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise TTOError(
-            f"--set {name}: expected a number, a word, true, false or null, got {value!r:.80}"
+            f"--set {name}: expected a number, a word, true, false or null, got {shown(value)}"
         ) from error
 
 

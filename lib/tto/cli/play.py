@@ -11,7 +11,7 @@ import torch
 from tto.baselines.policies import is_policy, load_policy
 from tto.config_file import read_config_file
 from tto.data.environments import make_env, normalized_score
-from tto.errors import TTOError, one_line, suggestion
+from tto.errors import TTOError, one_line, shown, suggestion
 from tto.evaluation.film import FilmedEnv, open_film
 from tto.evaluation.rollout import Rollout, evaluate
 from tto.evaluation.sweeps import read_choice
@@ -102,7 +102,7 @@ def _planner(
     for name in planning:
         if name not in _PLANNING:
             hint = suggestion(name, sorted(_PLANNING))
-            raise TTOError(f"planning: expected a known setting, got {name!r:.80}{hint}")
+            raise TTOError(f"planning: expected a known setting, got {shown(name)}{hint}")
     check_choice("precision", planning.get("precision", "float32"), get_args(Precision))
     model = load(folder, device=device_named(device))
     settings = {"objective": "goal" if model.config.goal else "return", **planning}
@@ -181,7 +181,7 @@ def _planning_in(path: Path, dataset: str) -> dict[str, Any]:
         settings = settings_of(config, "planning", dataset, changes)
         if dataset in datasets_of(config, "imitation"):
             settings["horizon"] = config["imitation"]["horizons"][0]
-    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (TTOError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise TTOError(
             f"config {path}: expected a workflow's config with a section planning, got a file that "
             f"cannot be read ({one_line(error)}); name another by --config"

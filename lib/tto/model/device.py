@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 
-from tto.errors import TTOError, one_line
+from tto.errors import TTOError, one_line, shown
 
 
 def device_named(name: str) -> str:
@@ -25,7 +25,7 @@ def check_device(name: str) -> None:
         torch.empty(1, device=name)
     except (RuntimeError, TypeError, AssertionError) as error:
         raise TTOError(
-            f"device: expected cpu, cuda or another device of PyTorch, got {name!r} "
+            f"device: expected cpu, cuda or another device of PyTorch, got {shown(name)} "
             f"({one_line(error, most=80)})"
         ) from error
 

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Integer
 from safetensors import SafetensorError
 
 from tto.errors import TTOError, one_line
-from tto.files import StrPath
+from tto.files import StrPath, check_is_no_pointer
 from tto.model.device import check_device
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.model.weights_file import CONFIG, WEIGHTS, read_config, read_weights, write_weights
@@ -133,6 +133,15 @@ def save(folder: StrPath, model: TrainedModel, *, extra: dict[str, Any]) -> None
     write_weights(folder, tensors, stored)
 
 
+def is_model(folder: StrPath) -> bool:
+    """Whether a folder holds a model that `save` wrote, perhaps a damaged one; never fails."""
+    try:
+        stored = read_config(Path(folder))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(stored, dict) and {"format_version", "model", "tokens"} <= set(stored)
+
+
 def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:
     """Load the model in a folder that `save` wrote.
 
@@ -151,6 +160,8 @@ def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:
                 "a checkpoint of another implementation by tto import"
             )
     try:
+        for name in (CONFIG, WEIGHTS):
+            check_is_no_pointer(folder / name)
         stored = read_config(folder)
         if stored.get("format_version") != FORMAT_VERSION:
             raise TTOError(

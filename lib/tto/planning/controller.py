@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Integer
 
-from tto.errors import TTOError
+from tto.errors import TTOError, shown
 from tto.model.trained import TrainedModel
 from tto.planning.budget import largest_within, milliseconds
 from tto.planning.engine import Engine
@@ -340,7 +340,7 @@ def _seeds(seed: Any) -> int | list[int]:
     given = [seed] if np.ndim(seed) == 0 else list(seed)
     for each in given:
         if isinstance(each, bool) or not isinstance(each, int | np.integer) or each < 0:
-            raise TTOError(f"seed: expected integers of at least 0, got {each!r:.80}")
+            raise TTOError(f"seed: expected integers of at least 0, got {shown(each)}")
     return int(given[0]) if np.ndim(seed) == 0 else [int(each) for each in given]
 
 

@@ -7,7 +7,7 @@ from typing import Literal, TypedDict, get_args, get_type_hints
 
 import numpy as np
 
-from tto.errors import TTOError, suggestion
+from tto.errors import TTOError, shown, suggestion
 
 Proposal = Literal["drawn", "beam", "uniform"]
 ValueEstimate = Literal["expectation", "sample", "mode"]
@@ -92,7 +92,7 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
 
 
 def _wrong(name: str, expected: str, value: object) -> TTOError:
-    return TTOError(f"planning.{name}: expected {expected}, got {value!r:.80}")
+    return TTOError(f"planning.{name}: expected {expected}, got {shown(value)}")
 
 
 class SearchSettings(TypedDict, total=False):
