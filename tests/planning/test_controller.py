@@ -254,7 +254,7 @@ def test_arrays_of_another_shape_are_refused_by_name(call, message):
 
 def test_goals_and_seeds_are_as_many_as_episodes():
     model = random_model("goal")
-    with pytest.raises(TTOError, match=r"goals: expected shape \(B, 3\), got \(1, 2\)"):
+    with pytest.raises(TTOError, match=r"goals: expected shape \(3,\), got \(2,\)"):
         Controller(model, objective="goal", goal=np.zeros(2))
     controller = Controller(model, objective="goal", goal=np.zeros((3, 3)))
     with pytest.raises(TTOError, match="goal: expected one, or one for each of 2 episodes, got 3"):

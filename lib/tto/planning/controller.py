@@ -129,8 +129,10 @@ class Controller:
     def reset(self, goals: Float[np.ndarray, "*B O"] | None = None) -> None:
         """Forget the episodes so far, and replace the goals if new ones are given."""
         if goals is not None and self.model.config.goal:
-            one = np.ndim(goals) == 1
-            self._goals = self.model.encode_goals(np.asarray(goals)[None] if one else goals)
+            O = self.model.tokens.observation_dim
+            one = len(_shape(goals)) == 1
+            goals = real_array(goals, "goals", (O,) if one else ("B", O))
+            self._goals = self.model.encode_goals(np.atleast_2d(goals))
         self.step = 0
         self.plan: Plan | None = None
         self._history: Integer[np.ndarray, "B T D"] | None = None
@@ -337,18 +339,19 @@ def _own_settings() -> list[str]:
 
 def _seeds(seed: Any) -> int | list[int]:
     """The argument `seed` as Python's integers."""
-    given = [seed] if np.ndim(seed) == 0 else list(seed)
+    one = _shape(seed) == ()
+    given = [seed] if one else list(seed)
     for each in given:
         if isinstance(each, bool) or not isinstance(each, int | np.integer) or each < 0:
             raise TTOError(f"seed: expected integers of at least 0, got {shown(each)}")
-    return int(given[0]) if np.ndim(seed) == 0 else [int(each) for each in given]
+    return int(given[0]) if one else [int(each) for each in given]
 
 
 def _shape(value: object) -> tuple[int, ...]:
     """Shape of an argument; () where it has none, which later checks refuse by name."""
     try:
         return np.shape(value)  # type: ignore[arg-type]
-    except ValueError:  # sequences of unequal lengths
+    except (ValueError, TypeError, RuntimeError):  # sequences of unequal lengths, other libraries
         return ()
 
 
