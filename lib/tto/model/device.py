@@ -22,8 +22,8 @@ def device_named(name: str) -> str:
 def check_device(name: str) -> None:
     """Raise a `TTOError` unless PyTorch can compute on the device `name`, such as "cuda:1"."""
     try:
-        torch.empty(1, device=name)
-    except (RuntimeError, TypeError, AssertionError) as error:
+        torch.empty(1, device=torch.device(name))
+    except (RuntimeError, TypeError, AssertionError, ValueError, OverflowError) as error:
         raise TTOError(
             f"device: expected cpu, cuda or another device of PyTorch, got {shown(name)} "
             f"({one_line(error, most=80)})"
