@@ -21,10 +21,11 @@ LAYERS = [
     "report",
 ]
 REPORT = ["numbers", "drawing", "tables", "figures", "claims", "page"]  # layers of the report
-BASE = {"errors", "files", "row_files", "hdf5", "digest", "methods"}  # any module may import these
+# Any module may import these.
+BASE = {"errors", "files", "ownership", "row_files", "hdf5", "digest", "methods"}
 # Modules of the workflow itself; they import from BASE and each other.
-HOUSE = {"config", "job", "settings", "snakemake_patches", "trials"}
-TOP = {"cli"}  # may import all modules; no other module may import it
+HOUSE = {"config", "config_file", "job", "settings", "snakemake_patches", "trials"}
+TOP = {"cli", "cross_checks"}  # may import all modules; no other module may import it
 
 
 def upward_edges(package: Path) -> list[str]:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tto.config import check_config
+from tto.config import check_config, check_datasets
 from tto.errors import TTOError, suggestion
 from tto.methods import SECTIONS
-from tto.settings import Changes, Config, name_of, settings_of, text_of
+from tto.settings import Changes, Config, datasets_of, name_of, settings_of, text_of
 
 TOKEN_SECTIONS = ("discretizer", "discount", "rewards")
 MODEL_SECTIONS = (*TOKEN_SECTIONS, "model", "training")  # what a trained model depends on
@@ -46,8 +46,9 @@ class Trial:
 
 
 def candidates(config: Config, method: str) -> Mapping[str, Mapping[str, Any]]:
-    """The candidates of `tuning` for a method of `tto.methods`, by name."""
-    return config["tuning"].get(_CANDIDATES.get(method, method), {})
+    """The candidates of `tuning` for a method of `tto.methods`, by name; null takes one out."""
+    tuned = config["tuning"].get(_CANDIDATES.get(method, method), {})
+    return {name: changes for name, changes in tuned.items() if changes is not None}
 
 
 def changes_of_candidate(config: Config, method: str, name: str) -> dict[str, Any]:
@@ -100,14 +101,16 @@ def check_trials(config: Config, schema: Mapping[str, Any]) -> None:
     tuned = [
         (f"tuning.{trial.sweep}", (section,), trial)
         for method, section in SECTIONS.items()
-        for trial in tuning_trials(config, method, config["datasets"])
+        for trial in tuning_trials(config, method, datasets_of(config))
     ]
     swept = [(f"ablations.sweeps.{t.sweep}", SWEPT_SECTIONS, t) for t in ablation_trials(config)]
-    for name in config["loss_ladder"]["datasets"]:
-        _check_known(config, name, "loss_ladder")
+    # Here a dataset may be taken out: the base names one, and every overlay would repeat the list.
+    every = {name: {} for name in config["datasets"]}
+    for section in ("loss_ladder", "ablations"):
+        check_datasets(f"{section}.datasets", config[section]["datasets"], every)
     checked = set()
     for where, sections, trial in [*tuned, *swept]:
-        _check_known(config, trial.dataset, "ablations")
+        check_datasets("ablations", [trial.dataset], config["datasets"])
         if trial.name in checked:
             continue
         checked.add(trial.name)
@@ -115,12 +118,6 @@ def check_trials(config: Config, schema: Mapping[str, Any]) -> None:
             check_config(_changed(config, trial.settings, sections), schema)
         except TTOError as error:
             raise TTOError(f"{error} (in {where})") from error
-
-
-def _check_known(config: Config, dataset: str, where: str) -> None:
-    if dataset not in config["datasets"]:
-        hint = suggestion(dataset, sorted(config["datasets"]))
-        raise TTOError(f"config: unknown dataset {dataset!r} in {where}{hint}")
 
 
 def _differing(config: Config, dataset: str, changes: Changes) -> Changes:

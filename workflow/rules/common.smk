@@ -2,18 +2,16 @@
 
 import os
 import re
-import sys
 from pathlib import Path
 
-import yaml
-
 from tto.config import check_config, sorted_keys
+from tto.config_file import explained_on_command_line, read_config_file
 from tto.data.collect import dataset_kind, uses_ladder
 from tto.data.d4rl import d4rl_file
-from tto.data.environments import robot_of
+from tto.data.environments import env_dimensions, robot_of
 from tto.data.four_rooms import ACTION_NOISE
 from tto.digest import code_digest
-from tto.errors import TTOError
+from tto.job import start_of_workflow
 from tto.methods import BASELINES, OURS, SECTIONS
 from tto.settings import changes_in, datasets_of, name_of, part_of, settings_of
 from tto.trials import (
@@ -33,12 +31,17 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join(filter(None, [str(BASE / "lib"), os.getenv("PYTHONPATH")]))
 )
 
-try:
-    SCHEMA = yaml.safe_load((BASE / "workflow/schemas/config.schema.yaml").read_text())
-    check_config(config, SCHEMA)
-    check_trials(config, SCHEMA)
-except TTOError as error:
-    sys.exit(f"Error: {error}")
+with start_of_workflow():
+    if workflow.is_main_process:  # jobs get what it has checked
+        from tto.cross_checks import check_combinations
+
+        for path in workflow.configfiles:
+            read_config_file(path)
+        SCHEMA = read_config_file(BASE / "workflow/schemas/config.schema.yaml")
+        with explained_on_command_line(workflow.config_settings.config):
+            check_config(config, SCHEMA)
+            check_trials(config, SCHEMA)
+            check_combinations(config, env_dimensions)
 # Snakemake compares params as text, so their order must not depend on that of an overlay's keys.
 ordered = sorted_keys(config)
 config.clear()
@@ -281,13 +284,7 @@ def candidates_of(method=None):
 
 def shown(part):
     """Dataset and seed of the model that figure 1 (prediction) or figure 3 (attention) shows."""
-    name = config["model_analysis"][part]["dataset"]
-    if ANALYSIS and name not in ANALYSIS:
-        sys.exit(
-            f"Error: model_analysis.{part}.dataset: expected one of model_analysis.datasets "
-            f"({', '.join(ANALYSIS)}), got {name}"
-        )
-    return f"{name}-seed{SEEDS[0]}"
+    return f"{config['model_analysis'][part]['dataset']}-seed{SEEDS[0]}"
 
 
 def held_out_transitions(wildcards):

@@ -1,17 +1,25 @@
 """Baselines of offline RL by their name in the config: how each is trained and loaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tto.baselines import offline_rl
 from tto.baselines.actor import load_actor_policy
-from tto.baselines.behavior_cloning import load_behavior_cloning, train_behavior_cloning
-from tto.baselines.decision_transformer import DTPolicy, load_decision_transformer
+from tto.baselines.behavior_cloning import (
+    BehaviorCloningConfig,
+    load_behavior_cloning,
+    train_behavior_cloning,
+)
+from tto.baselines.decision_transformer import (
+    DTConfig,
+    DTPolicy,
+    load_decision_transformer,
+)
 from tto.baselines.decision_transformer_training import train_decision_transformer
-from tto.baselines.mbop import MBOPPolicy, load_mbop
+from tto.baselines.mbop import MBOPConfig, MBOPPolicy, load_mbop
 from tto.baselines.mbop_training import train_mbop
-from tto.baselines.mopo import train_mopo
+from tto.baselines.mopo import MOPOConfig, train_mopo
 from tto.baselines.networks import NetworkPolicy
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
@@ -21,11 +29,23 @@ from tto.model.weights_file import read_config
 
 Policy = NetworkPolicy | MBOPPolicy | DTPolicy
 
+_CONFIGS: dict[str, Callable[..., object]] = {
+    "bc": BehaviorCloningConfig,
+    "mbop": MBOPConfig,
+    "mopo": MOPOConfig,
+    "dt": DTConfig,
+}  # of the others: OfflineRLConfig
+
 _LOADERS: dict[str, Callable[[StrPath], Policy]] = {
     "bc": load_behavior_cloning,
     "mbop": load_mbop,
     "dt": load_decision_transformer,
 }  # the others have an actor
+
+
+def check_settings(method: str, settings: Mapping[str, Any]) -> None:
+    """Raise a `TTOError` if a method cannot have these settings."""
+    _CONFIGS.get(method, offline_rl.OfflineRLConfig)(**settings)
 
 
 class StoredPolicy(NamedTuple):

@@ -24,8 +24,8 @@ from tto.errors import TTOError, one_line
 from tto.exchange.foreign_bins import read_bins
 from tto.exchange.layouts import CACHED, Layout, config_of, from_layout, layout_of
 from tto.exchange.plain_pickle import read_config_pickle
-from tto.files import StrPath
-from tto.model.trained import TrainedModel
+from tto.files import StrPath, check_is_no_pointer
+from tto.model.trained import TrainedModel, is_model, load
 from tto.tokens.token_file import TokenAttributes
 
 BINS_FILE = "discretizer.safetensors"
@@ -95,6 +95,9 @@ def import_model(
     Raises:
         TTOError: a file or a setting is missing or does not fit, or a file is of an unknown kind.
     """
+    ours = Path(source) if Path(source).is_dir() else Path(source).parent
+    if is_model(ours):
+        return load(ours)  # a model of ours, or its export with --layout tto
     found, given = read_source(source), given or ImportSettings()
     attributes = _attributes(found, given)
     config = config_of(
@@ -152,6 +155,7 @@ def _weights_file(source: Path) -> Path:
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
+    check_is_no_pointer(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -161,11 +165,21 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
             f"{path}: expected weights that load without running code, but loading failed "
             f"({one_line(error)}); save the model's state_dict() again"
         ) from error
+    if isinstance(state, dict):  # of training frameworks, which store more beside the weights
+        state = next((state[key] for key in ("state_dict", "model") if key in state), state)
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
         raise TTOError(
             f"{path}: expected a state of named tensors, got {type(state).__name__}; save the "
             "model's state_dict()"
         )
+    return _without_wrappers(state)
+
+
+def _without_wrappers(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Remove the prefixes that data parallelism and `torch.compile` put before all names."""
+    for prefix in ("module.", "_orig_mod.", "module."):  # either may be around the other
+        if state and all(str(name).startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state
 
 

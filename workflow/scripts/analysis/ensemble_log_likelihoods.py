@@ -11,7 +11,7 @@ from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.tokens.token_file import read_token_file
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     torch.set_num_threads(snakemake.threads)
     tokens = read_token_file(snakemake.input.tokens)
     truth = held_out_truth(

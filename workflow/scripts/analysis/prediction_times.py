@@ -13,7 +13,7 @@ from tto.job import job
 from tto.model.trained import load
 from tto.row_files import write_rows
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     torch.set_num_threads(snakemake.threads)
     timing = snakemake.params.timing
     model = load(Path(snakemake.input.weights).parent)

@@ -5,7 +5,7 @@ from tto.data.episodes import write_dataset
 from tto.data.masking import mask_episodes
 from tto.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     params = snakemake.params
     by = f"agent {params.agent['path']}" if params.agent else f"actors of {params.actors}"
     kind = "agent" if params.agent else dataset_kind(snakemake.wildcards.dataset, params.kind)

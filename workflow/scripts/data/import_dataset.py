@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     params = snakemake.params
     location = params.location or minari_ids(snakemake.wildcards.dataset)
     named = location if isinstance(location, str) else " and ".join(location)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     weights = dict(zip(snakemake.params.candidates or [""], snakemake.input.weights, strict=True))
     choice = snakemake.input.get("choice")
     model = Path(weights[read_choice(choice) if choice else ""]).parent

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     torch.set_num_threads(snakemake.threads)
     train_policy(
         open_dataset(snakemake.input[0]),
