@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tto.baselines.ensemble import load_ensemble
+from tto.baselines.pets.ensemble import load_ensemble
 from tto.baselines.policies import is_policy, load_policy
 from tto.config_file import read_config_file
 from tto.errors import TTOError
