@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 StrPath = str | os.PathLike[str]
+_LFS_POINTER = b"version https://git-lfs"
 
 
 @contextlib.contextmanager
@@ -42,3 +43,17 @@ def content_digest(path: StrPath) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def kind_of(path: StrPath) -> str:
+    """A description of a file of an unexpected kind, for error messages."""
+    if not os.path.isfile(path):
+        return "no readable file"
+    try:
+        with open(path, "rb") as file:
+            first = file.read(len(_LFS_POINTER))
+    except OSError:
+        return "no readable file"
+    if first == _LFS_POINTER:
+        return "a pointer of Git LFS, not the file itself: run `git lfs pull`"
+    return f"{os.path.getsize(path)} bytes that begin with {first[:16]!r}, truncated or foreign"

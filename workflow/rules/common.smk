@@ -164,6 +164,13 @@ def dataset_option(key, default=None):
     return lambda wildcards: DATASETS[wildcards.dataset].get(key, default)
 
 
+def dataset_options(*keys):
+    """A param: those of some keys that the dataset's own entry in the config has."""
+    return lambda wildcards: {
+        key: DATASETS[wildcards.dataset][key] for key in keys if key in DATASETS[wildcards.dataset]
+    }
+
+
 def dataset_file(wildcards):
     """The file or folder that a dataset of another source is made of; Minari keeps its own."""
     spec = DATASETS[wildcards.dataset]

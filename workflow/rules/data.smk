@@ -95,6 +95,7 @@ rule import_dataset:
         env=dataset_option("env"),
         source=dataset_option("source"),
         location=dataset_location,
+        cutting=dataset_options("unfinished", "jumps"),
         code=stage_code("data/import_dataset.py"),
     script:
         "../scripts/data/import_dataset.py"
