@@ -21,7 +21,14 @@ LAYERS = [
     "report",
 ]
 REPORT = ["numbers", "drawing", "tables", "figures", "claims", "page"]  # layers of the report
-BASE = {"errors", "files", "row_files", "hdf5", "digest"}  # any module may import these
+BASE = {
+    "errors",
+    "files",
+    "row_files",
+    "hdf5",
+    "digest",
+    "plain_pickle",
+}  # any module may import these
 # Modules of the workflow itself; they import from BASE and each other.
 HOUSE = {"config", "job", "settings", "snakemake_patches", "trials"}
 TOP = {"cli"}  # may import all modules; no other module may import it

@@ -19,7 +19,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5i, h5l, h5o
+from h5py import h5i, h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]  # lacks stubs
 
 from tto.errors import TTOError, one_line
 from tto.files import StrPath, kind_of
