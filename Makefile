@@ -2,6 +2,7 @@
 # make test   linters, type checker and tests
 # make test-slurm  the workflow on a Slurm that is started on this machine (root, Debian), with faults
 # make test-faults FAULTS=100   kill processes of a tiny run that often, then damaged files and full disks
+# make test-fuzz   hostile inputs, many more than in make test
 # make lint   the first two of them
 # make setup  set up .venv and no more
 # make docs   the library's reference from its docstrings, to site/
@@ -16,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test test-slurm test-faults lint setup docs readme lock clean
+.PHONY: demo test test-slurm test-faults test-fuzz lint setup docs readme lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/runtime.stamp
@@ -33,6 +34,10 @@ FAULTS ?= 20
 test-faults: .venv/test.stamp
 	TTO_FAULTS=$(FAULTS) $(BIN)/python -m pytest -rs -s \
 	  tests/workflow/test_kills.py tests/workflow/test_faults.py tests/training/test_interruption.py
+
+FUZZ ?= 2000
+test-fuzz: .venv/test.stamp
+	TTO_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check
