@@ -4,13 +4,12 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import h5py
 import numpy as np
 
 from tto.analysis.value_spread import VANISHED, value_spread
-from tto.data.d4rl import REQUIRED
+from tto.data.d4rl import REQUIRED, cut_rows, find_columns
 from tto.data.environments import normalized_score
 from tto.data.episodes import open_dataset
 from tto.errors import TTOError
@@ -18,7 +17,7 @@ from tto.evaluation.rollout import Rollout
 from tto.evaluation.rollout_file import read_rollout
 from tto.exchange.pretrained import read_source
 from tto.files import StrPath
-from tto.hdf5 import read_hdf5
+from tto.hdf5 import matrix, read_hdf5
 from tto.model.trained import load
 from tto.report.numbers.dataset_statistics import returns_and_lengths
 from tto.tokens.discretizer import Discretizer
@@ -93,16 +92,16 @@ def _hdf5(path: Path) -> Lines:
 
 def _d4rl(path: Path) -> Lines:
     with read_hdf5(path, expected="a file in D4RL's layout", remedy="make it again") as file:
-        rewards, terminals, timeouts = (
-            np.asarray(file[name]).ravel() for name in ("rewards", "terminals", "timeouts")
-        )
-        sizes = [cast(h5py.Dataset, file[name]).shape[1:] for name in ("observations", "actions")]
-    ends = np.flatnonzero(terminals.astype(bool) | timeouts.astype(bool)) + 1
+        columns = find_columns(path, file)
+        cut = cut_rows(path, columns, on_jumps="cut")
+        rewards = matrix(columns["rewards"][()], f"{path}: rewards")[:, 0].astype(float)
+        sizes = [columns[name].shape[1:] for name in ("observations", "actions")]
+    ends = cut.ends
     lines = [
         ("file", f"{path.name}, in D4RL's layout"),
         ("an observation", f"{math.prod(sizes[0])} numbers"),
         ("an action", f"{math.prod(sizes[1])} numbers"),
-        ("episodes", f"{len(ends):,}, {terminals.astype(bool).sum():,} of them terminated"),
+        ("episodes", f"{len(ends):,}, {cut.terminals.sum():,} of them terminated"),
         ("transitions", f"{len(rewards):,}"),
     ]
     if len(ends):

@@ -94,8 +94,10 @@ def read_d4rl(
             expected="an HDF5 file in D4RL's layout",
             remedy="remove it and fetch it again",
         ) as file:
-            columns = _columns(path, file, env_id)
-            cut = _cut(path, columns, env, unfinished, jumps)
+            columns = find_columns(path, file)
+            _check_widths(path, columns, env_id)
+            limit = env.spec.max_episode_steps if env.spec is not None else None
+            cut = cut_rows(path, columns, limit=limit, unfinished=unfinished, on_jumps=jumps)
             for starts_ends in _blocks(cut.ends):
                 low, high = starts_ends[0][0], starts_ends[-1][1]
                 block = {name: data[low:high] for name, data in columns.items()}
@@ -110,7 +112,12 @@ def read_d4rl(
         env.close()
 
 
-def _columns(path: Path, file: h5py.File, env_id: str) -> dict[str, h5py.Dataset]:
+def find_columns(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
+    """The arrays of a file in D4RL's layout, by name, all with a row for each transition.
+
+    Raises:
+        TTOError: one is missing, holds no real numbers, or has another number of rows.
+    """
     found = {name: find_array(file.id, name) for name in (*REQUIRED, *OPTIONAL)}
     columns = {name: h5py.Dataset(data) for name, data in found.items() if data is not None}
     missing = [f"{name} ({what})" for name, what in REQUIRED.items() if name not in columns]
@@ -125,6 +132,10 @@ def _columns(path: Path, file: h5py.File, env_id: str) -> dict[str, h5py.Dataset
             f"{path}: expected arrays of one row per transition, got the lengths {lengths}; "
             "remove the file and make it again"
         )
+    return columns
+
+
+def _check_widths(path: Path, columns: dict[str, h5py.Dataset], env_id: str) -> None:
     O, A = env_dimensions(env_id)
     widths = {"observations": O, "next_observations": O, "actions": A, "rewards": 1}
     for name, width in widths.items():
@@ -134,24 +145,35 @@ def _columns(path: Path, file: h5py.File, env_id: str) -> dict[str, h5py.Dataset
                 f"{path}: expected {name} of {width} columns, as in {env_id}, got the shape "
                 f"{shape}; check env"
             )
-    return columns
 
 
 @dataclass(frozen=True)
-class _Cut:
+class Cut:
     """Where a file's rows are cut: `ends` are the rows after the last row of each episode."""
 
     ends: Integer[np.ndarray, " episodes"]
     terminals: Bool[np.ndarray, " rows"]
 
 
-def _cut(
+def cut_rows(
     path: Path,
     columns: dict[str, h5py.Dataset],
-    env: gymnasium.Env,
-    unfinished: Unfinished,
-    on_jumps: Jumps,
-) -> _Cut:
+    *,
+    limit: int | None = None,
+    unfinished: Unfinished = "drop",
+    on_jumps: Jumps = "refuse",
+) -> Cut:
+    """Find the ends of episodes.
+
+    Args:
+        path: the file, for messages.
+        columns: its arrays, from `find_columns`.
+        limit: time limit of the environment in transitions, for files that state no truncations.
+        unfinished, on_jumps: as in `read_d4rl`.
+
+    Raises:
+        TTOError: an end is neither 0 nor 1, or rows within an episode do not follow each other.
+    """
     rows = len(columns["terminals"])
     terminals = read_flags(columns["terminals"], f"{path}: terminals")
     marked = terminals.copy()
@@ -162,7 +184,7 @@ def _cut(
         _check_jumps(path, jumps, refused="timeouts" in columns and on_jumps == "refuse")
         marked |= jumps
     elif "timeouts" not in columns:
-        marked |= _time_limits(path, marked, env)
+        marked |= _time_limits(path, marked, limit)
     ends = np.flatnonzero(marked) + 1
     rest = rows - (int(ends[-1]) if len(ends) else 0)
     if rest and unfinished == "truncate":
@@ -179,7 +201,7 @@ def _cut(
             "next state is not in the file; %d of them terminated and count as truncated",
             *(path, len(ends), terminals[ends - 1].sum()),
         )
-    return _Cut(ends, terminals)
+    return Cut(ends, terminals)
 
 
 def _jumps(observations: h5py.Dataset, following: h5py.Dataset) -> Bool[np.ndarray, " rows"]:
@@ -216,10 +238,9 @@ def _check_jumps(path: Path, jumps: Bool[np.ndarray, " rows"], *, refused: bool)
 
 
 def _time_limits(
-    path: Path, terminals: Bool[np.ndarray, " rows"], env: gymnasium.Env
+    path: Path, terminals: Bool[np.ndarray, " rows"], limit: int | None
 ) -> Bool[np.ndarray, " rows"]:
     """Rows at which the environment's time limit is reached, counted from the last end."""
-    limit = env.spec.max_episode_steps if env.spec is not None else None
     limits = np.zeros(len(terminals), dtype=bool)
     if limit is not None:
         starts = np.flatnonzero(np.append(True, terminals[:-1]))
