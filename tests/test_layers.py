@@ -22,7 +22,16 @@ LAYERS = [
 ]
 REPORT = ["numbers", "drawing", "tables", "figures", "claims", "page"]  # layers of the report
 # Any module may import these.
-BASE = {"errors", "files", "ownership", "row_files", "hdf5", "digest", "methods"}
+BASE = {
+    "errors",
+    "files",
+    "ownership",
+    "row_files",
+    "hdf5",
+    "plain_pickle",
+    "digest",
+    "methods",
+}
 # Modules of the workflow itself; they import from BASE and each other.
 HOUSE = {"config", "config_file", "job", "settings", "snakemake_patches", "trials"}
 TOP = {"cli", "cross_checks"}  # may import all modules; no other module may import it

@@ -94,3 +94,17 @@ def check_is_no_pointer(path: StrPath) -> None:
                 f"{os.fspath(path)}: expected the file itself, got a pointer of Git LFS to it; "
                 "fetch it by `git lfs pull`, or download it from the web page"
             )
+
+
+def kind_of(path: StrPath) -> str:
+    """A description of a file of an unexpected kind, for error messages."""
+    if not os.path.isfile(path):
+        return "no readable file"
+    try:
+        with open(path, "rb") as file:
+            first = file.read(len(_POINTER))
+    except OSError:
+        return "no readable file"
+    if first == _POINTER:
+        return "a pointer of Git LFS, not the file itself: run `git lfs pull`"
+    return f"{os.path.getsize(path)} bytes that begin with {first[:16]!r}, truncated or foreign"

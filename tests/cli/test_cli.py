@@ -209,6 +209,9 @@ def test_inspect_a_file_in_d4rls_layout(tmp_path, run):
     assert value_of("return", printed).endswith("1.0 to 9.0")
     with h5py.File(path, "a") as file:
         del file["timeouts"]
+    assert value_of("episodes", run("inspect", path)[1]) == "1, 1 of them terminated"
+    with h5py.File(path, "a") as file:
+        del file["terminals"]
     assert "D4RL's arrays" in run("inspect", path)[0]
 
 

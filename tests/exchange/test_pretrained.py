@@ -13,10 +13,10 @@ from port_reference import Port, port_logits, port_of, randomise
 import tto
 from tto.errors import TTOError
 from tto.exchange.export import export_model, model_card
-from tto.exchange.plain_pickle import read_config_pickle
 from tto.exchange.pretrained import ImportSettings, import_model, read_source
 from tto.model.trained import TrainedModel, save
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
+from tto.plain_pickle import read_config_pickle
 from tto.planning.uncached import UncachedEngine
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes

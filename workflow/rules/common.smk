@@ -8,12 +8,12 @@ from tto.config import check_config, sorted_keys
 from tto.config_file import explained_on_command_line, read_config_file
 from tto.data.collect import dataset_kind, uses_ladder
 from tto.data.d4rl import d4rl_file
-from tto.data.environments import env_dimensions, robot_of
+from tto.data.environments import IMPORTS, env_dimensions, robot_of, split_module
 from tto.data.four_rooms import ACTION_NOISE
-from tto.digest import code_digest
+from tto.digest import code_digest, data_digest
 from tto.job import start_of_workflow
 from tto.methods import BASELINES, OURS, SECTIONS
-from tto.settings import changes_in, datasets_of, name_of, part_of, settings_of
+from tto.settings import EXPERIMENTS, changes_in, datasets_of, name_of, part_of, settings_of
 from tto.trials import (
     MODEL_SECTIONS,
     TOKEN_SECTIONS,
@@ -31,17 +31,24 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join(filter(None, [str(BASE / "lib"), os.getenv("PYTHONPATH")]))
 )
 
-with start_of_workflow():
+with start_of_workflow(), explained_on_command_line(workflow.config_settings.config):
     if workflow.is_main_process:  # jobs get what it has checked
-        from tto.cross_checks import check_combinations
-
         for path in workflow.configfiles:
             read_config_file(path)
         SCHEMA = read_config_file(BASE / "workflow/schemas/config.schema.yaml")
-        with explained_on_command_line(workflow.config_settings.config):
-            check_config(config, SCHEMA)
-            check_trials(config, SCHEMA)
-            check_combinations(config, env_dimensions)
+        check_config(config, SCHEMA)
+        check_trials(config, SCHEMA)
+    # Modules that register environments, for all jobs. Files hold ids without a module, and their
+    # readers import none that a file names.
+    for experiment in (None, *EXPERIMENTS):
+        for spec in datasets_of(config, experiment).values():
+            home, spec["env"] = split_module(spec["env"])
+            config["imports"] += [home] if home and home not in config["imports"] else []
+    os.environ[IMPORTS] = ",".join(config["imports"])
+    if workflow.is_main_process:
+        from tto.cross_checks import check_combinations
+
+        check_combinations(config, env_dimensions)
 # Snakemake compares params as text, so their order must not depend on that of an overlay's keys.
 ordered = sorted_keys(config)
 config.clear()
@@ -62,6 +69,7 @@ LADDER_COLLECTED = {
 # Datasets of the figure loss_ladder; those that an overlay takes out are skipped.
 LADDERS = [name for name in config["loss_ladder"]["datasets"] if name in OFFLINE]
 DOWNLOADS = "results/downloads/d4rl"  # shared by all runs
+TRAINED_ACTORS = "results/actors"  # as an output of this workflow
 SEEDS = config["seeds"]
 ROLLOUTS = range(config["rollouts"])
 METHODS = config["baselines"]["methods"]  # of offline RL, beside TTO and behaviour cloning
@@ -133,11 +141,12 @@ def datasets_from(*sources):
 def evaluation_of(wildcards):
     """A param: where and how the models of a dataset are evaluated."""
     spec, evaluation = DATASETS[wildcards.dataset], config["evaluation"]
+    limits = filter(None, (evaluation["max_steps"], spec.get("max_steps")))
     return {
         "env_id": spec["env"],
         "source": spec["source"],
         "offset": evaluation["seed"],
-        "max_steps": evaluation["max_steps"],
+        "max_steps": min(limits, default=None),
     }
 
 
@@ -166,30 +175,81 @@ def dataset_option(key, default=None):
     return lambda wildcards: DATASETS[wildcards.dataset].get(key, default)
 
 
-def dataset_file(wildcards):
-    """The file or folder that a dataset of another source is made of; Minari keeps its own."""
+def dataset_options(*keys):
+    """A param: those of some keys that the dataset's own entry in the config has."""
+    return lambda wildcards: {
+        key: DATASETS[wildcards.dataset][key] for key in keys if key in DATASETS[wildcards.dataset]
+    }
+
+
+def literal(path):
+    """A path that the config names, as an input. Snakemake takes `{name}` in it for a wildcard, so such
+    a file is no input; its digest is a param, and the job says if there is no such file."""
+    return [] if "{" in path else path
+
+
+def dataset_path(wildcards):
+    """The file or folder that a dataset of another source is made of; None for Minari's store."""
     spec = DATASETS[wildcards.dataset]
     if spec["source"] == "d4rl":
         return f"{DOWNLOADS}/{d4rl_file(wildcards.dataset)}"
-    return spec["path"] if spec["source"] == "file" else []
+    return spec["path"] if spec["source"] == "file" else None
+
+
+def dataset_file(wildcards):
+    """An input: what a dataset of another source is made of; Minari keeps its own."""
+    return literal(dataset_path(wildcards) or "") or []
 
 
 def dataset_location(wildcards):
     """A param: where the source finds a dataset; for Minari an id, or None for the usual one."""
-    return dataset_file(wildcards) or DATASETS[wildcards.dataset].get("id")
+    return dataset_path(wildcards) or DATASETS[wildcards.dataset].get("id")
+
+
+def user_data(path):
+    """Digest of a user's file or folder; a param, so that other content reruns, however old it is."""
+    return data_digest(path, memory=".snakemake/tto_digests")
+
+
+def dataset_content(wildcards):
+    """A param: the content of a user's dataset. Downloads are checked against their lock file."""
+    spec = DATASETS[wildcards.dataset]
+    if spec["source"] != "file":
+        return None
+    inside = Path(spec["path"]) / "data"  # Minari's
+    return user_data(inside if inside.is_dir() else spec["path"])
 
 
 def ladder_of(wildcards):
     """The behaviour policies that a collected dataset needs; a user's agent, or none."""
     spec = DATASETS[wildcards.dataset]
     if "agent" in spec:
-        return spec["agent"]["path"]
+        return literal(spec["agent"]["path"])
     if wildcards.dataset not in LADDER_COLLECTED:
         return []
     actors = config["collect"]["actors"]
-    ladder = f"{actors}/{robot_of(spec['env'])}/ladder.csv"
+    ladder = literal(f"{ladder_folder(wildcards)}/ladder.csv")
     # Shipped ones come with the code, wherever results lie.
-    return ladder if actors == "results/actors" else local(ladder)
+    return ladder if actors == TRAINED_ACTORS or not ladder else local(ladder)
+
+
+def ladder_folder(wildcards):
+    """Folder of the behaviour policies that collect a dataset."""
+    return f"{config['collect']['actors']}/{robot_of(DATASETS[wildcards.dataset]['env'])}"
+
+
+def actors_content(wildcards):
+    """A param: the content of the behaviour policies that no other param names; None for those that this
+    workflow trains. The config holds the digest of a user's agent."""
+    agent = DATASETS[wildcards.dataset].get("agent", {})
+    if "normalization" in agent:
+        return user_data(agent["normalization"])
+    used = wildcards.dataset in LADDER_COLLECTED
+    return (
+        user_data(ladder_folder(wildcards))
+        if used and config["collect"]["actors"] != TRAINED_ACTORS
+        else None
+    )
 
 
 def rollouts_of(datasets, methods, rollouts):

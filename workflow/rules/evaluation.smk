@@ -86,7 +86,7 @@ rule play_loss_ladder:
         behavior_cloning=settings("behavior_cloning"),
         cloning_candidates=candidates_of("bc"),
         kind=lambda wildcards: LADDER_COLLECTED.get(wildcards.dataset),
-        actors=config["collect"]["actors"],
+        actors=lambda wildcards: config["collect"]["actors"],
         evaluation=trial_evaluation,
         code=stage_code("evaluation/play_loss_ladder.py"),
     script:

@@ -4,16 +4,15 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import h5py
 import numpy as np
 
 from tto.analysis.heads import PATTERNS
 from tto.analysis.predictions import SOURCES
 from tto.analysis.value_spread import VANISHED, value_spread
 from tto.cli import other_files
-from tto.data.d4rl import REQUIRED
+from tto.data.d4rl import REQUIRED, cut_rows, find_columns
 from tto.data.environments import normalized_score
 from tto.data.episodes import open_dataset
 from tto.errors import TTOError, one_line
@@ -21,7 +20,7 @@ from tto.evaluation.rollout import Rollout
 from tto.evaluation.rollout_file import read_rollout
 from tto.exchange.pretrained import read_source
 from tto.files import StrPath, check_is_no_pointer
-from tto.hdf5 import read_hdf5
+from tto.hdf5 import matrix, read_hdf5
 from tto.model.trained import load
 from tto.model.weights_file import CONFIG, WEIGHTS
 from tto.report.numbers.dataset_statistics import returns_and_lengths
@@ -115,16 +114,16 @@ def _hdf5(path: Path) -> Lines:
 
 def _d4rl(path: Path) -> Lines:
     with read_hdf5(path, expected="a file in D4RL's layout", remedy="make it again") as file:
-        rewards, terminals, timeouts = (
-            np.asarray(file[name]).ravel() for name in ("rewards", "terminals", "timeouts")
-        )
-        sizes = [cast(h5py.Dataset, file[name]).shape[1:] for name in ("observations", "actions")]
-    ends = np.flatnonzero(terminals.astype(bool) | timeouts.astype(bool)) + 1
+        columns = find_columns(path, file)
+        cut = cut_rows(path, columns, on_jumps="cut")
+        rewards = matrix(columns["rewards"][()], f"{path}: rewards")[:, 0].astype(float)
+        sizes = [columns[name].shape[1:] for name in ("observations", "actions")]
+    ends = cut.ends
     lines = [
         ("file", f"{path.name}, in D4RL's layout"),
         ("an observation", f"{math.prod(sizes[0])} numbers"),
         ("an action", f"{math.prod(sizes[1])} numbers"),
-        ("episodes", f"{len(ends):,}, {terminals.astype(bool).sum():,} of them terminated"),
+        ("episodes", f"{len(ends):,}, {cut.terminals.sum():,} of them terminated"),
         ("transitions", f"{len(rewards):,}"),
     ]
     if len(ends):

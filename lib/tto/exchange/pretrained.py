@@ -23,9 +23,9 @@ from tto.data.environments import env_dimensions, robot_of
 from tto.errors import TTOError, one_line
 from tto.exchange.foreign_bins import read_bins
 from tto.exchange.layouts import CACHED, Layout, config_of, from_layout, layout_of
-from tto.exchange.plain_pickle import read_config_pickle
 from tto.files import StrPath, check_is_no_pointer
 from tto.model.trained import TrainedModel, is_model, load
+from tto.plain_pickle import read_config_pickle
 from tto.tokens.token_file import TokenAttributes
 
 BINS_FILE = "discretizer.safetensors"

@@ -137,9 +137,7 @@ def test_what_stands_on_the_page(results: Path, tmp_path: Path):
     assert "2.0 h" in page
     assert "Not D4RL" in page
     titles = re.findall(r"<h2>(.*?)</h2>", page)
-    assert titles == [
-        *("In one minute", "Claims", "Offline RL", "Datasets", "Time", "Provenance")
-    ]
+    assert titles == [*("In one minute", "Claims", "Offline RL", "Datasets", "Time", "Provenance")]
     head = page[page.index("<header>") : page.index("</header>")]
     assert "TTO 40.0, cloning 10.0 (normalised score)" in head
     assert "not tested" in head

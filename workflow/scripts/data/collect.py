@@ -17,6 +17,7 @@ with job(snakemake.log[0], snakemake.output):
         noise=params.noise,
         actors=params.actors,
         agent=params.agent,
+        max_steps=params.max_steps,
         one_start=params.one_start,
     )
     if params.mask:

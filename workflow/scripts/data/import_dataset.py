@@ -17,7 +17,7 @@ with job(snakemake.log[0], snakemake.output):
     named = location if isinstance(location, str) else " and ".join(location)
     write_dataset(
         snakemake.output[0],
-        read_source(params.source, location, env_id=params.env),
+        read_source(params.source, location, env_id=params.env, **params.cutting),
         env_id=params.env,
         algorithm=f"as in {named}",
         description=f"imported from {params.source}: {named}",
