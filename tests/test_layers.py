@@ -33,7 +33,7 @@ BASE = {
     "methods",
 }
 # Modules of the workflow itself; they import from BASE and each other.
-HOUSE = {"config", "config_file", "job", "settings", "snakemake_patches", "trials"}
+HOUSE = {"config", "job", "snakemake_patches"}
 TOP = {"cli", "cross_checks"}  # may import all modules; no other module may import it
 
 

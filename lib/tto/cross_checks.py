@@ -1,7 +1,8 @@
 """Settings that contradict each other, found before the first job.
 
 The schema checks each key alone. Here the settings of each dataset are put together as its jobs
-get them (`tto.settings`), and the model and the planner are asked whether they could be built.
+get them (`tto.config.settings`), and the model and the planner are asked whether they could be
+built.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tto.baselines.policies import check_settings
-from tto.config import EXPERIMENTS
+from tto.config.check import EXPERIMENTS
+from tto.config.settings import Changes, Config, changes_in, datasets_of, settings_of
+from tto.config.trials import ablation_trials, tuning_trials
 from tto.data.collect import dataset_kind
 from tto.data.d4rl import d4rl_file
 from tto.errors import TTOError
 from tto.methods import SECTIONS
 from tto.model.transformer import ModelConfig
 from tto.planning.settings import planned_context, planned_window
-from tto.settings import Changes, Config, changes_in, datasets_of, settings_of
-from tto.trials import ablation_trials, tuning_trials
 
 Dimensions = Callable[[str], tuple[int, int]]
 

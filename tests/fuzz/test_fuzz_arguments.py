@@ -13,7 +13,7 @@ import pytest
 from outcome import outcome
 from test_fuzz_config import BASE, SCHEMA
 
-from tto.config import check_config
+from tto.config.check import check_config
 from tto.planning.settings import SearchConfig
 
 PROPERTIES = Path(__file__).with_name("argument_properties.py")

@@ -14,12 +14,12 @@ from outcome import outcome
 from running import ROOT
 from snakemake.utils import update_config
 
-from tto.config import check_config
-from tto.config_file import read_config_file
+from tto.config.check import check_config
+from tto.config.file import read_config_file
+from tto.config.settings import name_of
+from tto.config.trials import ablation_trials, check_trials
 from tto.cross_checks import check_combinations
 from tto.data.environments import env_dimensions
-from tto.settings import name_of
-from tto.trials import ablation_trials, check_trials
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 BASE = yaml.safe_load((ROOT / "config/config.yaml").read_text())

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from tto.config import check_config
+from tto.config.check import check_config
 from tto.errors import TTOError
 from tto.evaluation.rollout import evaluation_seeds
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tto.config_file import check_plain, explained_on_command_line, read_config_file
+from tto.config.file import check_plain, explained_on_command_line, read_config_file
 from tto.errors import TTOError
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 from snakemake.utils import update_config
 
-from tto.config import is_periodic
-from tto.settings import (
+from tto.config.check import is_periodic
+from tto.config.settings import (
     UNCHANGED,
     changes_in,
     datasets_of,
@@ -17,7 +17,7 @@ from tto.settings import (
     part_of,
     settings_of,
 )
-from tto.trials import MODEL_SECTIONS, changes_of_candidate
+from tto.config.trials import MODEL_SECTIONS, changes_of_candidate
 
 BASE = yaml.safe_load((Path(__file__).parents[2] / "config/config.yaml").read_text())
 HOPPER = "hopper-medium-replay-v2"

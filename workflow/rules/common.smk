@@ -4,8 +4,8 @@ import os
 import re
 from pathlib import Path
 
-from tto.config import check_config, sorted_keys
-from tto.config_file import explained_on_command_line, read_config_file
+from tto.config.check import check_config, sorted_keys
+from tto.config.file import explained_on_command_line, read_config_file
 from tto.data.collect import dataset_kind, uses_ladder
 from tto.data.d4rl import d4rl_file
 from tto.data.environments import IMPORTS, env_dimensions, robot_of, split_module
@@ -13,8 +13,8 @@ from tto.data.four_rooms import ACTION_NOISE
 from tto.digest import code_digest, data_digest
 from tto.job import start_of_workflow
 from tto.methods import BASELINES, OURS, SECTIONS
-from tto.settings import EXPERIMENTS, changes_in, datasets_of, name_of, part_of, settings_of
-from tto.trials import (
+from tto.config.settings import EXPERIMENTS, changes_in, datasets_of, name_of, part_of, settings_of
+from tto.config.trials import (
     MODEL_SECTIONS,
     TOKEN_SECTIONS,
     ablation_trials,
@@ -160,7 +160,7 @@ def changes_of(wildcards):
 
 
 def settings(section):
-    """A param: the settings of a dataset, with all that changes them (`tto.settings`)."""
+    """A param: the settings of a dataset, with all that changes them (`tto.config.settings`)."""
     return lambda wildcards: settings_of(config, section, wildcards.dataset, changes_of(wildcards))
 
 

@@ -9,11 +9,11 @@ import yaml
 
 from tto.baselines.pets.ensemble import load_ensemble
 from tto.baselines.policies import is_policy, load_policy
-from tto.config_file import read_config_file
+from tto.config.file import read_config_file
+from tto.config.settings import datasets_of
 from tto.errors import TTOError
 from tto.hdf5 import read_hdf5
 from tto.model.weights_file import WEIGHTS, read_config, read_weights
-from tto.settings import datasets_of
 from tto.training.checkpoint import load_checkpoint
 
 Lines = list[tuple[str, str]]  # pairs of a label and a value

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 
 from tto.baselines.policies import is_policy, load_policy
-from tto.config_file import read_config_file
+from tto.config.file import read_config_file
+from tto.config.settings import datasets_of, settings_of
+from tto.config.trials import changes_of_candidate
 from tto.data.environments import make_env, normalized_score
 from tto.errors import TTOError, one_line, shown, suggestion
 from tto.evaluation.film import FilmedEnv, open_film
@@ -22,8 +24,6 @@ from tto.planning.controller import Controller
 from tto.planning.fastest import fastest_engine
 from tto.planning.native import Precision
 from tto.planning.settings import SearchSettings, check_choice
-from tto.settings import datasets_of, settings_of
-from tto.trials import changes_of_candidate
 
 # The keys of the config's section planning, and a time in place of two of them.
 _PLANNING = {

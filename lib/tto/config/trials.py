@@ -1,8 +1,8 @@
 """Trials: changed settings, played on other episodes than the reported ones.
 
 Trials choose among planners and show what each setting is worth. A trial is a set of changes
-(`tto.settings`) on one dataset. Its name holds only what differs from the dataset's own settings,
-so trials with equal settings share models and episodes.
+(`tto.config.settings`) on one dataset. Its name holds only what differs from the dataset's own
+settings, so trials with equal settings share models and episodes.
 """
 
 import copy
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tto.config import check_config, check_datasets
+from tto.config.check import check_config, check_datasets
+from tto.config.settings import Changes, Config, datasets_of, name_of, settings_of, text_of
 from tto.errors import TTOError, suggestion
 from tto.methods import SECTIONS
-from tto.settings import Changes, Config, datasets_of, name_of, settings_of, text_of
 
 TOKEN_SECTIONS = ("discretizer", "discount", "rewards")
 MODEL_SECTIONS = (*TOKEN_SECTIONS, "model", "training")  # what a trained model depends on

@@ -10,7 +10,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from tto.config_file import check_plain
+from tto.config.file import check_plain
 from tto.errors import TTOError, shown, suggestion
 
 # Experiments with datasets and settings of their own; offline RL has the top level's.
@@ -33,7 +33,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     Raises:
         TTOError: the first fault in `config`: a key or value that `schema` does not allow, an
             unknown dataset, settings that contradict each other, or values that are not plain
-            (`tto.config_file.check_plain`).
+            (`tto.config.file.check_plain`).
     """
     check_plain(config)
     errors = sorted(_Validator(schema).iter_errors(config), key=_urgency)

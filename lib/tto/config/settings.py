@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tto.config import EXPERIMENTS, is_periodic, sorted_keys
+from tto.config.check import EXPERIMENTS, is_periodic, sorted_keys
 
 Config = Mapping[str, Any]
 Changes = Mapping[str, Any]
