@@ -2,12 +2,14 @@
 # make test   linters, type checker and tests
 # make test-slurm  the workflow on a Slurm that is started on this machine (root, Debian), with faults
 # make test-faults FAULTS=100   kill processes of a tiny run that often, then damaged files and full disks
+# make test-fuzz FUZZ=2000   random hostile inputs, that many of each kind
 # make lint   the first two of them
 # make setup  set up .venv and no more
 # make docs   the library's reference from its docstrings, to site/
 # make readme renew the README's results from the published run that it names
 # make lock   renew requirements.lock
-# make clean  remove what the demo and the tools left (results/demo, caches), not .venv
+# make clean  remove what the demo and the tools left (results/demo, caches), not .venv, and not what
+#             Snakemake remembers of the settings of other runs (.snakemake/metadata, incomplete, locks)
 
 PYTHON ?= python3
 # Without --no-compile, half of the set-up would be spent on byte code of modules that nobody imports.
@@ -16,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test test-slurm test-faults lint setup docs readme lock clean
+.PHONY: demo test test-slurm test-faults test-fuzz lint setup docs readme lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/runtime.stamp
@@ -33,6 +35,10 @@ FAULTS ?= 20
 test-faults: .venv/test.stamp
 	TTO_FAULTS=$(FAULTS) $(BIN)/python -m pytest -rs -s \
 	  tests/workflow/test_kills.py tests/workflow/test_faults.py tests/training/test_interruption.py
+
+FUZZ ?= 2000
+test-fuzz: .venv/test.stamp
+	TTO_FUZZ=$(FUZZ) $(BIN)/python -m pytest -rs tests/fuzz
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check
@@ -59,7 +65,10 @@ lock: .venv/test.stamp
 	sed -E '/^(nvidia-|cuda-|triton=)/d; s/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' .venv/requirements.lock > requirements.lock
 
 clean:
-	rm -rf results/demo site .snakemake .pytest_cache .ruff_cache .hypothesis
+	rm -rf results/demo site .pytest_cache .ruff_cache .hypothesis
+	# Without its memory, Snakemake would take results of other settings for those of the config.
+	test ! -d .snakemake || find .snakemake -mindepth 1 -maxdepth 1 \
+	  ! -name metadata ! -name incomplete ! -name locks ! -name 'metadata.db*' -exec rm -rf {} +
 
 .venv/runtime.stamp: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

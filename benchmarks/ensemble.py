@@ -27,9 +27,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tto.baselines.ensemble import Ensemble
-from tto.baselines.ensemble_training import EVALUATION_ROWS, EnsembleConfig, fit_ensemble
-from tto.baselines.transitions import Transitions, examples, split_transitions, standardise_by
+from tto.baselines.pets.ensemble import Ensemble
+from tto.baselines.pets.ensemble_training import EVALUATION_ROWS, EnsembleConfig, fit_ensemble
+from tto.baselines.pets.transitions import Transitions, examples, split_transitions, standardise_by
 from tto.data.episodes import open_dataset
 
 SHORT, REPEATS = 40, 6  # updates of a timed training, and number of such trainings

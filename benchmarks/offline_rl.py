@@ -1,6 +1,6 @@
 """Baselines of offline RL on hopper-medium-replay: CPU seconds of training, and returns.
 
-    python benchmarks/offline_rl.py [--methods bc cql mbop iql td3_bc] [--seeds 0 1] [--episodes 10]
+    python benchmarks/offline_rl.py [--methods bc cql mopo ...] [--seeds 0 1] [--episodes 10]
 
 Settings are those of config/config.yaml. 100,000 transitions are collected first. Each training has
 one thread, and episodes start from first states that no run reports.
@@ -16,11 +16,11 @@ import numpy as np
 import torch
 import yaml
 
-from tto.baselines.behavior_cloning import train_behavior_cloning
-from tto.baselines.policies import METHODS, load_policy, train_policy
+from tto.baselines.policies import load_policy, train_policy
 from tto.data.collect import collect
 from tto.data.episodes import open_dataset, write_dataset
 from tto.evaluation.rollout import evaluate, evaluation_seeds
+from tto.methods import BASELINES, SECTIONS
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
@@ -31,10 +31,8 @@ OFFSET = 800_000  # offset of the reset seeds, which differs from those of trial
 def trained(folder: Path, method: str, seed: int) -> Any:
     """A policy of a method, trained anew."""
     dataset, output = open_dataset(folder / NAME), folder / f"{method}-{seed}"
-    if method == "bc":
-        return train_behavior_cloning(dataset, output, seed=seed, **CONFIG["behavior_cloning"])
     checkpoints = folder / "checkpoints" / str(time.time_ns())
-    settings = CONFIG[method]
+    settings = CONFIG[SECTIONS[method]]
     train_policy(dataset, output, method=method, seed=seed, checkpoints=checkpoints, **settings)
     return load_policy(output).policy
 
@@ -42,7 +40,7 @@ def trained(folder: Path, method: str, seed: int) -> Any:
 def main() -> None:
     """Train each method with each seed and print a row for each method."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--methods", nargs="+", default=["bc", *METHODS])
+    parser.add_argument("--methods", nargs="+", default=list(BASELINES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--episodes", type=int, default=10)
     parser.add_argument("--folder", type=Path, default=ROOT / "results/benchmarks/offline_rl")

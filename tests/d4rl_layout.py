@@ -28,7 +28,7 @@ def write_d4rl(
         return np.concatenate([*parts, np.zeros_like(parts[0][:1]).repeat(tail, axis=0)])
 
     with h5py.File(path, "w") as file:
-        for name in (*d4rl.REQUIRED, *d4rl.STATES):
+        for name in (*d4rl.REQUIRED, *d4rl.OPTIONAL):
             values = rows(name)
             kind = values.dtype if values.dtype == bool or "infos" in name else dtype
             file.create_dataset(name, data=values.astype(kind), compression="gzip")

@@ -10,7 +10,7 @@ import pandas as pd
 ABOUT_THE_RUN = ("benchmarks", "logs", "tensorboard")  # folders
 LEFT_BY_KILLED_WRITERS = ".*.tmp"  # files and folders that nothing reads
 CLOCKS = ["seconds", "tokens_per_second", "plan_ms_median", "plan_ms"]  # columns
-ROLLOUT_CLOCKS = {"plan_seconds", "plan_ms_alone"}  # arrays and attributes
+ROLLOUT_CLOCKS = {"plan_seconds", "plan_ms_alone", "train_seconds"}  # arrays and attributes
 
 
 def assert_equal_results(one: Path, two: Path) -> int:

@@ -25,7 +25,7 @@ def rollout_rows(
                 score = np.nan if score is None else score
                 row = (dataset, method, seed, rollout, total, score, 500, True, 30.0, env, source)
                 losses = (3.5, 3.0) if method == "tto" else (np.nan, np.nan)
-                rows.append((*row, *losses))
+                rows.append((*row, *losses, 60.0))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

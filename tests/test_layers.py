@@ -21,10 +21,21 @@ LAYERS = [
     "report",
 ]
 REPORT = ["numbers", "drawing", "tables", "figures", "claims", "page"]  # layers of the report
-BASE = {"errors", "fields", "files", "row_files", "hdf5", "digest"}  # any module may import these
+# Any module may import these.
+BASE = {
+    "errors",
+    "fields",
+    "files",
+    "ownership",
+    "row_files",
+    "hdf5",
+    "plain_pickle",
+    "digest",
+    "methods",
+}
 # Modules of the workflow itself; they import from BASE and each other.
-HOUSE = {"config", "job", "settings", "snakemake_patches", "trials"}
-TOP = {"cli"}  # may import all modules; no other module may import it
+HOUSE = {"config", "job", "snakemake_patches"}
+TOP = {"cli", "cross_checks"}  # may import all modules; no other module may import it
 
 
 def upward_edges(package: Path) -> list[str]:

@@ -5,18 +5,23 @@ Snakemake's own code trigger compares only the modification time of the script. 
 `tto` module that it imports directly or indirectly, changes. Comments, docstrings and formatting do
 not count. Data files that share a module's name do: `published.csv` beside `published.py`, and all
 files in `native/` beside `native.py`.
+
+`data_digest` does the same for a user's data: Snakemake compares only modification times, and a
+file that replaces another can be older.
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tto.files import StrPath
+from tto.files import StrPath, atomic_path, content_digest
 
 PACKAGE = Path(__file__).parent
+_LARGE = 2**24  # bytes of a file whose digest is remembered
 
 
 def code_digest(*sources: StrPath) -> str:
@@ -39,6 +44,44 @@ def code_digest(*sources: StrPath) -> str:
         f"{_label(path)} {_parsed(path, path.stat().st_mtime_ns).meaning}\n" for path in found
     )
     return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def data_digest(path: StrPath, *, memory: StrPath) -> str | None:
+    """SHA-256 of a file's content, or of the names and contents of all files in a folder.
+
+    Args:
+        path: the file or folder.
+        memory: folder that remembers the digests of large files, by their size, times and inode. If
+            it cannot be written, they are computed each time.
+
+    Returns:
+        The digest; None where there is no such file or folder, or it cannot be read.
+    """
+    path = Path(path)
+    try:
+        if path.is_file():
+            return _file_digest(path, Path(memory))
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        parts = [f"{file.relative_to(path)} {_file_digest(file, Path(memory))}\n" for file in files]
+    except OSError:
+        return None
+    return hashlib.sha256("".join(parts).encode()).hexdigest() if parts else None
+
+
+def _file_digest(path: Path, memory: Path) -> str:
+    status = path.stat()
+    if status.st_size < _LARGE:
+        return content_digest(path)
+    # The inode's change time, unlike the modification time, cannot be set back.
+    identity = f"{path.resolve()} {status.st_size} {status.st_ino} {status.st_mtime_ns} "
+    identity += str(status.st_ctime_ns)
+    remembered = memory / hashlib.sha256(identity.encode()).hexdigest()
+    with contextlib.suppress(OSError):
+        return remembered.read_text(encoding="ascii")
+    digest = content_digest(path)
+    with contextlib.suppress(OSError), atomic_path(remembered) as temporary:
+        temporary.write_text(digest, encoding="ascii")
+    return digest
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -22,6 +22,15 @@ def one_line(error: BaseException, *, most: int | None = 200) -> str:
     return " ".join(str(error).split())[:most] or type(error).__name__
 
 
+def shown(value: object, *, most: int = 80) -> str:
+    """A value that came, as Python writes it, on one line and cut where it is long."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a number of too many digits, a value in itself, a foreign object
+        return f"a {type(value).__name__}"
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def suggestion(unknown: str, known: Sequence[str]) -> str:
     """The end of an error line about an unknown name: the nearest known name, or all in order."""
     nearest = difflib.get_close_matches(unknown, known, n=1, cutoff=0.5)

@@ -54,16 +54,21 @@ class Printable:
 
     Attributes:
         most: largest number of characters.
+        without: a text that is not allowed, such as the ":" after a module's name: environments'
+            ids in files name no module, since the module of an id is imported, which runs it.
     """
 
     most: int = 200
+    without: str = ""
 
     def holds(self, value: str) -> bool:
         """Whether a text is within the limit."""
-        return 0 < len(value) <= self.most and value.isprintable()
+        allowed = not self.without or self.without not in value
+        return allowed and 0 < len(value) <= self.most and value.isprintable()
 
     def __str__(self) -> str:
-        return f"of one line and at most {self.most} characters"
+        without = f" without {self.without!r}" if self.without else ""
+        return f"of one line and at most {self.most} characters{without}"
 
 
 _LARGEST = 1e300  # of a number with a fraction; whole numbers above it do not fit into a float

@@ -5,12 +5,16 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tto.errors import TTOError
+from tto.ownership import publishing
 
+_POINTER = b"version https://git-lfs.github.com/spec/"
 StrPath = str | os.PathLike[str]
 
 
@@ -19,19 +23,51 @@ def atomic_path(path: StrPath) -> Iterator[Path]:
     """Yield a temporary sibling of `path` (for a file or a folder) and move it there on success.
 
     After an exception the temporary is removed and an earlier `path` is untouched. The temporary
-    name contains the process id, so two processes never share it.
+    name contains the process id and the machine, so two processes never share it. Temporaries of
+    dead processes of this machine are removed.
+
+    Raises:
+        TTOError: `path` belongs to the outputs of a job that has lost them to a newer job
+            (`tto.ownership`).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    _remove_those_of_dead_processes(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}@{_machine()}.tmp")
     remove(temporary)
     try:
         yield temporary
-        if temporary.is_dir() and path.is_dir():
-            shutil.rmtree(path)  # os.replace does not replace a folder that has content
-        os.replace(temporary, path)
+        with publishing(path):
+            if temporary.is_dir() and path.is_dir():
+                shutil.rmtree(path)  # os.replace does not replace a folder that has content
+            os.replace(temporary, path)
     finally:
         remove(temporary)
+
+
+def _machine() -> str:
+    """Name of this machine, for file names: machines that share a disk also share process ids."""
+    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:40]
+
+
+def _remove_those_of_dead_processes(path: Path) -> None:
+    """Remove the temporaries that killed processes of this machine left beside `path`."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.(\d+)(?:@{re.escape(_machine())})?\.tmp")
+    with contextlib.suppress(OSError):  # of another user, or just removed by another job
+        for sibling in os.listdir(path.parent):
+            match = name.fullmatch(sibling)
+            if match and not _is_alive(int(match[1])):
+                remove(path.with_name(sibling))
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
 
 
 def remove(path: Path) -> None:
@@ -80,3 +116,31 @@ def content_digest(path: StrPath) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_is_no_pointer(path: StrPath) -> None:
+    """Raise a `TTOError` if Git LFS has left a pointer in place of a file's content.
+
+    Raises:
+        TTOError: the file is such a pointer.
+    """
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise TTOError(
+                f"{os.fspath(path)}: expected the file itself, got a pointer of Git LFS to it; "
+                "fetch it by `git lfs pull`, or download it from the web page"
+            )
+
+
+def kind_of(path: StrPath) -> str:
+    """A description of a file of an unexpected kind, for error messages."""
+    if not os.path.isfile(path):
+        return "no readable file"
+    try:
+        with open(path, "rb") as file:
+            first = file.read(len(_POINTER))
+    except OSError:
+        return "no readable file"
+    if first == _POINTER:
+        return "a pointer of Git LFS, not the file itself: run `git lfs pull`"
+    return f"{os.path.getsize(path)} bytes that begin with {first[:16]!r}, truncated or foreign"

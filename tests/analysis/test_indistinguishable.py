@@ -17,8 +17,8 @@ from tto.analysis.indistinguishable import (
 from tto.analysis.likelihood import cells_of
 from tto.analysis.log_likelihoods import Truth
 from tto.analysis.sampling import sample
-from tto.baselines.ensemble import Ensemble
-from tto.baselines.propagation import propagate
+from tto.baselines.pets.ensemble import Ensemble
+from tto.baselines.pets.propagation import propagate
 from tto.errors import TTOError
 from tto.row_files import write_rows
 

@@ -21,7 +21,7 @@ from tto.analysis.log_likelihoods import (
 )
 from tto.analysis.marginal import marginal_rows, training_marginal
 from tto.analysis.sampling import sample
-from tto.baselines.ensemble import Ensemble
+from tto.baselines.pets.ensemble import Ensemble
 from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError
 

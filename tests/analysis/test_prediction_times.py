@@ -8,7 +8,7 @@ import torch
 from random_predictor import A, O, random_episode, random_predictor
 
 from tto.analysis.prediction_times import COLUMNS, prediction_times, read_prediction_times
-from tto.baselines.ensemble import Ensemble
+from tto.baselines.pets.ensemble import Ensemble
 from tto.errors import TTOError
 from tto.row_files import write_rows
 

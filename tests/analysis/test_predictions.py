@@ -15,7 +15,7 @@ from tto.analysis.predictions import (
     read_predictions,
     write_predictions,
 )
-from tto.baselines.ensemble import Ensemble
+from tto.baselines.pets.ensemble import Ensemble
 from tto.errors import TTOError
 
 ORIGIN = Origin(dataset="toy-v0", env="Toy-v0", episode=3, start=2)

@@ -9,11 +9,16 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tto.baselines import ensemble_training
-from tto.baselines.ensemble import Ensemble, bound_penalty, gaussian_loss, load_ensemble
-from tto.baselines.ensemble_training import EnsembleConfig, evaluate, fit_ensemble, train_ensemble
-from tto.baselines.propagation import propagate
-from tto.baselines.transitions import Examples
+from tto.baselines.pets import ensemble_training
+from tto.baselines.pets.ensemble import Ensemble, bound_penalty, gaussian_loss, load_ensemble
+from tto.baselines.pets.ensemble_training import (
+    EnsembleConfig,
+    evaluate,
+    fit_ensemble,
+    train_ensemble,
+)
+from tto.baselines.pets.propagation import propagate
+from tto.baselines.pets.transitions import Examples
 from tto.data.episode import Episode
 from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError

@@ -8,8 +8,8 @@ import pytest
 import torch
 from two_steps import two_steps
 
-from tto.baselines import offline_rl
 from tto.baselines.actor import load_actor_policy
+from tto.baselines.actor_critic import ActorCriticTraining
 from tto.baselines.offline_rl import METHODS, train_offline_rl
 from tto.errors import TTOError
 
@@ -62,18 +62,18 @@ def test_resumed_equals_uninterrupted(tmp_path, monkeypatch, method):
     class Cut(Exception):
         pass
 
-    original = offline_rl._Training.advance
+    original = ActorCriticTraining.advance
 
     def failing(self):
         if self.update == 130:
             raise Cut
         original(self)
 
-    monkeypatch.setattr(offline_rl._Training, "advance", failing)
+    monkeypatch.setattr(ActorCriticTraining, "advance", failing)
     with pytest.raises(Cut):
         run(tmp_path, method, updates=250)
     assert not (tmp_path / method).exists()
-    monkeypatch.setattr(offline_rl._Training, "advance", original)
+    monkeypatch.setattr(ActorCriticTraining, "advance", original)
     resumed = run(tmp_path, method, updates=250)
     for name, tensor in whole.network.state_dict().items():
         torch.testing.assert_close(resumed.network.state_dict()[name], tensor, rtol=0, atol=0)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 from tiny_models import FOUR_ROOMS, save_model
@@ -26,6 +28,7 @@ from tto.evaluation.rollout import evaluate
 from tto.evaluation.rollout_file import Evaluation, write_rollouts
 from tto.tokens.token_file import TokenBlock, write_token_file
 from tto.tokens.tokenize import tokenize_dataset
+from tto.training.checkpoint import save_checkpoint
 
 
 @pytest.fixture
@@ -98,7 +101,7 @@ def test_plan_plays_baselines_too(tmp_path, run):
         ]
         status, _ = run("plan", tmp_path / method, "--horizon", 2)
         assert "expected no settings for a policy" in str(status)
-    with pytest.raises(TTOError, match="expected a policy of"):
+    with pytest.raises(TTOError, match="expected the model of a baseline that acts"):
         load_policy(tmp_path / "rooms")
 
 
@@ -206,6 +209,9 @@ def test_inspect_a_file_in_d4rls_layout(tmp_path, run):
     assert value_of("return", printed).endswith("1.0 to 9.0")
     with h5py.File(path, "a") as file:
         del file["timeouts"]
+    assert value_of("episodes", run("inspect", path)[1]) == "1, 1 of them terminated"
+    with h5py.File(path, "a") as file:
+        del file["terminals"]
     assert "D4RL's arrays" in run("inspect", path)[0]
 
 
@@ -264,13 +270,21 @@ def test_bad_input_is_one_line(tmp_path, run):
         (("plan", hub), "got None; train it again, update the package, or import a"),
         (("plan", model, "--set", "beam"), "expected NAME=VALUE, got 'beam'"),
         (("plan", model, "--set", "beams=3"), "expected a known setting, got 'beams'"),
+        (("plan", model, "--set", "temperature=-1"), "planning.temperature: expected finite"),
+        (("plan", model, "--set", "temperature=.nan"), "planning.temperature: expected finite"),
+        (("plan", model, "--set", "horizon=2.0"), "planning.horizon: expected an integer, got 2.0"),
+        (("plan", model, "--set", "value=bogus"), "planning.value: expected expectation, sample"),
+        (("plan", model, "--set", "precision=x"), "planning.precision: expected float32, bfloat16"),
+        (("plan", model, "--set", "seed=3"), "expected a known setting, got 'seed'"),
+        (("plan", model, "--set", "engine=x"), "expected a known setting, got 'engine'"),
+        (("plan", model, "--set", "value=["), "--set value: expected a number, a word"),
+        (("plan", model, "--context", 4), "planning.context: expected at most 3 past transitions"),
         (("plan", model, "--video", tmp_path / "a.avi"), "a name in .mp4 or .gif"),
         (("plan", model, "--env", "Hopper-v5", "--max-steps", 1), "expected observations of 2"),
         (("plan", model, "--config", tmp_path / "none.yaml"), "name another by --config"),
         (("inspect", tmp_path / "none"), "expected a file or folder, found none"),
         (("inspect", Path(__file__)), "got another kind of file"),
         (("inspect", tmp_path), "expected a folder with model.safetensors"),
-        (("import", model, tmp_path / "new"), "expected names as in official"),
         (("export", model, tmp_path / "new"), "attend_values: true"),
         (("export", model, tmp_path), "expected a new folder, found one"),
     ]
@@ -280,6 +294,91 @@ def test_bad_input_is_one_line(tmp_path, run):
         assert message in str(line), arguments
         assert "\n" not in str(line), arguments
     assert {path.name for path in tmp_path.iterdir()} == {"model", "other", "hub"}
+
+
+def test_a_fault_of_the_program_is_one_line_and_debug_shows_its_traceback(
+    tmp_path, run, monkeypatch
+):
+    tracebacks = []
+    monkeypatch.setattr("traceback.print_exc", lambda: tracebacks.append(sys.exc_info()[0]))
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("division\nby zero")
+
+    monkeypatch.setattr("tto.cli.inspection.inspect", fail)
+    for arguments in (("inspect", tmp_path), ("inspect", tmp_path, "--debug")):
+        line, _ = run(*arguments)
+        assert line == (
+            "Error: ZeroDivisionError: division by zero; this is a fault of the program, whose "
+            "traceback --debug shows"
+        )
+        assert tracebacks == ([ZeroDivisionError] if "--debug" in arguments else [])
+
+
+def test_our_own_models_are_imported_too(tmp_path, run):
+    model = save_model(tmp_path / "model", attend_values=True)
+    assert run("export", model, tmp_path / "hub", "--layout", "tto")[0] == 0
+    for i, source in enumerate((model, tmp_path / "hub", model / "model.safetensors")):
+        assert run("import", source, tmp_path / f"back{i}")[0] == 0
+        tokens = np.random.default_rng(0).integers(8, size=(4, 6))
+        before, after = (tto.load(f).log_probs(tokens) for f in (model, tmp_path / f"back{i}"))
+        np.testing.assert_array_equal(before, after)
+
+
+def test_inspect_opens_baselines_runs_tables_and_checkpoints(tmp_path, run):
+    run_folder = tmp_path / "results"
+    model = save_model(run_folder / "models/tiny/seed0")
+    shutil.copy(Path(__file__).parents[2] / "config/config.yaml", run_folder)
+    (run_folder / "rollouts.csv").write_text("dataset,return\ntiny,1\ntiny,2\n")
+    save_checkpoint(tmp_path, {"update": 7, "weights": torch.zeros(2)})
+    for path, label, value in (
+        (run_folder, "models", "1"),
+        (run_folder, "run", "demo"),
+        (run_folder / "rollouts.csv", "rows", "2"),
+        (run_folder / "rollouts.csv", "columns", "dataset, return"),
+        (run_folder / "config.yaml", "file", "config.yaml"),
+        (model / "model.safetensors", "dataset", "tiny"),
+        (model / "config.json", "dataset", "tiny"),
+        (tmp_path / "checkpoint.pt", "update", "7"),
+        (tmp_path, "update", "7"),
+    ):
+        status, printed = run("inspect", path)
+        assert status == 0, path
+        assert value_of(label, printed) == value
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+        b"\x89HDF\r\n\x1a\n" + bytes(100),
+        b"PK\x03\x04" + bytes(50),
+        b"\x80\x04cos\nsystem\n.",
+        b"\xff" * 300,
+        b"{}",
+        b"[1",
+        b"null",
+    ],
+    ids=["empty", "lfs", "hdf5", "zip", "pickle", "bytes", "{}", "[1", "null"],
+)
+def test_inspect_never_ends_in_a_traceback(tmp_path, run, content: bytes):
+    names = ["model.safetensors", "config.json", "checkpoint.pt", "a.h5", "a.pt", "a.csv", "a.yaml"]
+    for name in [*names, "a.zip", "a.json", "a.bin", "pytorch_model.bin"]:
+        for path in (tmp_path / "file" / name, tmp_path / name):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+    save_model(tmp_path / "model")
+    (tmp_path / "model" / "model.safetensors").write_bytes(content)
+    save_model(tmp_path / "other")
+    (tmp_path / "other" / "config.json").write_bytes(content)
+    for path in (*(tmp_path / "file").iterdir(), *(p for p in tmp_path.iterdir()), tmp_path):
+        line, _ = run("inspect", path)
+        assert line == 0 or str(line).startswith("Error: "), path
+        assert "fault of the program" not in str(line)
+        assert "\n" not in str(line)
+        if content.startswith(b"version") and path.is_file():
+            assert "git lfs pull" in str(line)
 
 
 def test_help_and_completion_do_not_import_the_library(monkeypatch):

@@ -99,7 +99,7 @@ def test_missing_key(tmp_path: Path, collected: list[Episode], key: str):
     write_d4rl(tmp_path / "a.hdf5", collected)
     with h5py.File(tmp_path / "a.hdf5", "r+") as file:
         del file[key]
-    with pytest.raises(TTOError, match=f"D4RL's layout, got .*; add {key}$"):
+    with pytest.raises(TTOError, match=rf"D4RL's layout, got .*; add {key} \(.*\)$"):
         list(read_d4rl(tmp_path / "a.hdf5", env_id="Hopper-v5"))
 
 

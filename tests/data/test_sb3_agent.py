@@ -1,12 +1,17 @@
 """A user's Stable-Baselines3 agent collects a dataset."""
 
+import pickle
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 import stable_baselines3
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from tto.data.collect import collect
+from tto.data.collect import collect, run_episode
+from tto.data.environments import make_env
+from tto.data.sb3_agent import SB3Agent, read_normalization
 from tto.errors import TTOError
 from tto.files import content_digest
 
@@ -69,7 +74,7 @@ def test_errors(agents: Path, tmp_path: Path):
     with pytest.raises(TTOError, match="no such file"):
         run(tmp_path / "b.zip", "SAC")
     (tmp_path / "else.zip").write_bytes(b"else")
-    with pytest.raises(TTOError, match="got a file that it cannot load") as error:
+    with pytest.raises(TTOError, match=r"got 4 bytes that begin with b'else'.*cannot") as error:
         run(tmp_path / "else.zip", "SAC")
     assert "\n" not in str(error.value)
 
@@ -79,3 +84,87 @@ def test_a_file_with_another_digest_is_not_loaded(agents: Path, monkeypatch: pyt
     path = agents / "SAC.zip"
     with pytest.raises(TTOError, match=f"got {content_digest(path)}; .* only if you trust it"):
         run(path, "SAC", sha256="0" * 64)
+
+
+class Remembering:
+    """What a recurrent agent does: its action counts the steps of the episode."""
+
+    def __init__(self) -> None:
+        self.begun: list[bool] = []
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=False):
+        self.begun.append(bool(episode_start[0]))
+        steps = 0 if state is None else state
+        return np.full(3, steps / 1000), steps + 1
+
+
+def test_a_recurrent_agent_remembers_within_an_episode_only():
+    agent = Remembering()
+    env = make_env("Hopper-v5")
+    for _ in range(2):
+        policy = SB3Agent(agent, stochastic=False) if not agent.begun else policy
+        episode = run_episode(env, policy, generator=np.random.default_rng(0), noise=0.0)
+        assert len(episode) > 3
+        np.testing.assert_allclose(episode.actions[:, 0], np.arange(len(episode)) / 1000, atol=1e-6)
+        assert agent.begun[-len(episode) :] == [True] + [False] * (len(episode) - 1)
+
+
+@pytest.fixture(scope="module")
+def normalized(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, VecNormalize]:
+    """The file of a VecNormalize that has seen some states of the hopper, and itself."""
+    path = tmp_path_factory.mktemp("normalized") / "vecnormalize.pkl"
+    vector = VecNormalize(DummyVecEnv([lambda: gymnasium.make("Hopper-v5")]), clip_obs=2.0)
+    vector.seed(0)
+    vector.reset()
+    for _ in range(20):
+        vector.step(np.zeros((1, 3)))
+    vector.save(str(path))
+    return path, vector
+
+
+def test_statistics_are_read_without_unpickling(
+    agents: Path, normalized: tuple[Path, VecNormalize], monkeypatch: pytest.MonkeyPatch
+):
+    path, vector = normalized
+    with monkeypatch.context() as patch:
+        patch.setattr("pickle.load", lambda file: pytest.fail("unpickled"))
+        statistics = read_normalization(path, 11)
+    for scale in (0.1, 100):  # 100 is clipped
+        observation = scale * np.random.default_rng(0).normal(size=11)
+        expected = vector.normalize_obs(observation)
+        np.testing.assert_allclose(statistics.apply(observation), expected, rtol=1e-5)
+    plain = run(agents / "PPO.zip", "PPO", deterministic=True)[0]
+    scaled = run(agents / "PPO.zip", "PPO", deterministic=True, normalization=str(path))[0]
+    assert not np.allclose(plain.actions[0], scaled.actions[0])
+
+
+class Trap:
+    def __reduce__(self):
+        return pytest.fail, ("ran",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"else",
+        pickle.dumps(Trap()),
+        pickle.dumps({"obs_rms": 1}),
+        pickle.dumps(np.zeros(3)),
+        b"version https://git-lfs.github.com/spec/v1",
+        b"\x80\x04" + b"(" * 10000,
+    ],
+)
+def test_other_statistics_are_refused(tmp_path: Path, content: bytes):
+    path = tmp_path / "vecnormalize.pkl"
+    path.write_bytes(content)
+    with pytest.raises(TTOError, match=r"as VecNormalize.save writes them") as error:
+        read_normalization(path, 11)
+    assert "\n" not in str(error.value)
+    with pytest.raises(TTOError, match="no readable file"):
+        read_normalization(tmp_path / "none", 11)
+
+
+def test_statistics_of_another_robot_are_refused(normalized: tuple[Path, VecNormalize]):
+    with pytest.raises(TTOError, match="11 dimensions in place of 17"):
+        read_normalization(normalized[0], 17)

@@ -10,8 +10,8 @@ from doc_blocks import COMMANDS, PAGES, SMALLER, Block, all_blocks
 from running import ROOT
 from snakemake.utils import update_config
 
-from tto.config import check_config
-from tto.trials import check_trials
+from tto.config.check import check_config
+from tto.config.trials import check_trials
 
 
 @pytest.mark.parametrize("block", all_blocks("yaml"), ids=lambda block: block.place)

@@ -5,9 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from doc_blocks import PAGES, commands, write_files
-from running import planned, snakemake
+from running import TINY, planned, snakemake
 from snakemake.cli import get_argument_parser
+
+TINY_SETTINGS = yaml.safe_load(TINY.read_text())
 
 
 def runs() -> dict[tuple[str, ...], set[str]]:
@@ -48,3 +51,28 @@ def test_the_tutorials_file_is_taken_in(clone: Path):
     run = snakemake(clone, tokens, "--configfile", "pendulum.yaml")
     assert run.returncode == 0, run.stdout
     assert (clone / tokens).exists()
+
+
+@pytest.mark.slow
+def test_the_tutorials_environment_is_collected_learned_played_and_filmed(clone: Path):
+    tiny = {
+        key: TINY_SETTINGS[key] for key in ("model", "training", "planning", "behavior_cloning")
+    }
+    tiny |= {"baselines": {"methods": []}, "loss_ladder": {"datasets": []}, "rollouts": 1}
+    (clone / "tiny.yaml").write_text(yaml.safe_dump(tiny))
+    table = "results/glide/tables/table1.md"
+    run = snakemake(clone, table, "--configfile", "glide.yaml", "tiny.yaml")
+    assert run.returncode == 0, run.stdout
+    assert "glide" in (clone / table).read_text()
+    film = subprocess.run(
+        [
+            *(Path(sys.executable).with_name("tto"), "plan", "results/glide/models/glide/seed0"),
+            *("--env", "my_world:Glide-v0", "--video", "glide.gif", "--max-steps", "3"),
+        ],
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert film.returncode == 0, film.stderr
+    assert (clone / "glide.gif").exists()

@@ -2,6 +2,7 @@
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
 
 class Line(gymnasium.Env):
@@ -13,6 +14,8 @@ class Line(gymnasium.Env):
 
     observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float32)
     action_space = gymnasium.spaces.Box(-2.0, 2.0, (1,), np.float32)
+
+    spec = EnvSpec("Line-v0", entry_point="line_world:Line", max_episode_steps=8)
 
     def __init__(self, broken_at: int = -1) -> None:
         self.broken_at = broken_at

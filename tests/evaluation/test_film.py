@@ -1,10 +1,11 @@
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 from PIL import Image
 
 from tto.errors import TTOError
-from tto.evaluation.film import FilmedEnv, open_film
+from tto.evaluation.film import FilmedEnv, _with_caption, open_film
 
 BLINKING = "tto-test/Blinking-v0"
 
@@ -79,3 +80,25 @@ def test_a_simulator_that_cannot_draw_leaves_no_file(tmp_path):
     with pytest.raises(TTOError, match=r"a name in \.mp4 or \.gif"), open_film(tmp_path / "a.webm"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_the_camera_follows_the_robot(tmp_path):
+    with open_film(tmp_path / "a.gif") as opened:
+        env = FilmedEnv("Hopper-v5", opened)
+        base = env.unwrapped
+        camera = mujoco.mj_name2id(base.model, mujoco.mjtObj.mjOBJ_CAMERA, "track")
+        assert base.mujoco_renderer.camera_id == camera >= 0
+        opened.add(np.zeros((8, 8, 3), np.uint8))
+        env.close()
+
+
+def test_a_frame_says_return_and_step_on_its_upper_edge():
+    grey = np.full((240, 320, 3), 128, np.uint8)
+    shown = [_with_caption(grey, f"TTO return {total}", step) for total, step in ((7, 1), (8, 2))]
+    for frame in shown:
+        assert (frame[:30] != grey[:30]).any()
+        np.testing.assert_array_equal(frame[30:], grey[30:])
+    assert (shown[0] != shown[1])[:, :160].any()  # the return at the left
+    assert (shown[0] != shown[1])[:, 160:].any()  # the step at the right
+    tiny = grey[:50, :50]
+    assert _with_caption(tiny, "TTO", 1) is tiny

@@ -20,6 +20,7 @@ ATTRIBUTES = {
     "source": "collect",
     "evaluation_seed": 1002,
     "plan_ms_alone": 2.5,
+    "train_seconds": 60.0,
 }
 
 
@@ -66,7 +67,8 @@ def test_a_run_of_two_rollouts(tmp_path):
     write_rollouts(paths, [episode(), episode((1.0,))], evaluation, plan_ms_alone=0.5)
     rollout, attributes = read_rollout(paths[1])
     assert len(rollout.rewards) == 1
-    assert attributes == {**run, "plan_ms_alone": 0.5, "rollout": 1, "evaluation_seed": 1001}
+    times = {"plan_ms_alone": 0.5, "train_seconds": 0.0}
+    assert attributes == {**run, **times, "rollout": 1, "evaluation_seed": 1001}
 
 
 def test_files_are_byte_identical(tmp_path):
@@ -96,7 +98,7 @@ def test_truncated_and_foreign_files(tmp_path):
         read_rollout(path)
     with h5py.File(path, "w") as file:
         file.attrs["format_version"] = 1
-    with pytest.raises(TTOError, match="format version 2, got 1: evaluate again"):
+    with pytest.raises(TTOError, match="format version 3, got 1: evaluate again"):
         read_rollout(path)
 
 
@@ -117,10 +119,11 @@ def test_nan_and_lengths_that_disagree(tmp_path):
             read_rollout(path)
 
 
+@pytest.mark.parametrize("name", ["plan_ms_alone", "train_seconds"])
 @pytest.mark.parametrize("time", [math.nan, math.inf, -1.0])
-def test_an_invalid_time_is_an_error(tmp_path, time):
-    with pytest.raises(TTOError, match="plan_ms_alone as milliseconds"):
-        write_rollout(tmp_path / "x.h5", episode(), attributes=ATTRIBUTES | {"plan_ms_alone": time})
+def test_an_invalid_time_is_an_error(tmp_path, name, time):
+    with pytest.raises(TTOError, match=f"{name} as (milli)?seconds from 0 up"):
+        write_rollout(tmp_path / "x.h5", episode(), attributes=ATTRIBUTES | {name: time})
     assert not list(tmp_path.iterdir())
 
 

@@ -89,8 +89,57 @@ def test_wrong_action_shape_is_an_error():
 
 
 def test_nan_reward_is_an_error():
-    with pytest.raises(TTOError, match=r"rewards from the simulator.*step 2"):
+    with pytest.raises(TTOError, match=r"a finite reward .*, got NaN .* at step 2"):
         evaluate(Constant(), "Line", seeds=[0], make=lambda env_id: Line(broken_at=3))
+
+
+class Odd(Line):
+    """Returns something else than a state, a goal or a reward."""
+
+    def __init__(self, **odd: object) -> None:
+        super().__init__()
+        self.odd = odd
+
+    def reset(self, *, seed=None, options=None):
+        observation, info = super().reset(seed=seed)
+        goal = {"goal": self.odd["goal"]} if "goal" in self.odd else {}
+        return self.odd.get("first", observation), info | goal
+
+    def step(self, action):
+        observation, reward, *rest = super().step(action)
+        return self.odd.get("next", observation), self.odd.get("reward", reward), *rest
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        ({"goal": "the door"}, r"info\['goal'\] of shape \(2,\) .* got str 'the door'"),
+        ({"goal": [0.0]}, r"info\['goal'\] of shape"),
+        ({"goal": [np.nan, 0.0]}, "of finite numbers"),
+        ({"first": np.zeros(3)}, r"observation of shape \(2,\)"),
+        ({"first": [[1], [2, 3]]}, r"observation of shape \(2,\)"),
+        ({"next": np.zeros(2) * 1j}, "with real numbers"),
+        ({"next": None}, "with real numbers .* got NoneType None at step 0"),
+        ({"reward": "much"}, "a number as reward .* got 'much' at step 0"),
+        ({"reward": None}, "a number as reward"),
+    ],
+)
+def test_what_is_no_state_goal_or_reward_is_an_error(odd: dict, message: str):
+    with pytest.raises(TTOError, match=message) as error:
+        evaluate(Constant(), "Odd", seeds=[0], make=lambda env_id: Odd(**odd))
+    assert "\n" not in str(error.value)
+
+
+def test_an_environment_without_a_time_limit_needs_one():
+    class Endless(Line):
+        spec = None
+
+    with pytest.raises(TTOError, match=r"Endless: expected a time limit, got none.*set max_steps"):
+        evaluate(Constant(0.0), "Endless", seeds=[0], make=lambda env_id: Endless())
+    (rollout,) = evaluate(
+        Constant(0.0), "Endless", seeds=[0], max_steps=3, make=lambda env_id: Endless()
+    )
+    assert len(rollout.rewards) == 3
 
 
 def test_no_seed_is_an_error():

@@ -13,10 +13,10 @@ from port_reference import Port, port_logits, port_of, randomise
 import tto
 from tto.errors import TTOError
 from tto.exchange.export import export_model, model_card
-from tto.exchange.plain_pickle import read_config_pickle
-from tto.exchange.pretrained import ImportSettings, import_model
+from tto.exchange.pretrained import ImportSettings, import_model, read_source
 from tto.model.trained import TrainedModel, save
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
+from tto.plain_pickle import read_config_pickle
 from tto.planning.uncached import UncachedEngine
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes
@@ -157,6 +157,34 @@ def test_an_export_in_our_layout_loads(tmp_path):
     tokens = np.zeros((T, D), dtype=np.int64)
     assert np.array_equal(loaded.log_probs(tokens), model.log_probs(tokens))
     assert "tto.load" in model_card(model, layout="tto")
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda state: {f"module.{name}": tensor for name, tensor in state.items()},
+        lambda state: {f"_orig_mod.{name}": tensor for name, tensor in state.items()},
+        lambda state: {f"_orig_mod.module.{name}": tensor for name, tensor in state.items()},
+        lambda state: {f"module._orig_mod.{name}": tensor for name, tensor in state.items()},
+        lambda state: {"epoch": 3, "state_dict": dict(state)},
+        lambda state: {"model": {f"module.{name}": t for name, t in state.items()}, "update": 1},
+    ],
+)
+def test_wrappers_of_training_are_taken_off(tmp_path, port, wrapped):
+    write_port(tmp_path / "port", port.state_dict(), CONFIG)
+    (tmp_path / "port" / "model.safetensors").unlink(missing_ok=True)
+    torch.save(wrapped(port.state_dict()), tmp_path / "port" / "pytorch_model.bin")
+    found = read_source(tmp_path / "port")
+    assert found.tensors.keys() == port.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "state_3.pt"])
+def test_a_pointer_of_git_lfs_is_named(tmp_path, name: str):
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(
+        TTOError, match="got a pointer of Git LFS to it; fetch it by `git lfs pull`"
+    ):
+        read_source(tmp_path)
 
 
 class Planted:

@@ -1,4 +1,4 @@
-"""Few examples by default; TTO_FUZZ=2000 tries as many in each test."""
+"""One profile for all fuzzing: few examples in CI, TTO_FUZZ of each kind for `make test-fuzz`."""
 
 import os
 
@@ -6,10 +6,9 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "ci",
-    max_examples=int(os.environ.get("TTO_FUZZ", "40")),
-    deadline=None,
+    max_examples=int(os.environ.get("TTO_FUZZ", "30")),
+    deadline=10_000,  # milliseconds of one example
     derandomize="TTO_FUZZ" not in os.environ,
-    database=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("ci")

@@ -54,8 +54,8 @@ class Trial:
     def close(self) -> None:
         """End the process."""
         if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+            with self.process:  # closes the pipes
+                self.process.kill()
             self.process = None
 
 
@@ -89,7 +89,7 @@ def act(folder: str) -> None:
 
 
 def ensemble(folder: str) -> None:
-    from tto.baselines.ensemble import load_ensemble
+    from tto.baselines.pets.ensemble import load_ensemble
 
     load_ensemble(folder)
 

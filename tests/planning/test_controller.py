@@ -80,7 +80,7 @@ def test_engines_act_alike(objective):
 
 
 @pytest.mark.parametrize(
-    ("context", "horizon", "kept"), [(2, 2, 2), (9, 2, 5), (5, 6, 5), (0, 1, 0)]
+    ("context", "horizon", "kept"), [(2, 2, 2), (None, 2, 5), (5, 6, 5), (0, 1, 0)]
 )
 def test_the_context_is_cropped_to_whole_transitions(context, horizon, kept):
     model = random_model(transitions=6)
@@ -105,8 +105,8 @@ def test_a_window_crops_as_the_official_code_does(past):
     model, D, W = random_model(transitions=6), 7, 3
     engine = Recording(model.network)
     settings = dict(horizon=4, beam_width=1)
-    controller = Controller(model, context=9, window=W, **settings)
-    whole = Controller(model, engine=engine, context=9, **settings)  # sees five past transitions
+    controller = Controller(model, context=5, window=W, **settings)
+    whole = Controller(model, engine=engine, context=5, **settings)
     for observation, reward in zip(*episodes(past + 1, 1), strict=True):
         before = len(engine.contexts)
         whole.act(observation)
@@ -186,13 +186,82 @@ def test_a_block_of_one_transition_plans_one():
         ({"beam_with": 3}, "known setting, got 'beam_with'; did you mean 'beam_width'"),
         ({"contxt": 3}, "known setting, got 'contxt'; did you mean 'context'"),
         ({"zzz": 3}, "got 'zzz'; known are beam_width, .*context"),
-        ({"action_decode": "median"}, "expected best, mean, expected, drawn"),
+        ({"action_decode": "median"}, "action_decode: expected best, mean, expected, drawn"),
+        ({"context": 6}, r"planning\.context: expected at most 5 past transitions"),
+        ({"context": -1}, r"planning\.context: expected at least 0, got -1"),
+        ({"context": 1.0}, r"planning\.context: expected an integer, got 1\.0"),
+        ({"window": True}, r"planning\.window: expected an integer, got True"),
+        ({"beam_width": "3"}, r"planning\.beam_width: expected an integer, got '3'"),
+        ({"horizon": 2.0}, r"planning\.horizon: expected an integer, got 2\.0"),
+        ({"temperature": -1}, r"planning\.temperature: expected finite and above 0, got -1"),
+        ({"temperature": float("nan")}, r"planning\.temperature: .* got nan"),
+        ({"action_top": float("inf")}, r"planning\.action_top: expected in \(0, 1\], got inf"),
+        ({"value": "bogus"}, r"planning\.value: expected expectation, sample, mode, got 'bogus'"),
+        ({"value": ["mode"]}, r"planning\.value: expected expectation, sample, mode"),
+        ({"reward_to_go": 1}, r"planning\.reward_to_go: expected true or false, got 1"),
+        ({"value_levels": 0}, r"planning\.value_levels: expected at least 1, got 0"),
+        ({"budget_ms": float("nan")}, r"planning\.budget_ms: expected finite and above 0"),
+        ({"seed": -1}, "seed: expected integers of at least 0, got -1"),
+        ({"seed": 0.5}, r"seed: expected integers of at least 0, got 0\.5"),
+        ({"seed": [0, None]}, "seed: expected integers of at least 0, got None"),
+        ({"search": {"horizon": 2}}, "search: expected a SearchConfig, got dict"),
+        ({"goal": np.zeros(3)}, 'goal: expected none for objective "return", got one'),
     ],
 )
 def test_wrong_settings_are_errors(settings, message):
     create = inspect.unwrap(Controller.__init__)  # the test's own type checks refuse some earlier
     with pytest.raises(TTOError, match=message):
         create(object.__new__(Controller), random_model(), **settings)
+
+
+def test_seeds_of_numpy_are_those_of_python():
+    actions = [
+        Controller(random_model(), seed=seed, horizon=2, beam_width=2).act(np.zeros((2, 3)))
+        for seed in (7, np.int64(7), [7, 8], np.array([7, 8], dtype=np.uint8))
+    ]
+    np.testing.assert_array_equal(actions[0], actions[1])
+    np.testing.assert_array_equal(actions[2], actions[3])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda c: c.act(np.zeros((2, 3, 1))), r"expected observations of 3 values"),
+        (lambda c: c.act([[0.0, 1.0, 2.0], [0.0]]), r"expected observations of 3 values"),
+        (lambda c: c.act([["a", "b", "c"]]), "observations: expected real numbers"),
+        (lambda c: c.act(np.zeros((2, 3)), np.array([1, 0])), "active: expected True or False"),
+        (lambda c: c.act(np.zeros((2, 3)), np.array([True])), r"active: expected shape \(2,\)"),
+        (lambda c: c.act(np.zeros((5, 3))), "expected 2 observations, one of each episode, got 5"),
+        (lambda c: c.observe(np.zeros((2, 3)), [0, 0]), r"actions: expected shape \(2, 2\)"),
+        (lambda c: c.observe(np.zeros(4), [0, 0]), r"actions: expected shape \(2, 2\)"),
+        (lambda c: c.observe(np.zeros((2, 2)), [0]), r"rewards: expected shape \(2,\)"),
+        (lambda c: c.observe(np.zeros((2, 2)), [0, np.nan]), "rewards: expected finite numbers"),
+        (lambda c: c.observe(np.zeros((2, 2)), 0.0), r"rewards: expected shape \(2,\)"),
+    ],
+)
+def test_arrays_of_another_shape_are_refused_by_name(call, message):
+    unchecked = type("Unchecked", (Controller,), {})  # without the test's own checks of types
+    for name in ("act", "observe"):
+        setattr(unchecked, name, inspect.unwrap(getattr(Controller, name)))
+    controller = Controller(random_model(), horizon=1, beam_width=2)
+    controller.__class__ = unchecked
+    controller.act(np.zeros((2, 3)))
+    controller.observe(np.zeros((2, 2)), np.zeros(2))
+    controller.act(np.zeros((2, 3)))
+    with pytest.raises(TTOError, match=message):
+        call(controller)
+
+
+def test_goals_and_seeds_are_as_many_as_episodes():
+    model = random_model("goal")
+    with pytest.raises(TTOError, match=r"goals: expected shape \(3,\), got \(2,\)"):
+        Controller(model, objective="goal", goal=np.zeros(2))
+    controller = Controller(model, objective="goal", goal=np.zeros((3, 3)))
+    with pytest.raises(TTOError, match="goal: expected one, or one for each of 2 episodes, got 3"):
+        controller.act(np.zeros((2, 3)))
+    controller = Controller(random_model(), seed=[1])
+    with pytest.raises(TTOError, match="seed: expected one for each of 2 episodes, got 1"):
+        controller.act(np.zeros((2, 3)))
 
 
 def test_a_record_of_settings_equals_keywords_which_replace_its_fields():

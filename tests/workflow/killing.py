@@ -8,7 +8,7 @@ from running import start
 
 KINDS = {  # the rules whose jobs are such
     "collector": ("collect",),
-    "trainer": ("train", "train_behavior_cloning"),
+    "trainer": ("train", "train_policy"),
     "planner": ("plan",),
 }
 
@@ -32,7 +32,7 @@ def jobs_at_work(folder: Path) -> dict[str, list[int]]:
 def usual_seconds(results: Path) -> dict[str, float]:
     """How long jobs of each kind took in a finished run."""
     files = {
-        kind: [file for name in names for file in (results / "benchmarks" / name).glob("*.tsv")]
+        kind: [file for name in names for file in (results / "benchmarks" / name).rglob("*.tsv")]
         for kind, names in KINDS.items()
     }
     return {

@@ -7,7 +7,7 @@ run, which has all experiments; any change of the config also renews `config`, `
 from dataclasses import dataclass
 from typing import Any
 
-TABLES = "table1 extended action_shift"
+TABLES = "table1 extended costs action_shift"
 ROWS = f"collect_rollouts collect_all_rollouts claims {TABLES} figure4 profiles film"
 TRIALS = "plan_trial sweep_rows ablation tuning_rows choose_settings tuning_table"
 LADDER = "play_loss_ladder loss_ladder"
@@ -57,7 +57,8 @@ RERUNS = [
         "`td3_bc.value_weight`",
         {"td3_bc": {"value_weight": 3.0}},
         "TD3+BC's training, its episodes and what shows them; no other method",
-        f"train_policy act_policy {ROWS.removesuffix(' film')}",
+        f"train_policy act_policy_trial tuning_rows choose_settings tuning_table act_policy "
+        f"{ROWS.removesuffix(' film')}",
         "'value_weight': 2.5",
     ),
     Rerun(
@@ -72,9 +73,8 @@ RERUNS = [
         "one more of `seeds`",
         {"seeds": [0, 1]},
         "that seed, comparisons of seeds and, with tuning, all reported episodes",
-        f"train train_analysis_variant train_variant train_behavior_cloning train_ensemble "
-        f"train_cloning_variant act_cloning_trial {CURVES} act_behavior_cloning {PLANNED} "
-        f"train_policy act_policy "
+        f"train train_analysis_variant train_variant train_ensemble {CURVES} {PLANNED} "
+        f"train_policy train_policy_variant act_policy act_policy_trial "
         f"reach_goals script_goals {GOALS} {LIKELIHOODS} "
         f"ensemble_log_likelihoods {OF_BOTH}",
         "models/four-rooms/seed1/",

@@ -1,6 +1,8 @@
 import copy
 import csv
+import datetime
 import json
+import math
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from tto.config import check_config
+from tto.config.check import check_config
 from tto.errors import TTOError
 from tto.evaluation.rollout import evaluation_seeds
 
@@ -36,13 +38,15 @@ TABLED = [
     "cql",
     "iql",
     "td3_bc",
+    "dt",
+    "mopo",
     "mbop",
     "seeds",
     "rollouts",
 ]
 # A section, equation, figure or appendix of the paper; the other places where a value is written.
 SOURCE = re.compile(
-    r"\d(\.\d)?|equation \d|figure \d|A|E|poster|code|GPT|PETS|CQL|IQL|MBOP|TD3\+BC|"
+    r"\d(\.\d)?|equation \d|figure \d|A|E|poster|code|GPT|PETS|CQL|IQL|MOPO|MBOP|DT|TD3\+BC|"
     r"not mentioned|ours"
 )
 
@@ -145,6 +149,79 @@ def test_shipped_configs_are_valid(path: Path):
         ),
         ({"run": "a b"}, "config: run must be letters, digits and _ . - only, not 'a b'"),
         ({"seeds": [0, 0]}, "config: seeds must be without repetition, not [0, 0]"),
+        ({"rollouts": 2.0}, "config: rollouts must be of type integer, not 2.0; write 2"),
+        (
+            {"planning": {"beam_width": 1.0e3}},
+            "config: planning.beam_width must be of type integer, not 1000.0; write 1000",
+        ),
+        ({"rollouts": True}, "config: rollouts must be of type integer, not True"),
+        ({"rollouts": 1001}, "config: rollouts must be at most 1000, not 1001"),
+        ({"seeds": [2**31]}, "config: seeds.0 must be at most 2147483647, not 2147483648"),
+        (
+            {"goal_reaching": {"pairs": 2001}},
+            "config: goal_reaching.pairs must be at most 1000 for each of the 2 seeds, not 2001; "
+            "lower it or add seeds",
+        ),
+        (
+            {"training": {"learning_rate": math.nan}},
+            "config: training.learning_rate must be a finite number, not nan",
+        ),
+        (
+            {"planning": {"overrides": {"hopper-medium-replay-v2": {"temperature": math.inf}}}},
+            "config: planning.overrides.hopper-medium-replay-v2.temperature must be a finite "
+            "number, not inf",
+        ),
+        ({"seeds": [2**64]}, "config: seeds.0 must be below 2^63, not a larger number"),
+        (
+            {"datasets": {"ab" * 20: None}},
+            f"config: the name '{'ab' * 20}' must not end in the same letters twenty times; "
+            "choose another",
+        ),
+        ({1: 2}, "config: the key 1 in the top level is not text; write it in quotes"),
+        (
+            {"datasets": {True: None}},
+            "config: the key True in datasets is not text; write it in quotes",
+        ),
+        (
+            {"run": datetime.date(2020, 1, 1)},
+            "config: run must be text, a number, true, false or null, not date; write it in quotes",
+        ),
+        (
+            {"run": "a\n"},
+            "config: run must be text of one line without control characters, not 'a\\n'",
+        ),
+        (
+            {"datasets": {"a\n": None}},
+            "config: the key 'a\\n' in datasets must be text of one line without control "
+            "characters, not 'a\\n'",
+        ),
+        (
+            {"run": "r" * 101},
+            f"config: run must be text of at most 100 characters, not '{'r' * 79}...",
+        ),
+        (
+            {"datasets": {"hopper-medium-replay-v2": {"transitions": "9"}}},
+            "config: datasets.hopper-medium-replay-v2.transitions must be of type integer, "
+            "not '9'; write 9",
+        ),
+        (
+            {
+                "datasets": {"hopper-medium-replay-v2": None},
+                "planning": {"overrides": {"hopper-medium-replay-v2": {"horizon": 2}}},
+            },
+            "config: dataset 'hopper-medium-replay-v2' is taken out by null, but "
+            "planning.overrides names it; remove it there, too",
+        ),
+        (
+            {"model_analysis": {"datasets": {"hopper-analysis": None}}},
+            "config: dataset 'hopper-analysis' is taken out by null, but "
+            "model_analysis.prediction.dataset names it; remove it there, too",
+        ),
+        (
+            {"model_analysis": {"attention": {"dataset": "hopper"}}},
+            "config: unknown dataset 'hopper' in model_analysis.attention.dataset; did you mean "
+            "'hopper-analysis'?",
+        ),
     ],
 )
 def test_a_wrong_config_is_one_line(overlay: dict[str, Any], message: str):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import tto.digest
-from tto.digest import code_digest, imported_modules
+from tto.digest import code_digest, data_digest, imported_modules
 
 
 @pytest.fixture
@@ -110,3 +110,42 @@ def test_files_of_one_name_have_one_digest_in_any_order(tmp_path: Path):
         for seed in range(4)
     }
     assert digests == {code_digest(*paths)}
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_other_content_has_another_digest_though_size_and_time_are_equal(
+    tmp_path: Path, large: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tto.digest, "_LARGE", 0 if large else 2**24)
+    file, memory = tmp_path / "folder/a", tmp_path / "memory"
+    digests = set()
+    for content in ("one", "two"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(content)
+        os.utime(file, (1, 1))
+        for path in (file, file.parent):
+            found = data_digest(path, memory=memory)
+            assert found == data_digest(path, memory=memory)
+            digests.add(found)
+    assert len(digests) == 4
+    assert memory.exists() == large
+
+
+def test_a_digest_of_a_large_file_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tto.digest, "_LARGE", 0)
+    (tmp_path / "a").write_text("one")
+    found = data_digest(tmp_path / "a", memory=tmp_path / "memory")
+    monkeypatch.setattr(tto.digest, "content_digest", lambda path: pytest.fail("read again"))
+    assert data_digest(tmp_path / "a", memory=tmp_path / "memory") == found
+
+
+def test_a_memory_that_cannot_be_written_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tto.digest, "_LARGE", 0)
+    (tmp_path / "a").write_text("one")
+    (tmp_path / "memory").write_text("a file where the folder should be")
+    assert data_digest(tmp_path / "a", memory=tmp_path / "memory") is not None
+    assert data_digest(tmp_path / "none", memory=tmp_path) is None
+    (tmp_path / "empty").mkdir()
+    assert data_digest(tmp_path / "empty", memory=tmp_path) is None

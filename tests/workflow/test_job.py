@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tto.errors import TTOError
-from tto.job import job
+from tto.job import START_LOG, job, start_of_workflow
 
 
 def run(log: Path, error: Exception | None = None) -> None:
@@ -58,3 +58,42 @@ def test_logging_is_as_before_afterwards(tmp_path: Path):
     before = (root.level, list(root.handlers))
     run(tmp_path / "job.log")
     assert (root.level, list(root.handlers)) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError("8 GB"), "Error: not enough memory (8 GB): give it more, or lower the sizes"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+            "Error: not enough memory (DefaultCPUAllocator: can't allocate memory: you tried)",
+        ),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "a.csv"),
+            "Error: No such file or directory (a.csv): check its name, then run again.",
+        ),
+        (
+            ValueError("two\nlines"),
+            "Error: ValueError: two lines; this is a fault of the program, whose traceback",
+        ),
+    ],
+)
+def test_the_last_line_of_a_log_is_for_the_user(tmp_path: Path, error: Exception, line: str):
+    log = tmp_path / "job.log"
+    with pytest.raises(SystemExit):
+        run(log, error)
+    assert log.read_text().splitlines()[-1].startswith(line)
+    assert ("Traceback" in log.read_text()) == isinstance(error, ValueError)
+
+
+def test_the_start_of_the_workflow_ends_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    for error in (TTOError("expected a number"), ZeroDivisionError("division by zero")):
+        with pytest.raises(SystemExit) as ended, start_of_workflow():
+            raise error
+        assert str(ended.value.code).startswith("Error: ")
+        assert START_LOG.exists() == isinstance(error, ZeroDivisionError)
+    assert "Traceback" in START_LOG.read_text()
+    assert str(START_LOG) in str(ended.value.code)

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 from snakemake.utils import update_config
 
-from tto.settings import (
+from tto.config.check import is_periodic
+from tto.config.settings import (
     UNCHANGED,
     changes_in,
     datasets_of,
@@ -16,7 +17,7 @@ from tto.settings import (
     part_of,
     settings_of,
 )
-from tto.trials import MODEL_SECTIONS, changes_of_candidate
+from tto.config.trials import MODEL_SECTIONS, changes_of_candidate
 
 BASE = yaml.safe_load((Path(__file__).parents[2] / "config/config.yaml").read_text())
 HOPPER = "hopper-medium-replay-v2"
@@ -92,3 +93,18 @@ def test_names_say_what_differs_whatever_its_order():
 def test_changes_of_some_sections():
     changes = {"planning.horizon": 2, "model.width": 8, "discount": 0.5}
     assert part_of(changes, MODEL_SECTIONS) == {"model.width": 8, "discount": 0.5}
+
+
+def test_names_of_any_length_fit_and_differ():
+    long = {f"planning.{'k' * 20}{i}": i / 7 for i in range(40)}
+    names = {name_of(long | {"planning.z": z}) for z in range(3)}
+    names |= {name_of({"behavior_cloning.hidden": [9] * count}) for count in (5, 25, 26, 5000)}
+    assert len(names) == 7
+    assert max(map(len, names)) <= 150
+    assert not any(is_periodic(name) for name in names)
+
+
+def test_null_takes_an_override_out():
+    config = config_with({"planning": {"overrides": {HOPPER: {"horizon": 7}}}})
+    update_config(config, {"planning": {"overrides": {HOPPER: None}}})
+    assert settings_of(config, "planning", HOPPER)["horizon"] == BASE["planning"]["horizon"]

@@ -6,10 +6,10 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from tto.config import check_config
+from tto.config.check import check_config
+from tto.config.settings import UNCHANGED
+from tto.config.trials import ablation_trials, check_trials, tuning_trials
 from tto.errors import TTOError
-from tto.settings import UNCHANGED
-from tto.trials import ablation_trials, check_trials, tuning_trials
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())

@@ -11,6 +11,8 @@ import yaml
 from browser import CHROMIUM, LOOK, open_browser
 from running import HOPPER, TINY, overlay, planned, snakemake
 
+from tto.cli.inspection import inspect
+
 
 def test_the_demo_is_planned(tmp_path: Path):
     run = snakemake(tmp_path, "--dry-run")
@@ -83,10 +85,34 @@ def test_the_whole_workflow_runs(finished: Path):
     report = (results / "report.html").read_text()
     for title in ("Figure 1 as a film", "Figure 2", "Figure 5", "reward to go", "four-rooms"):
         assert title in report
-    assert report.index("Table 1") < report.index("Claims of arXiv") < report.index("Figure 4")
+    assert report.index("Figure 4") < report.index("Table 1") < report.index("Claims of arXiv")
     assert "<td>plan</td>" in re.sub(r' class="\w+"', "", report)  # its time
     films = [path.stem for path in (results / "figures/films").iterdir()]
     assert sorted(films) == ["four-rooms", "hopper-expert-v2", HOPPER]
+
+
+@pytest.mark.slow
+def test_inspect_opens_all_that_a_run_makes(finished: Path):
+    results = finished / "results/tiny"
+    folders = ["datasets/*", "models/*/*", "baselines/*/*/*", "trials/*/models/*/*"]
+    files = [
+        "*.h5",
+        "*.csv",
+        "*.json",
+        "*.yaml",
+        "*.md",
+        "*.txt",
+        "*.log",
+        "*.safetensors",
+        "*.tsv",
+    ]
+    paths = [results, *(path for pattern in folders for path in results.glob(pattern))]
+    paths += [path for pattern in files for path in results.rglob(pattern)]
+    paths += (finished / "results/checkpoints").rglob("checkpoint.pt")
+    assert len(paths) > 100
+    for path in paths:
+        assert inspect(path), path
+    assert not [path for path in results.rglob(".*") if path.suffix in (".owner", ".tmp")]
 
 
 @pytest.mark.slow

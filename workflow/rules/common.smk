@@ -2,24 +2,21 @@
 
 import os
 import re
-import sys
 from pathlib import Path
 
-import yaml
-
-from tto.config import check_config, sorted_keys
+from tto.config.check import check_config, sorted_keys
+from tto.config.file import explained_on_command_line, read_config_file
 from tto.data.collect import dataset_kind, uses_ladder
 from tto.data.d4rl import d4rl_file
-from tto.data.environments import robot_of
+from tto.data.environments import IMPORTS, env_dimensions, robot_of, split_module
 from tto.data.four_rooms import ACTION_NOISE
-from tto.digest import code_digest
-from tto.errors import TTOError
-from tto.settings import changes_in, datasets_of, name_of, part_of, settings_of
-from tto.trials import (
-    CLONING_SECTIONS,
+from tto.digest import code_digest, data_digest
+from tto.job import start_of_workflow
+from tto.methods import BASELINES, OURS, SECTIONS
+from tto.config.settings import EXPERIMENTS, changes_in, datasets_of, name_of, part_of, settings_of
+from tto.config.trials import (
     MODEL_SECTIONS,
     TOKEN_SECTIONS,
-    TUNED_METHODS,
     ablation_trials,
     candidates,
     check_trials,
@@ -34,12 +31,24 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join(filter(None, [str(BASE / "lib"), os.getenv("PYTHONPATH")]))
 )
 
-try:
-    SCHEMA = yaml.safe_load((BASE / "workflow/schemas/config.schema.yaml").read_text())
-    check_config(config, SCHEMA)
-    check_trials(config, SCHEMA)
-except TTOError as error:
-    sys.exit(f"Error: {error}")
+with start_of_workflow(), explained_on_command_line(workflow.config_settings.config):
+    if workflow.is_main_process:  # jobs get what it has checked
+        for path in workflow.configfiles:
+            read_config_file(path)
+        SCHEMA = read_config_file(BASE / "workflow/schemas/config.schema.yaml")
+        check_config(config, SCHEMA)
+        check_trials(config, SCHEMA)
+    # Modules that register environments, for all jobs. Files hold ids without a module, and their
+    # readers import none that a file names.
+    for experiment in (None, *EXPERIMENTS):
+        for spec in datasets_of(config, experiment).values():
+            home, spec["env"] = split_module(spec["env"])
+            config["imports"] += [home] if home and home not in config["imports"] else []
+    os.environ[IMPORTS] = ",".join(config["imports"])
+    if workflow.is_main_process:
+        from tto.cross_checks import check_combinations
+
+        check_combinations(config, env_dimensions)
 # Snakemake compares params as text, so their order must not depend on that of an overlay's keys.
 ordered = sorted_keys(config)
 config.clear()
@@ -60,14 +69,15 @@ LADDER_COLLECTED = {
 # Datasets of the figure loss_ladder; those that an overlay takes out are skipped.
 LADDERS = [name for name in config["loss_ladder"]["datasets"] if name in OFFLINE]
 DOWNLOADS = "results/downloads/d4rl"  # shared by all runs
+TRAINED_ACTORS = "results/actors"  # as an output of this workflow
 SEEDS = config["seeds"]
 ROLLOUTS = range(config["rollouts"])
 METHODS = config["baselines"]["methods"]  # of offline RL, beside TTO and behaviour cloning
 PAIRS = range(-(-config["goal_reaching"]["pairs"] // len(SEEDS)))  # of one model
-# Trials: those that choose settings, by method (tto, bc) and dataset, and those of each ablation.
+# Trials: those that choose settings, by method and dataset, and those of each ablation.
 TUNED = {
     method: {name: tuning_trials(config, method, [name]) for name in OFFLINE}
-    for method in TUNED_METHODS
+    for method in (OURS, "bc", *METHODS)
     if candidates(config, method)
 }
 SWEEPS = {}
@@ -79,7 +89,7 @@ TRIALS = {trial.name: trial for trials in [*CHOICES, *SWEEPS.values()] for trial
 TRIAL_VARIANTS = {
     name_of(part): part
     for trial in TRIALS.values()
-    for sections in (MODEL_SECTIONS, CLONING_SECTIONS)
+    for sections in (MODEL_SECTIONS, *([SECTIONS[method]] for method in BASELINES))
     for part in [part_of(trial.settings, sections)]
 }
 ANALYSIS_VARIANTS = {
@@ -131,11 +141,12 @@ def datasets_from(*sources):
 def evaluation_of(wildcards):
     """A param: where and how the models of a dataset are evaluated."""
     spec, evaluation = DATASETS[wildcards.dataset], config["evaluation"]
+    limits = filter(None, (evaluation["max_steps"], spec.get("max_steps")))
     return {
         "env_id": spec["env"],
         "source": spec["source"],
         "offset": evaluation["seed"],
-        "max_steps": evaluation["max_steps"],
+        "max_steps": min(limits, default=None),
     }
 
 
@@ -149,7 +160,7 @@ def changes_of(wildcards):
 
 
 def settings(section):
-    """A param: the settings of a dataset, with all that changes them (`tto.settings`)."""
+    """A param: the settings of a dataset, with all that changes them (`tto.config.settings`)."""
     return lambda wildcards: settings_of(config, section, wildcards.dataset, changes_of(wildcards))
 
 
@@ -164,30 +175,81 @@ def dataset_option(key, default=None):
     return lambda wildcards: DATASETS[wildcards.dataset].get(key, default)
 
 
-def dataset_file(wildcards):
-    """The file or folder that a dataset of another source is made of; Minari keeps its own."""
+def dataset_options(*keys):
+    """A param: those of some keys that the dataset's own entry in the config has."""
+    return lambda wildcards: {
+        key: DATASETS[wildcards.dataset][key] for key in keys if key in DATASETS[wildcards.dataset]
+    }
+
+
+def literal(path):
+    """A path that the config names, as an input. Snakemake takes `{name}` in it for a wildcard, so such
+    a file is no input; its digest is a param, and the job says if there is no such file."""
+    return [] if "{" in path else path
+
+
+def dataset_path(wildcards):
+    """The file or folder that a dataset of another source is made of; None for Minari's store."""
     spec = DATASETS[wildcards.dataset]
     if spec["source"] == "d4rl":
         return f"{DOWNLOADS}/{d4rl_file(wildcards.dataset)}"
-    return spec["path"] if spec["source"] == "file" else []
+    return spec["path"] if spec["source"] == "file" else None
+
+
+def dataset_file(wildcards):
+    """An input: what a dataset of another source is made of; Minari keeps its own."""
+    return literal(dataset_path(wildcards) or "") or []
 
 
 def dataset_location(wildcards):
     """A param: where the source finds a dataset; for Minari an id, or None for the usual one."""
-    return dataset_file(wildcards) or DATASETS[wildcards.dataset].get("id")
+    return dataset_path(wildcards) or DATASETS[wildcards.dataset].get("id")
+
+
+def user_data(path):
+    """Digest of a user's file or folder; a param, so that other content reruns, however old it is."""
+    return data_digest(path, memory=".snakemake/tto_digests")
+
+
+def dataset_content(wildcards):
+    """A param: the content of a user's dataset. Downloads are checked against their lock file."""
+    spec = DATASETS[wildcards.dataset]
+    if spec["source"] != "file":
+        return None
+    inside = Path(spec["path"]) / "data"  # Minari's
+    return user_data(inside if inside.is_dir() else spec["path"])
 
 
 def ladder_of(wildcards):
     """The behaviour policies that a collected dataset needs; a user's agent, or none."""
     spec = DATASETS[wildcards.dataset]
     if "agent" in spec:
-        return spec["agent"]["path"]
+        return literal(spec["agent"]["path"])
     if wildcards.dataset not in LADDER_COLLECTED:
         return []
     actors = config["collect"]["actors"]
-    ladder = f"{actors}/{robot_of(spec['env'])}/ladder.csv"
+    ladder = literal(f"{ladder_folder(wildcards)}/ladder.csv")
     # Shipped ones come with the code, wherever results lie.
-    return ladder if actors == "results/actors" else local(ladder)
+    return ladder if actors == TRAINED_ACTORS or not ladder else local(ladder)
+
+
+def ladder_folder(wildcards):
+    """Folder of the behaviour policies that collect a dataset."""
+    return f"{config['collect']['actors']}/{robot_of(DATASETS[wildcards.dataset]['env'])}"
+
+
+def actors_content(wildcards):
+    """A param: the content of the behaviour policies that no other param names; None for those that this
+    workflow trains. The config holds the digest of a user's agent."""
+    agent = DATASETS[wildcards.dataset].get("agent", {})
+    if "normalization" in agent:
+        return user_data(agent["normalization"])
+    used = wildcards.dataset in LADDER_COLLECTED
+    return (
+        user_data(ladder_folder(wildcards))
+        if used and config["collect"]["actors"] != TRAINED_ACTORS
+        else None
+    )
 
 
 def rollouts_of(datasets, methods, rollouts):
@@ -227,16 +289,17 @@ def trial_model(name):
     )
 
 
-def cloning_models(name):
-    """A file of each model that may clone: a trial's, all candidates, or the config's own."""
+def policy_models(name, method=None):
+    """A file of each model of a baseline that may act: a trial's, all candidates, or its own."""
 
     def paths(wildcards):
-        tuned = TUNED.get("bc", {}).get(wildcards.dataset, [])
+        acting = method or wildcards.method
+        tuned = TUNED.get(acting, {}).get(wildcards.dataset, [])
         trials = [TRIALS[wildcards.trial]] if "trial" in wildcards.keys() else tuned
         return [
-            f"{variant_folder(settings, CLONING_SECTIONS)}/baselines/{wildcards.dataset}/bc/"
+            f"{variant_folder(changes, [SECTIONS[acting]])}/baselines/{wildcards.dataset}/{acting}/"
             f"seed{wildcards.seed}/{name}"
-            for settings in ([trial.settings for trial in trials] or [{}])
+            for changes in ([trial.settings for trial in trials] or [{}])
         ]
 
     return paths
@@ -257,31 +320,31 @@ def trial_evaluation(wildcards):
     return evaluation_of(wildcards) | {"offset": config["trials"]["seed"]}
 
 
-def choice_of(method):
+def choice_of(method=None):
     """The choice that a dataset's episodes wait for, where the method's settings are tuned."""
-    return lambda wildcards: (
-        f"{RESULTS}/tuning/{method}/{wildcards.dataset}.txt"
-        if wildcards.dataset in TUNED.get(method, {})
-        else []
-    )
+
+    def path(wildcards):
+        acting = method or wildcards.method
+        tuned = wildcards.dataset in TUNED.get(acting, {})
+        return f"{RESULTS}/tuning/{acting}/{wildcards.dataset}.txt" if tuned else []
+
+    return path
 
 
-def candidates_of(method):
+def candidates_of(method=None):
     """A param: what a dataset's choice is made of, by name; nothing where it has none."""
-    return lambda wildcards: (
-        candidates(config, method) if wildcards.dataset in TUNED.get(method, {}) else {}
-    )
+
+    def named(wildcards):
+        acting = method or wildcards.method
+        tuned = wildcards.dataset in TUNED.get(acting, {})
+        return candidates(config, acting) if tuned else {}
+
+    return named
 
 
 def shown(part):
     """Dataset and seed of the model that figure 1 (prediction) or figure 3 (attention) shows."""
-    name = config["model_analysis"][part]["dataset"]
-    if ANALYSIS and name not in ANALYSIS:
-        sys.exit(
-            f"Error: model_analysis.{part}.dataset: expected one of model_analysis.datasets "
-            f"({', '.join(ANALYSIS)}), got {name}"
-        )
-    return f"{name}-seed{SEEDS[0]}"
+    return f"{config['model_analysis'][part]['dataset']}-seed{SEEDS[0]}"
 
 
 def held_out_transitions(wildcards):

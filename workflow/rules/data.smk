@@ -44,7 +44,9 @@ rule collect:
         kind=dataset_option("kind"),
         agent=dataset_option("agent"),
         mask=dataset_option("mask"),
-        actors=config["collect"]["actors"],
+        max_steps=dataset_option("max_steps"),
+        actors=lambda wildcards: config["collect"]["actors"],
+        content=actors_content,
         transitions=dataset_option("transitions", config["collect"]["transitions"]),
         seed=config["collect"]["seed"],
         noise=config["collect"]["noise"],
@@ -95,6 +97,8 @@ rule import_dataset:
         env=dataset_option("env"),
         source=dataset_option("source"),
         location=dataset_location,
+        content=dataset_content,
+        cutting=dataset_options("unfinished", "jumps"),
         code=stage_code("data/import_dataset.py"),
     script:
         "../scripts/data/import_dataset.py"

@@ -64,7 +64,7 @@ rule play_loss_ladder:
         weights=rules.train.output.weights,
         config=rules.train.output.config,
         choice=choice_of("tto"),
-        cloning=cloning_models("model.safetensors"),
+        cloning=policy_models("model.safetensors", "bc"),
         cloning_choice=choice_of("bc"),
         ladder=ladder_of,
     output:
@@ -86,7 +86,7 @@ rule play_loss_ladder:
         behavior_cloning=settings("behavior_cloning"),
         cloning_candidates=candidates_of("bc"),
         kind=lambda wildcards: LADDER_COLLECTED.get(wildcards.dataset),
-        actors=config["collect"]["actors"],
+        actors=lambda wildcards: config["collect"]["actors"],
         evaluation=trial_evaluation,
         code=stage_code("evaluation/play_loss_ladder.py"),
     script:

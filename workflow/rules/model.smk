@@ -33,29 +33,6 @@ rule train:
         "../scripts/models/train.py"
 
 
-rule train_behavior_cloning:
-    input:
-        f"{RESULTS}/datasets/{{dataset}}",
-    output:
-        weights=f"{RESULTS}/baselines/{{dataset}}/bc/seed{{seed}}/model.safetensors",
-        config=f"{RESULTS}/baselines/{{dataset}}/bc/seed{{seed}}/config.json",
-        metrics=f"{RESULTS}/baselines/{{dataset}}/bc/seed{{seed}}/metrics.csv",
-    log:
-        log_file("train_behavior_cloning/{dataset}-seed{seed}"),
-    benchmark:
-        benchmark_file("train_behavior_cloning/{dataset}-seed{seed}")
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
-    params:
-        behavior_cloning=settings("behavior_cloning"),
-        code=stage_code("models/train_behavior_cloning.py"),
-    script:
-        "../scripts/models/train_behavior_cloning.py"
-
-
 rule train_policy:
     input:
         f"{RESULTS}/datasets/{{dataset}}",
@@ -68,15 +45,16 @@ rule train_policy:
     benchmark:
         benchmark_file("train_policy/{method}/{dataset}-seed{seed}")
     wildcard_constraints:
-        method=one_of(METHODS),
+        method=one_of(BASELINES),
     conda:
         "../../environment.yml"
     resources:
         mem_mb=growing(4000),
         runtime=growing(720),
-        gpu=GPUS,
+        # behaviour cloning and MBOP train on the processor
+        gpu=lambda wildcards: 0 if wildcards.method in ("bc", "mbop") else GPUS,
     params:
-        settings=lambda wildcards: settings_of(config, wildcards.method, wildcards.dataset),
+        settings=lambda wildcards: settings(SECTIONS[wildcards.method])(wildcards),
         # as in rule train
         checkpoints="results/checkpoints/{dataset}/{method}-seed{seed}",
         events=f"{RESULTS}/tensorboard/{{dataset}}/{{method}}-seed{{seed}}",

@@ -75,6 +75,30 @@ rule extended:
         "../scripts/tables/extended.py"
 
 
+rule costs:
+    input:
+        f"{RESULTS}/rollouts/offline_rl.csv",
+    output:
+        csv=f"{RESULTS}/tables/costs.csv",
+        markdown=f"{RESULTS}/tables/costs.md",
+        html=report(
+            f"{RESULTS}/tables/costs.html",
+            caption="../report/tables/costs.rst",
+            category="Offline reinforcement learning",
+            labels={"result": "Costs", "format": "table"},
+        ),
+    log:
+        log_file("costs"),
+    benchmark:
+        benchmark_file("costs")
+    conda:
+        "../../environment.yml"
+    params:
+        code=stage_code("tables/costs.py"),
+    script:
+        "../scripts/tables/costs.py"
+
+
 rule action_shift:
     input:
         f"{RESULTS}/rollouts/offline_rl.csv",
@@ -128,6 +152,7 @@ rule offline_rl:
         rules.table1.output,
         rules.figure4.output,
         rules.extended.output,
+        rules.costs.output,
         rules.action_shift.output,
         rules.profiles.output,
         rules.tuning_table.output if TUNED else [],

@@ -6,6 +6,7 @@ rule plan:
         weights=rules.train.output.weights,
         config=rules.train.output.config,
         dimensions=rules.train.output.dimensions,
+        metrics=rules.train.output.metrics,
         choice=choice_of("tto"),
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/tto/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
@@ -86,8 +87,10 @@ rule script_goals:
 
 rule act_policy:
     input:
-        weights=f"{RESULTS}/baselines/{{dataset}}/{{method}}/seed{{seed}}/model.safetensors",
-        config=f"{RESULTS}/baselines/{{dataset}}/{{method}}/seed{{seed}}/config.json",
+        weights=policy_models("model.safetensors"),
+        config=policy_models("config.json"),
+        metrics=policy_models("metrics.csv"),
+        choice=choice_of(),
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/{{method}}/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
     log:
@@ -95,38 +98,15 @@ rule act_policy:
     benchmark:
         benchmark_file("act_policy/{method}/{dataset}-seed{seed}")
     wildcard_constraints:
-        method=one_of(METHODS),
+        method=one_of(BASELINES),
     conda:
         "../../environment.yml"
     resources:
         mem_mb=2000,
         runtime=120,
     params:
+        candidates=candidates_of(),
         evaluation=evaluation_of,
         code=stage_code("evaluation/act_policy.py"),
     script:
         "../scripts/evaluation/act_policy.py"
-
-
-rule act_behavior_cloning:
-    input:
-        weights=cloning_models("model.safetensors"),
-        config=cloning_models("config.json"),
-        choice=choice_of("bc"),
-    output:
-        [f"{RESULTS}/rollouts/{{dataset}}/bc/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
-    log:
-        log_file("act_behavior_cloning/{dataset}-seed{seed}"),
-    benchmark:
-        benchmark_file("act_behavior_cloning/{dataset}-seed{seed}")
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=2000,
-        runtime=120,
-    params:
-        candidates=candidates_of("bc"),
-        evaluation=evaluation_of,
-        code=stage_code("evaluation/act_behavior_cloning.py"),
-    script:
-        "../scripts/evaluation/act_behavior_cloning.py"

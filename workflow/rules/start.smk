@@ -7,16 +7,14 @@ from pathlib import Path
 import snakemake
 from snakemake.jobs import Job
 
-from tto.job import line_for_user
+from tto.job import start_of_workflow
 from tto.snakemake_patches import apply_patches
 
 
 onstart:
     # One line before any job, not one a job. A dry run writes nothing and needs no such check.
-    try:
+    with start_of_workflow():
         Path(RESULTS).mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=RESULTS).close()
-    except OSError as error:
-        sys.exit(line_for_user(error) or f"Error: {error}")
     if warning := apply_patches(workflow, Job, version=snakemake.__version__):
         print(warning, file=sys.stderr)

@@ -31,6 +31,7 @@ use rule plan as plan_trial with:
         weights=trial_model("model.safetensors"),
         config=trial_model("config.json"),
         dimensions=trial_model("dimensions.csv"),
+        metrics=trial_model("metrics.csv"),
     output:
         [
             f"{RESULTS}/trials/{{trial}}/rollouts/{{dataset}}/tto/seed{{seed}}-rollout{j}.h5"
@@ -45,30 +46,33 @@ use rule plan as plan_trial with:
         evaluation=trial_evaluation,
 
 
-use rule train_behavior_cloning as train_cloning_variant with:
+use rule train_policy as train_policy_variant with:
     output:
-        weights=f"{RESULTS}/trials/{{variant}}/baselines/{{dataset}}/bc/seed{{seed}}/model.safetensors",
-        config=f"{RESULTS}/trials/{{variant}}/baselines/{{dataset}}/bc/seed{{seed}}/config.json",
-        metrics=f"{RESULTS}/trials/{{variant}}/baselines/{{dataset}}/bc/seed{{seed}}/metrics.csv",
+        weights=f"{RESULTS}/trials/{{variant}}/baselines/{{dataset}}/{{method}}/seed{{seed}}/model.safetensors",
+        config=f"{RESULTS}/trials/{{variant}}/baselines/{{dataset}}/{{method}}/seed{{seed}}/config.json",
+        metrics=f"{RESULTS}/trials/{{variant}}/baselines/{{dataset}}/{{method}}/seed{{seed}}/metrics.csv",
     log:
-        log_file("train_cloning_variant/{variant}/{dataset}-seed{seed}"),
+        log_file("train_policy_variant/{variant}/{method}/{dataset}-seed{seed}"),
     benchmark:
-        benchmark_file("train_cloning_variant/{variant}/{dataset}-seed{seed}")
+        benchmark_file("train_policy_variant/{variant}/{method}/{dataset}-seed{seed}")
+    params:
+        events=f"{RESULTS}/tensorboard/{{variant}}/{{dataset}}/{{method}}-seed{{seed}}",
 
 
-use rule act_behavior_cloning as act_cloning_trial with:
+use rule act_policy as act_policy_trial with:
     input:
-        weights=cloning_models("model.safetensors"),
-        config=cloning_models("config.json"),
+        weights=policy_models("model.safetensors"),
+        config=policy_models("config.json"),
+        metrics=policy_models("metrics.csv"),
     output:
         [
-            f"{RESULTS}/trials/{{trial}}/rollouts/{{dataset}}/bc/seed{{seed}}-rollout{j}.h5"
+            f"{RESULTS}/trials/{{trial}}/rollouts/{{dataset}}/{{method}}/seed{{seed}}-rollout{j}.h5"
             for j in range(config["trials"]["rollouts"])
         ],
     log:
-        log_file("act_cloning_trial/{trial}/{dataset}-seed{seed}"),
+        log_file("act_policy_trial/{trial}/{method}/{dataset}-seed{seed}"),
     benchmark:
-        benchmark_file("act_cloning_trial/{trial}/{dataset}-seed{seed}")
+        benchmark_file("act_policy_trial/{trial}/{method}/{dataset}-seed{seed}")
     params:
         candidates={},
         evaluation=trial_evaluation,

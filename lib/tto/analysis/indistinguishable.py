@@ -17,8 +17,8 @@ from jaxtyping import Float
 from tto.analysis.classifier import right_answers
 from tto.analysis.log_likelihoods import Truth
 from tto.analysis.sampling import sample
-from tto.baselines.ensemble import Ensemble
-from tto.baselines.propagation import propagate
+from tto.baselines.pets.ensemble import Ensemble
+from tto.baselines.pets.propagation import propagate
 from tto.errors import TTOError
 from tto.files import StrPath
 from tto.model.trained import TrainedModel

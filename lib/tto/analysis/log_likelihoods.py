@@ -27,8 +27,8 @@ from jaxtyping import Float
 
 from tto.analysis.likelihood import Cells, Scores, binned_shares, gaussian_shares, score
 from tto.analysis.sampling import Samples, sample
-from tto.baselines.ensemble import Ensemble
-from tto.baselines.propagation import Method, propagate
+from tto.baselines.pets.ensemble import Ensemble
+from tto.baselines.pets.propagation import Method, propagate
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError

@@ -13,8 +13,8 @@ import pandas as pd
 import torch
 
 from tto.analysis.sampling import sample
-from tto.baselines.ensemble import Ensemble
-from tto.baselines.propagation import propagate
+from tto.baselines.pets.ensemble import Ensemble
+from tto.baselines.pets.propagation import propagate
 from tto.data.episode import Episode
 from tto.errors import TTOError
 from tto.files import StrPath

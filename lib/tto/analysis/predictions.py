@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 
 from tto.analysis.sampling import sample
-from tto.baselines.ensemble import Ensemble
-from tto.baselines.propagation import propagate
+from tto.baselines.pets.ensemble import Ensemble
+from tto.baselines.pets.propagation import propagate
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError

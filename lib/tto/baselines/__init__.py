@@ -1,1 +1,1 @@
-"""Baselines: behaviour cloning and the single-step ensemble of figure 2."""
+"""Baselines: other methods of offline RL on the same data, and the single-step ensemble."""

@@ -1,11 +1,11 @@
-"""The actor of CQL, IQL and TD3+BC, and their settings.
+"""The actor of CQL, IQL and TD3+BC.
 
 Letters: N rows, O observation dimensions, A action dimensions.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -13,48 +13,29 @@ from torch import Tensor, nn
 
 from tto.baselines.files import read_baseline, settings_in
 from tto.baselines.networks import ActingNetwork, NetworkPolicy, perceptron
-from tto.fields import COUNT, POSITIVE, SHARE, UNITS, Between, check_fields
+from tto.fields import UNITS, check_fields
 from tto.files import StrPath
 
 _LOG_DEVIATIONS = (-5.0, 2.0)  # bounds of an actor's log-deviation, as in the authors' codes
 
 
 @dataclass(frozen=True)
-class OfflineRLConfig:
-    """How actor and critics are built and trained.
+class ActorConfig:
+    """The actor's sizes; the settings of each training add their own.
 
     Attributes:
         hidden: units of each hidden layer, with ReLU.
-        updates: number of updates.
-        batch_size: transitions in a batch.
-        learning_rate: learning rate of Adam for actor, critics and value.
-        discount: discount of the rewards.
-        target_rate: share of the target critics that an update replaces.
-        reward_scale: factor of the rewards.
-        expectile: expectile of the value function (IQL).
-        inverse_temperature: weight of the advantage in the actor's loss (IQL).
-        value_weight: weight of the critic beside cloning, alpha (TD3+BC).
-        conservatism: weight of the penalty for values of unseen actions, alpha (CQL).
-        sampled_actions: actions that the penalty compares with the data's (CQL).
-        cloning_updates: first updates, in which the actor clones the data (CQL).
+
+    Raises:
+        TTOError: a value is of another type or out of range.
     """
 
+    section: ClassVar[str] = "baselines"  # of the config, for errors
+
     hidden: Sequence[Annotated[int, UNITS]] = (256, 256)
-    updates: Annotated[int, COUNT] = 1_000_000
-    batch_size: Annotated[int, COUNT] = 256
-    learning_rate: Annotated[float, POSITIVE] = 3e-4
-    discount: Annotated[float, Between(0, 1)] = 0.99
-    target_rate: Annotated[float, Between(0, 1, open_low=True)] = 0.005
-    reward_scale: float = 1.0
-    expectile: Annotated[float, SHARE] = 0.7
-    inverse_temperature: Annotated[float, Between(0)] = 3.0
-    value_weight: Annotated[float, Between(0)] = 2.5
-    conservatism: Annotated[float, Between(0)] = 5.0
-    sampled_actions: Annotated[int, COUNT] = 10
-    cloning_updates: Annotated[int, Between(0)] = 0
 
     def __post_init__(self) -> None:
-        check_fields(self, "baselines")
+        check_fields(self, self.section)  # all fields, those of the subclass included
         object.__setattr__(self, "hidden", tuple(self.hidden))
 
 
@@ -94,7 +75,7 @@ def load_actor_policy(folder: StrPath) -> NetworkPolicy:
         lambda config, weights: Actor(
             len(weights["observation_mean"]),
             len(weights["action_low"]),
-            settings_in(config, OfflineRLConfig).hidden,
+            settings_in(config, ActorConfig).hidden,
         ),
         what="an actor",
         kind="actor",

@@ -33,11 +33,16 @@ def write_baseline(
     config: Mapping[str, Any],
     metrics: Sequence[Mapping[str, float | int]],
 ) -> None:
-    """Write metrics.csv, config.json and, last, model.safetensors into `folder`."""
+    """Write metrics.csv, config.json and, last, model.safetensors into `folder`.
+
+    A loss that a row of metrics does not have is an empty cell.
+    """
     stored = {"format_version": FORMAT_VERSION, **config}
     with atomic_path(folder / "metrics.csv") as path, open(path, "w", newline="") as table:
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerows([metrics[0], *(row.values() for row in metrics)])
+        columns = list(dict.fromkeys(name for row in metrics for name in row))
+        writer = csv.DictWriter(table, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(metrics)
     tensors = {key: value.cpu() for key, value in network.state_dict().items()}
     write_weights(folder, tensors, stored)
 
@@ -96,7 +101,7 @@ class Origin:
         TTOError: a value is of another type or out of range.
     """
 
-    env_id: Annotated[str, Printable()]
+    env_id: Annotated[str, Printable(without=":")]
     dataset: Annotated[str, Printable()]
     seed: Annotated[int, Between(0, 2**63 - 1)]
 

@@ -1,8 +1,16 @@
-"""The training loop of the baselines: minibatches, a cosine learning rate and held-out losses."""
+"""The training loops of the baselines.
 
+`fit` is for short supervised trainings: minibatches, a cosine learning rate and held-out losses.
+`fit_resumably` is for long ones, which save checkpoints.
+"""
+
+import hashlib
+import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -10,6 +18,54 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tto.errors import TTOError
+from tto.files import StrPath
+from tto.training.checkpoint import Resumable, locked, train_to_end
+from tto.training.interruption import catch_stop_signals
+
+Training = TypeVar("Training", bound=Resumable)
+
+
+def fit_resumably(
+    build: Callable[[], Training],
+    identity: Mapping[str, Any],
+    checkpoints: StrPath,
+    *,
+    checkpoint_every: int,
+    events: StrPath | None = None,
+) -> Training:
+    """Make all updates of a training; an interruption does not change the result.
+
+    SIGTERM and SIGINT stop the training after a checkpoint. PyTorch's global generator is left as
+    it was.
+
+    Args:
+        build: makes the training at its beginning.
+        identity: all that determines the result, as JSON can hold it; trainings with another
+            identity have checkpoints of their own. `method` is the name in errors.
+        checkpoints: folder of the checkpoints of all trainings.
+        checkpoint_every: updates between checkpoints.
+        events: folder of TensorBoard's event files; None writes no events.
+
+    Raises:
+        TTOError: a loss that is not finite, a signal to stop, or a checkpoint that is damaged or
+            cannot be written.
+    """
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    with (
+        locked(Path(checkpoints) / key) as folder,
+        catch_stop_signals() as stop_signal,
+        torch.random.fork_rng(devices=[]),
+    ):
+        state = build()
+        train_to_end(
+            state,
+            folder,
+            stop_signal,
+            name=identity["method"],
+            checkpoint_every=checkpoint_every,
+            events=events,
+        )
+    return state
 
 
 def fit(

@@ -93,9 +93,9 @@ class NetworkPolicy:
         """Do nothing."""
 
 
-def as_rows(observations: Float[np.ndarray, "B O"]) -> Float[Tensor, "B O"]:
-    """Observations of an environment as the networks' inputs."""
-    return torch.as_tensor(np.asarray(observations, dtype=np.float32))
+def as_rows(values: Float[np.ndarray, "*rows"]) -> Float[Tensor, "*rows"]:
+    """Observations, actions or rewards of an environment as the networks' inputs."""
+    return torch.as_tensor(np.asarray(values, dtype=np.float32))
 
 
 def perceptron(

@@ -1,12 +1,13 @@
 """The commands of `tto`. Each imports the library only when it runs, so that help is quick."""
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from tto.errors import TTOError
+from tto.errors import TTOError, shown
 from tto.job import line_for_user
 
 app = typer.Typer(
@@ -37,7 +38,7 @@ Env = Annotated[
 ]
 Video = Annotated[Path | None, typer.Option(help="Film the first episode: FILE.mp4 or FILE.gif.")]
 Episodes = Annotated[int, typer.Option(min=1, help="Number of episodes, played in parallel.")]
-Seed = Annotated[int, typer.Option(help="Seed of the first episode; each next one adds 1.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; each next one adds 1.")]
 MaxSteps = Annotated[int | None, typer.Option(min=1, help="Stop episodes after this many steps.")]
 Config = Annotated[
     Path | None,
@@ -83,15 +84,27 @@ Layout = Annotated[
 ]
 
 
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="After an error, also print its traceback.")
+    ] = False,
+) -> None:
+    """Take the options of all commands; `main` has removed --debug, here it is for the help."""
+
+
 def main() -> None:
-    """Run a command; after bad input, print one line and exit with status 1."""
+    """Run a command; after an error, print one line and exit with status 1.
+
+    With --debug, anywhere on the command line, the traceback comes before the line.
+    """
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app()
-    except (TTOError, OSError) as error:
-        line = line_for_user(error)
-        if line is None:
-            raise
-        sys.exit(line)
+        app(args=arguments)
+    except Exception as error:
+        if len(arguments) < len(sys.argv) - 1:
+            traceback.print_exc()
+        sys.exit(line_for_user(error, traceback_in="--debug shows"))
 
 
 @app.command()
@@ -192,7 +205,12 @@ def _assignment(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise TTOError(f"--set: expected NAME=VALUE, got {text!r}; write, say, --set expansion=4")
-    return name.replace("-", "_"), yaml.safe_load(value)
+    try:
+        return name.replace("-", "_"), yaml.safe_load(value)
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        raise TTOError(
+            f"--set {name}: expected a number, a word, true, false or null, got {shown(value)}"
+        ) from error
 
 
 def _must_be_new(path: Path) -> None:

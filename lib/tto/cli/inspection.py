@@ -1,25 +1,28 @@
 """`tto inspect`: describe a dataset, token file, model, checkpoint or rollout on one screen."""
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import h5py
 import numpy as np
 
+from tto.analysis.heads import PATTERNS
+from tto.analysis.predictions import SOURCES
 from tto.analysis.value_spread import VANISHED, value_spread
-from tto.data.d4rl import REQUIRED
+from tto.cli import other_files
+from tto.data.d4rl import REQUIRED, cut_rows, find_columns
 from tto.data.environments import normalized_score
 from tto.data.episodes import open_dataset
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line
 from tto.evaluation.rollout import Rollout
 from tto.evaluation.rollout_file import read_rollout
 from tto.exchange.pretrained import read_source
-from tto.files import StrPath
-from tto.hdf5 import read_hdf5
+from tto.files import StrPath, check_is_no_pointer
+from tto.hdf5 import matrix, read_hdf5
 from tto.model.trained import load
-from tto.model.weights_file import read_config
+from tto.model.weights_file import CONFIG, WEIGHTS
 from tto.report.numbers.dataset_statistics import returns_and_lengths
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, read_token_file
@@ -36,29 +39,45 @@ def inspect(path: StrPath) -> Lines:
     path = Path(path)
     if not path.exists():
         raise TTOError(f"{path}: expected a file or folder, found none; check the name")
-    return _reader(path)(path)
+    if path.is_file():
+        check_is_no_pointer(path)
+    try:
+        return _reader(path)(path)
+    except (TTOError, OSError, MemoryError):
+        raise
+    except Exception as error:  # damaged and foreign files may fail in any way
+        raise TTOError(
+            f"{path}: expected a whole file of this project or of an import, got one that cannot "
+            f"be read ({type(error).__name__}: {one_line(error)}); make it or fetch it again"
+        ) from error
 
 
 def _reader(path: Path) -> Callable[[Path], Lines]:
+    if path.name in (WEIGHTS, CONFIG) and "format_version" in other_files.stored_config(
+        path.parent
+    ):
+        reader = _reader(path.parent)  # a part of a model
+        return lambda path: reader(path.parent)
     if path.is_dir() and (path / "data").is_dir():
         return _dataset
-    if path.is_dir() and _is_our_model(path):
+    if path.is_dir() and other_files.is_baseline(path):
+        return other_files.baseline
+    if path.is_dir() and "format_version" in other_files.stored_config(path):
         return _model
+    if path.is_dir() and other_files.is_run(path):
+        return other_files.run
+    if other_files.is_unfinished_training(path):
+        return other_files.unfinished_training
     if path.is_file() and path.suffix in (".h5", ".hdf5"):
         return _hdf5
     if path.is_dir() or path.suffix in (".pt", ".pth", ".bin", ".safetensors"):
         return _checkpoint
+    if path.suffix in other_files.TEXTS:
+        return other_files.text
     raise TTOError(
-        f"{path}: expected a dataset, token file, rollout (.h5, .hdf5), model or checkpoint, got "
-        "another kind of file; name the folder that holds it"
+        f"{path}: expected a dataset, token file, rollout (.h5, .hdf5), model, baseline, run, "
+        "checkpoint or table, got another kind of file; name the folder that holds it"
     )
-
-
-def _is_our_model(folder: Path) -> bool:
-    try:
-        return "format_version" in read_config(folder)
-    except (OSError, ValueError):
-        return False
 
 
 def _dataset(path: Path) -> Lines:
@@ -85,6 +104,8 @@ def _hdf5(path: Path) -> Lines:
         return _rollout(path)
     if set(REQUIRED) <= set(names):
         return _d4rl(path)
+    if set(SOURCES) <= set(names) or set(names) & set(PATTERNS):  # of the analysis
+        return other_files.arrays(path)
     raise TTOError(
         f"{path}: expected a token file, a rollout or D4RL's arrays {', '.join(REQUIRED)}, got an "
         f"HDF5 file with {names[:8]}; for a dataset in Minari's format, name its folder"
@@ -93,16 +114,16 @@ def _hdf5(path: Path) -> Lines:
 
 def _d4rl(path: Path) -> Lines:
     with read_hdf5(path, expected="a file in D4RL's layout", remedy="make it again") as file:
-        rewards, terminals, timeouts = (
-            np.asarray(file[name]).ravel() for name in ("rewards", "terminals", "timeouts")
-        )
-        sizes = [cast(h5py.Dataset, file[name]).shape[1:] for name in ("observations", "actions")]
-    ends = np.flatnonzero(terminals.astype(bool) | timeouts.astype(bool)) + 1
+        columns = find_columns(path, file)
+        cut = cut_rows(path, columns, on_jumps="cut")
+        rewards = matrix(columns["rewards"][()], f"{path}: rewards")[:, 0].astype(float)
+        sizes = [columns[name].shape[1:] for name in ("observations", "actions")]
+    ends = cut.ends
     lines = [
         ("file", f"{path.name}, in D4RL's layout"),
         ("an observation", f"{math.prod(sizes[0])} numbers"),
         ("an action", f"{math.prod(sizes[1])} numbers"),
-        ("episodes", f"{len(ends):,}, {terminals.astype(bool).sum():,} of them terminated"),
+        ("episodes", f"{len(ends):,}, {cut.terminals.sum():,} of them terminated"),
         ("transitions", f"{len(rewards):,}"),
     ]
     if len(ends):
@@ -162,7 +183,7 @@ def _batch_plan(rollout: Rollout) -> str:
 def _model(path: Path) -> Lines:
     model = load(path)
     config = model.config
-    stored = read_config(path)
+    stored = json.loads((path / "config.json").read_text())
     heads = (
         "one shared" if config.output == "shared" else f"{config.transition_dim}, one per dimension"
     )
@@ -235,6 +256,9 @@ def _training(path: Path, stored: dict[str, Any]) -> Lines:
 
 def _checkpoint(path: Path) -> Lines:
     source = read_source(path)
+    for name in ("head.weight", "pos_emb"):
+        if name not in source.tensors:
+            raise TTOError(f"{path}: expected weights with {name}, found none; is the file whole?")
     head, position = source.tensors["head.weight"], source.tensors["pos_emb"]
     numbers = sum(t.numel() for t in source.tensors.values() if t.is_floating_point())
     known = [f"{name} {value}" for name, value in sorted(source.known.items())]

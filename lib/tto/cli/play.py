@@ -3,15 +3,17 @@
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
-import yaml
 
 from tto.baselines.policies import is_policy, load_policy
-from tto.data.environments import make_env, named_env, normalized_score
-from tto.errors import TTOError, one_line
+from tto.config.file import read_config_file
+from tto.config.settings import datasets_of, settings_of
+from tto.config.trials import changes_of_candidate
+from tto.data.environments import make_env, normalized_score, without_module
+from tto.errors import TTOError, one_line, shown, suggestion
 from tto.evaluation.film import FilmedEnv, open_film
 from tto.evaluation.rollout import Rollout, evaluate
 from tto.evaluation.sweeps import read_choice
@@ -20,8 +22,14 @@ from tto.model.device import checked_threads, device_named
 from tto.model.trained import load
 from tto.planning.controller import Controller
 from tto.planning.fastest import fastest_engine
-from tto.settings import datasets_of, settings_of
-from tto.trials import changes_of_candidate
+from tto.planning.native import Precision
+from tto.planning.settings import SearchSettings, check_choice
+
+# The keys of the config's section planning, and a time in place of two of them.
+_PLANNING = {
+    *SearchSettings.__annotations__,
+    *("objective", "context", "window", "action_decode", "precision", "budget_ms"),
+}
 
 
 def play(
@@ -68,7 +76,7 @@ def play(
         player, own_env, dataset = load_policy(folder)
     else:
         player, own_env, dataset = _planner(folder, planning, seed=seed, device=device)
-    env_id = own_env if env is None else named_env(env)
+    env_id = without_module(own_env) if env is None else env
     seeds = [seed + i for i in range(episodes)]
     with contextlib.ExitStack() as stack:
         film = stack.enter_context(open_film(video)) if video is not None else None
@@ -92,6 +100,11 @@ def _planner(
     folder: StrPath, planning: Mapping[str, Any], *, seed: int, device: str
 ) -> tuple[Controller, str, str]:
     """The controller of a model, its environment and its dataset."""
+    for name in planning:
+        if name not in _PLANNING:
+            hint = suggestion(name, sorted(_PLANNING))
+            raise TTOError(f"planning: expected a known setting, got {shown(name)}{hint}")
+    check_choice("precision", planning.get("precision", "float32"), get_args(Precision))
     model = load(folder, device=device_named(device))
     settings = {"objective": "goal" if model.config.goal else "return", **planning}
     engine = fastest_engine(model.network, precision=settings.pop("precision", "float32"))
@@ -161,7 +174,7 @@ def _planning_in(path: Path, dataset: str) -> dict[str, Any]:
     An imitation run plays several horizons; the first one is taken.
     """
     try:
-        config = yaml.safe_load(path.read_text())
+        config = read_config_file(path)
         choice = path.parent / "tuning" / "tto" / f"{dataset}.txt"
         changes = (
             changes_of_candidate(config, "tto", read_choice(choice)) if choice.is_file() else {}
@@ -169,7 +182,7 @@ def _planning_in(path: Path, dataset: str) -> dict[str, Any]:
         settings = settings_of(config, "planning", dataset, changes)
         if dataset in datasets_of(config, "imitation"):
             settings["horizon"] = config["imitation"]["horizons"][0]
-    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (TTOError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise TTOError(
             f"config {path}: expected a workflow's config with a section planning, got a file that "
             f"cannot be read ({one_line(error)}); name another by --config"

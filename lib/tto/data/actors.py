@@ -14,8 +14,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from tto.errors import TTOError
-from tto.files import StrPath, atomic_path
+from tto.errors import TTOError, one_line
+from tto.files import StrPath, atomic_path, kind_of
 
 LOG_STD_RANGE = (-20.0, 2.0)  # as in SAC's implementations
 
@@ -122,7 +122,8 @@ def load_actor(path: StrPath, *, action_scale: float = 1.0) -> Actor:
             arrays = {name: archive[name].astype(np.float32) for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise TTOError(
-            f"{path}: expected an actor as .npz, got {error}; restore or retrain it"
+            f"{path}: expected an actor as .npz, got {kind_of(path)} ({one_line(error)}); restore "
+            "or retrain it"
         ) from error
     try:
         hidden = []

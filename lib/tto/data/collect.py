@@ -80,6 +80,7 @@ def collect(
     noise: float,
     actors: StrPath,
     agent: Mapping[str, Any] | None = None,
+    max_steps: int | None = None,
     one_start: bool = False,
 ) -> Iterator[Episode]:
     """Collect complete episodes until they hold at least `transitions` transitions.
@@ -95,6 +96,7 @@ def collect(
         actors: folder with a ladder for each robot.
         agent: arguments of `load_sb3_agent`, for a Stable-Baselines3 agent that replaces the
             ladder; None uses the ladder.
+        max_steps: time limit in transitions, in place of the environment's own; None keeps that.
         one_start: whether all episodes begin in the same simulator state, drawn by `seed`, and
             differ only by the policies' noise (section 4.1 fixes the first state).
 
@@ -102,7 +104,7 @@ def collect(
         TTOError: the robot has no ladder, an actor does not fit the environment, or all episodes
             from one start would be equal.
     """
-    env = make_env(env_id)
+    env = make_env(env_id, **({} if max_steps is None else {"max_episode_steps": max_steps}))
     reset_seed = int(np.random.default_rng([seed]).integers(2**31)) if one_start else None
     try:
         shares = [1.0]
@@ -173,13 +175,16 @@ def run_episode(
     """
     if env.spec is None or env.spec.max_episode_steps is None:
         raise TTOError(
-            f"env {env}: expected a time limit, got none; register it with max_episode_steps"
+            f"env {env}: expected a time limit, got none; register it with max_episode_steps, or "
+            "set max_steps for the dataset"
         )
     low, high = action_bounds(env)
     scale = 0.0 if policy.stochastic else noise * 0.5 * (high - low)
     if reset_seed is None:
         reset_seed = int(generator.integers(2**31))
     observation, _ = env.reset(seed=reset_seed)
+    if isinstance(policy, SB3Agent):
+        policy.forget()
     observations, actions, rewards = [observation], [], []
     states = [simulator_state(env)]
     terminated = truncated = False
@@ -209,8 +214,8 @@ def simulator_state(
     env: gymnasium.Env,
 ) -> tuple[Float[np.ndarray, "nq"], Float[np.ndarray, "nv"]] | None:
     """Copies of MuJoCo's qpos and qvel; None where the environment has none."""
-    data = getattr(env.unwrapped, "data", None)
-    if data is None or not hasattr(data, "qpos"):
+    data: Any = getattr(env.unwrapped, "data", None)
+    if not (hasattr(data, "qpos") and hasattr(data, "qvel")):
         return None
     return data.qpos.copy(), data.qvel.copy()
 

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from tto.errors import TTOError
 from tto.files import StrPath, atomic_path, content_digest, exclusive_lock
+from tto.ownership import publishing
 
 LOGGER = logging.getLogger(__name__)
 CHUNK = 1 << 20  # bytes
@@ -80,7 +81,8 @@ def download(
         )
     _check_lock(path.name, part, Path(lock))
     _validator_of(part).unlink(missing_ok=True)
-    os.replace(part, path)
+    with publishing(path):
+        os.replace(part, path)
 
 
 def _fetch(url: str, part: Path, *, timeout: float) -> bool:

@@ -6,15 +6,17 @@ This module registers two environments:
   other 303 dimensions, some of which are constant and some reach an absolute value of 2400;
 - `tto/FourRooms-v0`: the continuous four-rooms world of section 4.2.
 
-Gymnasium imports the module of an id such as `my_package:MyEnv-v0`, which runs its code. Most ids
-here come from files, which others may have written. So `make_env`, the only place that makes an
-environment, refuses such an id, and only `named_env` imports: it is for the user's own words, from
-the config, the command line or Python. Files hold ids without a module.
+The module of an id such as `my_package:MyEnv-v0` is imported, which runs its code. So only the
+user's own words may name one: in the config, as an argument or in `TTO_IMPORTS`. An id from a file,
+which others may have written, goes through `without_module` before it is used.
 """
 
+import dataclasses
 import functools
 import importlib
+import os
 import re
+import sys
 import warnings
 from typing import Any
 
@@ -27,6 +29,7 @@ from tto.data import four_rooms  # noqa: F401 (registers its environment)
 from tto.errors import TTOError, one_line
 
 HUMANOID = "tto/Humanoid-v5"
+IMPORTS = "TTO_IMPORTS"  # environment variable with the names of modules to import
 
 # Returns of a random and an expert policy (Fu et al. 2020, D4RL), by robot.
 SCORE_REFERENCES: dict[str, tuple[float, float]] = {
@@ -50,103 +53,140 @@ if HUMANOID not in gymnasium.registry:
     )
 
 
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-_NAME_IT = (
-    "--env PACKAGE:ID on the command line, env: PACKAGE:ID in a config, or import it in Python"
-)
+def split_module(env_id: str) -> tuple[str | None, str]:
+    """The module in front of an id, and the id: `my_package:MyEnv-v0` -> `my_package`, `MyEnv-v0`.
 
-
-def named_env(env: str) -> str:
-    """Import the module in an environment's name that the user gave; return the id without it.
-
-    Args:
-        env: an id, or `my_package:MyEnv-v0`. It must not come from a file, since importing a module
-            runs its code.
-
-    Raises:
-        TTOError: the module cannot be imported, or does not register the id.
+    Only a user may name a module, in a config or as an argument: it is imported.
     """
-    module, colon, env_id = env.rpartition(":")
-    if not colon:
-        return env
-    if not _MODULE.fullmatch(module):
-        raise TTOError(
-            f"env {env!r}: expected an id, or a module and an id such as my_package:MyEnv-v0, got "
-            f"{module!r} as the module; correct it"
-        )
-    try:
-        importlib.import_module(module)
-    except Exception as error:  # whatever the user's module raises
-        raise TTOError(
-            f"env {env!r}: expected a module that can be imported, got "
-            f"{type(error).__name__} ({one_line(error)}); install {module}, or mend it"
-        ) from error
-    if env_id not in gymnasium.registry:
-        raise TTOError(
-            f"env {env!r}: expected the module {module} to register {env_id!r}, but it did not; "
-            "call gymnasium.register in it, or correct the id"
-        )
-    return env_id
+    module, _, name = env_id.rpartition(":")
+    return module or None, name
 
 
 def without_module(env_id: str) -> str:
-    """Return an environment's id as files hold it.
+    """Return the id of an environment that a file names; `make_env` would import its module.
 
     Raises:
-        TTOError: the id names a module, which would be imported.
+        TTOError: the id names a module.
     """
+    module, name = split_module(env_id)
     if ":" in env_id:
         raise TTOError(
-            f"env {env_id!r:.80}: expected an id without a module, since importing one runs its "
-            f"code, and files come from others; if you trust the module, name it: {_NAME_IT}"
+            f"env {env_id!r:.80}: expected an id without a module in a file, since others may have "
+            f"written it and importing runs code, got the module {module or ''!r:.80}; if you "
+            f"trust it, name it yourself: --env {env_id:.80}, or imports in the config"
         )
-    return env_id
+    return name
 
 
 def make_env(env_id: str, **options: Any) -> gymnasium.Env:
     """Make an environment whose observations and actions are vectors.
 
+    Modules that the environment variable `TTO_IMPORTS` names, separated by commas, are imported
+    first, so that they can register environments.
+
     Args:
-        env_id: a Gymnasium id, or one registered here, without a module (`named_env`).
+        env_id: a Gymnasium id, or one registered here; `my_package:MyEnv-v0` imports the module
+            first.
         options: further arguments of `gymnasium.make`, such as `render_mode="rgb_array"`.
 
     Raises:
-        TTOError: the id is unknown or names a module, the environment cannot be made, or a space is
-            not a one-dimensional `Box`.
+        TTOError: a module cannot be imported, the id is unknown, the environment cannot be made, or
+            a space is not a one-dimensional `Box`.
     """
+    module, name = split_module(env_id)
+    named = (os.environ.get(IMPORTS, ""), module or "")
+    import_modules(tuple(filter(None, ",".join(named).split(","))))
     try:
         with warnings.catch_warnings():
             # The -v4 environments are old on purpose: they match D4RL's v2 data.
             warnings.filterwarnings("ignore", message=".*is out of date.*")
-            env = gymnasium.make(without_module(env_id), disable_env_checker=True, **options)
-    except TTOError:
-        raise
-    except gymnasium.error.UnregisteredEnv as error:
+            env = gymnasium.make(name, disable_env_checker=True, **options)
+    # An environment's own code can raise anything.
+    except Exception as error:
         raise TTOError(
-            f"env {env_id!r:.80}: expected a registered Gymnasium environment, got an error "
-            f"({one_line(error)}); check the id, or name the package that registers it: {_NAME_IT}"
+            f"env {env_id!r}: expected a registered Gymnasium environment, got an error "
+            f"({_reason(name, error)}"
         ) from error
-    except Exception as error:  # environments are others' code, and depend on further packages
-        raise TTOError(
-            f"env {env_id!r:.80}: expected an environment that can be made, got "
-            f"{type(error).__name__} ({one_line(error)}); check the id, and install what it needs"
-        ) from error
-    for name, space in (("observation", env.observation_space), ("action", env.action_space)):
+    for part, space in (("observation", env.observation_space), ("action", env.action_space)):
         if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
+            env.close()
             raise TTOError(
-                f"env {env_id!r}: expected a Box of one dimension as the {name} space, got {space}"
-                "; name another environment"
+                f"env {env_id!r}: expected a Box of one dimension as the {part} space, got {space}"
+                "; name another environment, or wrap it"
             )
     return env
 
 
+def _reason(env_id: str, error: Exception) -> str:
+    """Why an environment could not be made, and what to do."""
+    if re.search(r"-v[0-3]$", env_id) and "mujoco" in str(error).lower():
+        newer = re.sub(r"-v\d$", "-v4", env_id)
+        return f"versions v2 and v3 were retired); name {newer} or a newer one"
+    if "MUJOCO_GL" in os.environ and not isinstance(error, gymnasium.error.Error):
+        return (
+            f"{one_line(error)}); MUJOCO_GL is {os.environ['MUJOCO_GL']!r}: unset it, or set it to "
+            "egl or osmesa and install that renderer"
+        )
+    if isinstance(error, gymnasium.error.NameNotFound | gymnasium.error.NamespaceNotFound):
+        return (
+            f"{one_line(error)}); check the id, and name the module that registers it: "
+            f"my_package:{env_id}, or imports: [my_package] in the config"
+        )
+    if isinstance(error, gymnasium.error.Error):
+        return f"{one_line(error)}); check the id"
+    return f"{type(error).__name__}: {one_line(error)}); mend the environment or its arguments"
+
+
+@functools.lru_cache
+def import_modules(names: tuple[str, ...]) -> None:
+    """Import modules that register environments; they may be in the working directory.
+
+    Raises:
+        TTOError: a name is no module's name, or the import fails.
+    """
+    if names and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except (Exception, SystemExit) as error:  # a module's own code can raise anything
+            raise TTOError(
+                f"env: expected the module {name!r}, which registers environments, but its import "
+                f"failed ({type(error).__name__}: {one_line(error)}); install it, or correct env "
+                "or imports"
+            ) from error
+
+
 @functools.lru_cache
 def env_spec(env_id: str) -> EnvSpec:
-    """The specification that an environment is made from."""
+    """The specification that an environment is made from, as a file can hold it.
+
+    Raises:
+        TTOError: as `make_env`, or the environment was registered with arguments that JSON cannot
+            hold.
+    """
     env = make_env(env_id)
     spec = env.spec
     env.close()
-    assert spec is not None
+    if spec is None:
+        raise TTOError(
+            f"env {env_id!r}: expected a registered Gymnasium environment, got one without a "
+            "specification; register it"
+        )
+    kind: Any = spec.entry_point
+    if callable(kind) and "<" not in getattr(kind, "__qualname__", "<"):
+        # A class or function, registered itself, is stored by its name.
+        spec = dataclasses.replace(spec, entry_point=f"{kind.__module__}:{kind.__qualname__}")
+    if callable(spec.vector_entry_point):
+        spec = dataclasses.replace(spec, vector_entry_point=None)
+    try:
+        spec.to_json()
+    except (TypeError, ValueError) as error:
+        raise TTOError(
+            f"env {env_id!r}: expected an environment whose arguments JSON can hold, got "
+            f"{one_line(error)}; register a class with numbers and texts as kwargs, and make all "
+            "else of them in its __init__"
+        ) from error
     return spec
 
 
@@ -170,7 +210,7 @@ def action_bounds(env: gymnasium.Env) -> tuple[Float[np.ndarray, "A"], Float[np.
 
 def robot_of(env_id: str) -> str:
     """Name of the robot: `Hopper-v5` -> `hopper`, `tto/Humanoid-v5` -> `humanoid`."""
-    return re.sub(r"-v\d+$", "", env_id.rsplit("/", 1)[-1]).lower()
+    return re.sub(r"-v\d+$", "", split_module(env_id)[1].rsplit("/", 1)[-1]).lower()
 
 
 def normalized_score(env_id: str, episode_return: float) -> float | None:

@@ -25,7 +25,7 @@ from tto.data.environments import env_dimensions, env_spec, make_env, without_mo
 from tto.data.episode import Episode, check_episode
 from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path
-from tto.hdf5 import new_hdf5, read_hdf5
+from tto.hdf5 import READ_ERRORS, find_array, find_group, flags, new_hdf5, read_hdf5
 
 DATA_FILE = "main_data.hdf5"
 REMEDY = "the folder is damaged, remove it and make it again"
@@ -206,22 +206,25 @@ class EpisodeDataset:
     def _read(self, file: h5py.File, index: int) -> Episode:
         source = f"{self.path.name}, episode {index}"
         try:
-            group = h5py.h5g.open(file.id, f"episode_{index}".encode())
-            infos = h5py.h5g.open(group, b"infos") if group.links.exists(b"infos") else None
+            group = find_group(file.id, f"episode_{index}")
+            if group is None:
+                raise KeyError("it has no such group")
+            infos = find_group(group, "infos")
             extra = {
                 name: _array(infos, name, dtype)
                 for name, dtype in self._extra.items()
                 if infos is not None and infos.links.exists(name.encode())
             }
+            rewards = _array(group, "rewards", np.float32)
             episode = Episode(
                 observations=_array(group, "observations", np.float32),
                 actions=_array(group, "actions", np.float32),
-                rewards=_array(group, "rewards", np.float32),
-                terminated=bool(_array(group, "terminations", np.bool_).any()),
-                truncated=bool(_array(group, "truncations", np.bool_).any()),
+                rewards=rewards,
+                terminated=_end(group, "terminations", len(rewards)),
+                truncated=_end(group, "truncations", len(rewards)),
                 **extra,
             )
-        except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        except (TTOError, *READ_ERRORS) as error:
             raise TTOError(
                 f"{source}: expected an episode in {self.data_file}, got one that cannot be read "
                 f"({one_line(error)}); {REMEDY}"
@@ -260,9 +263,19 @@ def open_dataset(path: StrPath, *, states: bool = False) -> EpisodeDataset:
     return dataset
 
 
-def _array(group: h5py.h5g.GroupID, name: str, dtype: type[np.generic]) -> np.ndarray:
+def _array(group: h5py.h5g.GroupID, name: str, dtype: type[np.generic] | None = None) -> np.ndarray:
     # For a short episode, h5py's high-level interface takes several times as long.
-    data = h5py.h5d.open(group, name.encode())
-    values = np.empty(data.shape, dtype)
+    data = find_array(group, name)
+    if data is None:
+        raise KeyError(f"no array {name}")
+    values = np.empty(data.shape, data.dtype if dtype is None else dtype)
     data.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
     return values
+
+
+def _end(group: h5py.h5g.GroupID, name: str, length: int) -> bool:
+    """Whether the last of `length` transitions ended the episode this way."""
+    marks = flags(_array(group, name), name)
+    if marks.shape != (length,) or marks[:-1].any():
+        raise TTOError(f"{name} must have {length} rows, of which only the last may be true")
+    return bool(marks[-1:].any())

@@ -1,7 +1,8 @@
 """An episode as a film: the simulator's frames in an .mp4 or .gif file.
 
 The film runs at the speed of the episode. It has at most 30 frames a second: of faster environments
-only every n-th frame is kept. `FilmedEnv` can replace any environment, with any policy.
+only every n-th frame is kept. Each frame says the return so far and the step, and the camera
+follows a robot. `FilmedEnv` can replace any environment, with any policy.
 """
 
 import contextlib
@@ -13,7 +14,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
+from matplotlib import get_data_path
+from PIL import Image, ImageDraw, ImageFont
 
 from tto.data.environments import make_env
 from tto.errors import TTOError, one_line
@@ -21,6 +23,8 @@ from tto.files import StrPath, atomic_path
 
 SUFFIXES = (".mp4", ".gif")
 _MOST_FPS = 30
+_CAMERA = "track"  # camera of Gymnasium's robots that follows the robot
+_SMALLEST_FONT = 8  # pixels
 _DEFAULT_FPS = 30  # frames a second of environments that do not give a rate
 
 
@@ -106,8 +110,17 @@ def open_film(path: StrPath) -> Iterator[Film]:
 class FilmedEnv(gymnasium.Wrapper):
     """An environment that adds a frame to a film at each reset and at every n-th step."""
 
-    def __init__(self, env_id: str, film: Film) -> None:
+    def __init__(self, env_id: str, film: Film, *, name: str = "") -> None:
+        """Make the environment.
+
+        Args:
+            env_id: id of the environment.
+            film: film of the episode.
+            name: name of the player in the film.
+        """
         super().__init__(make_env(env_id, render_mode="rgb_array"))
+        _follow(self.env)
+        self._name, self._return = name, 0.0
         fps = self.env.metadata.get("render_fps") or _DEFAULT_FPS
         self._every = math.ceil(fps / _MOST_FPS)
         self._film, self._steps, self._env_id = film, 0, env_id
@@ -115,12 +128,13 @@ class FilmedEnv(gymnasium.Wrapper):
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         answer = self.env.reset(**options)
+        self._steps, self._return = 0, 0.0
         self._add_frame()
         return answer
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         answer = self.env.step(action)
-        self._steps += 1
+        self._steps, self._return = self._steps + 1, self._return + float(answer[1])
         if self._steps % self._every == 0:
             self._add_frame()
         return answer
@@ -139,7 +153,44 @@ class FilmedEnv(gymnasium.Wrapper):
                 f"video: expected a picture of {self._env_id}, got {type(frame).__name__}; this "
                 "environment cannot render, so leave the video out"
             )
-        self._film.add(frame)
+        self._film.add(_with_caption(frame, f"{self._name} return {self._return:.0f}", self._steps))
+
+
+def _follow(env: gymnasium.Env) -> None:
+    """Choose the camera that follows the robot, where its model has one named `track`.
+
+    Otherwise Gymnasium's camera stays where it is in some environments, and the robot leaves it.
+    """
+    base: Any = env.unwrapped
+    renderer = getattr(base, "mujoco_renderer", None)
+    if renderer is None:
+        return
+    import mujoco
+
+    camera = mujoco.mj_name2id(base.model, mujoco.mjtObj.mjOBJ_CAMERA, _CAMERA)
+    if camera >= 0:
+        renderer.camera_id = camera
+
+
+def _with_caption(
+    frame: UInt8[np.ndarray, "height width 3"], text: str, step: int
+) -> UInt8[np.ndarray, "height width 3"]:
+    """The frame with a line of text on its upper edge, if it is large enough to be read."""
+    image = Image.fromarray(frame)
+    size = image.height // 24
+    if size < _SMALLEST_FONT:
+        return frame
+    font = ImageFont.truetype(str(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), size)
+    draw = ImageDraw.Draw(image)
+    look: dict[str, Any] = {
+        "font": font,
+        "fill": "white",
+        "stroke_width": 2,
+        "stroke_fill": "black",
+    }
+    draw.text((size // 2, size // 3), text.strip(), **look)
+    draw.text((image.width - size // 2, size // 3), f"step {step}", anchor="ra", **look)
+    return np.asarray(image)
 
 
 def _ffmpeg() -> Any:

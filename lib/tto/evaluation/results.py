@@ -30,6 +30,7 @@ COLUMNS = (
     "source",
     "action_loss",
     "held_out_action_loss",
+    "train_seconds",
 )
 OPTIONAL = ("score", "action_loss", "held_out_action_loss")
 KEY = ["dataset", "method", "seed", "rollout"]
@@ -43,7 +44,8 @@ def collect_results(paths: Iterable[StrPath]) -> pd.DataFrame:
     median time of a plan for one episode alone in milliseconds. It is measured once for each run
     (`tto.evaluation.alone`), so it is the same in all rows of one dataset, method and seed.
     `action_loss` is the mean loss of the actions under the model that planned them, in nats per
-    token, and `held_out_action_loss` that of held-out data (NaN for other methods).
+    token, and `held_out_action_loss` that of held-out data (NaN for other methods). `train_seconds`
+    is the time that the model's training took.
 
     Raises:
         TTOError: there is no file, a file cannot be read, or two files have the same rollout.
@@ -75,6 +77,7 @@ def _row(path: StrPath) -> dict[str, object]:
         "source": attributes["source"],
         "action_loss": math.nan if losses is None else float(losses.mean()),
         "held_out_action_loss": math.nan if losses is None else rollout.held_out_action_loss,
+        "train_seconds": attributes["train_seconds"],
     }
 
 

@@ -7,7 +7,7 @@ knows no models or planners. `tto.evaluation.rollout_file` stores the episodes.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import gymnasium
 import numpy as np
@@ -118,8 +118,9 @@ def evaluate(
         description: label of the progress bar.
 
     Raises:
-        TTOError: there is no seed, the time limit is below 1, the policy returned NaN, infinite or
-            wrongly shaped actions, or the simulator returned NaN or infinite numbers.
+        TTOError: there is no seed, the time limit is below 1 or there is none, the policy returned
+            NaN, infinite or wrongly shaped actions, or the environment returned something else than
+            finite numbers of its spaces' shapes.
     """
     if not seeds:
         raise TTOError(f"{env_id}: expected at least one evaluation seed, got none")
@@ -127,6 +128,11 @@ def evaluate(
         raise TTOError(f"{env_id}: expected max_steps >= 1 or none, got {max_steps}")
     environments = [make(env_id) for _ in seeds]
     try:
+        if max_steps is None and _time_limit(environments[0]) is None:
+            raise TTOError(
+                f"{env_id}: expected a time limit, got none, so an episode might never end; "
+                "register the environment with max_episode_steps, or set max_steps"
+            )
         return _run_in_step(policy, env_id, environments, seeds, max_steps, description)
     finally:
         for environment in environments:
@@ -146,7 +152,7 @@ def _run_in_step(
     episodes = [
         _Recorder(environment, seed) for environment, seed in zip(environments, seeds, strict=True)
     ]
-    limits = [max_steps, environments[0].spec and environments[0].spec.max_episode_steps]
+    limits = [max_steps, _time_limit(environments[0])]
     steps = min((limit for limit in limits if limit), default=None)
     policy.reset(_goals(episodes))
     with tqdm(total=steps, desc=description, unit="step", disable=None) as bar:
@@ -166,6 +172,10 @@ def _run_in_step(
                 mean = np.mean([sum(episode.rewards) for episode in episodes])
                 bar.set_postfix(active=plan.episodes, mean_return=f"{mean:.0f}")
     return [episode.rollout() for episode in episodes]
+
+
+def _time_limit(environment: gymnasium.Env) -> int | None:
+    return environment.spec.max_episode_steps if environment.spec is not None else None
 
 
 def _goals(episodes: Sequence["_Recorder"]) -> Float32[np.ndarray, "B O"] | None:
@@ -210,14 +220,14 @@ class _Recorder:
 
     def __init__(self, environment: gymnasium.Env, seed: int) -> None:
         self.environment = environment
-        observation, info = environment.reset(seed=seed)
-        self.goal = np.asarray(info["goal"], dtype=np.float32) if "goal" in info else None
-        self.observations = [np.asarray(observation, dtype=np.float32)]
         self.actions: list[np.ndarray] = []
         self.rewards: list[float] = []
         self.plans: list[_Plan] = []
         self.terminated = False
         self.truncated = False
+        observation, info = environment.reset(seed=seed)
+        self.goal = self._vector("info['goal']", info["goal"]) if "goal" in info else None
+        self.observations = [self._vector("observation", observation)]
 
     @property
     def active(self) -> bool:
@@ -225,19 +235,42 @@ class _Recorder:
 
     def step(self, action: np.ndarray, plan: _Plan, max_steps: int | None) -> float:
         observation, reward, terminated, truncated, _ = self.environment.step(action)
-        observation = np.asarray(observation, dtype=np.float32)
-        if not (np.isfinite(observation).all() and np.isfinite(float(reward))):
-            raise TTOError(
-                "expected finite observations and rewards from the simulator, got NaN or infinite "
-                f"ones at step {len(self.rewards)}: check the actions and the environment"
-            )
+        observation = self._vector("observation", observation)
+        if not np.isfinite(self._number(reward)):
+            raise self._wrong("a finite reward", "NaN or infinity")
         self.observations.append(observation)
         self.actions.append(action)
-        self.rewards.append(float(reward))
+        self.rewards.append(self._number(reward))
         self.plans.append(plan)
         self.terminated = bool(terminated)
         self.truncated = not self.terminated and (bool(truncated) or len(self.rewards) == max_steps)
-        return float(reward)
+        return self.rewards[-1]
+
+    def _vector(self, name: str, value: Any) -> Float32[np.ndarray, " O"]:
+        """What the environment returned as a state; a goal is one, too."""
+        shape = self.environment.observation_space.shape
+        try:
+            vector = np.asarray(value)
+            if vector.dtype.kind not in "biuf" or vector.shape != shape:
+                raise ValueError
+        except ValueError:
+            got = f"{type(value).__name__} {value!r:.40}"
+            raise self._wrong(f"{name} of shape {shape} with real numbers", got) from None
+        if not np.isfinite(vector).all():
+            raise self._wrong(f"{name} of finite numbers", "NaN or infinite ones")
+        return vector.astype(np.float32)
+
+    def _number(self, reward: Any) -> float:
+        try:
+            return float(reward)
+        except (TypeError, ValueError):
+            raise self._wrong("a number as reward", f"{reward!r:.40}") from None
+
+    def _wrong(self, expected: str, got: str) -> TTOError:
+        return TTOError(
+            f"{self.environment}: expected {expected} from the environment, got {got} at step "
+            f"{len(self.plans)}; check the environment and the actions"
+        )
 
     def rollout(self) -> Rollout:
         return Rollout(

@@ -9,12 +9,13 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tto.data.environments import without_module
 from tto.errors import TTOError
 from tto.evaluation.rollout import Rollout, evaluation_seeds
 from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5, read_hdf5
 
-FORMAT_VERSION = 2  # version 2 added `batch` and `plan_ms_alone`
+FORMAT_VERSION = 3  # version 2 added `batch` and `plan_ms_alone`, version 3 `train_seconds`
 ATTRIBUTES: dict[str, type] = {
     "dataset": str,
     "method": str,
@@ -24,6 +25,7 @@ ATTRIBUTES: dict[str, type] = {
     "source": str,
     "evaluation_seed": int,
     "plan_ms_alone": float,
+    "train_seconds": float,
 }
 SOURCES = ("d4rl", "minari", "collect", "file")
 _ARRAYS = ("observations", "actions", "rewards", "plan_seconds", "batch")
@@ -65,8 +67,9 @@ def write_rollout(
         path: path of the file.
         rollout: episode to write.
         attributes: exactly those of `ATTRIBUTES`: dataset, its source, method, seed of the run,
-            number of the rollout, environment id, reset seed, and the milliseconds of a plan for
-            one episode alone (`tto.evaluation.alone.plan_ms_alone`).
+            number of the rollout, environment id, reset seed, the milliseconds of a plan for one
+            episode alone (`tto.evaluation.alone.plan_ms_alone`), and the seconds of the model's
+            training (0 for a policy that was not trained).
 
     Raises:
         TTOError: the attributes are incomplete or invalid.
@@ -93,6 +96,7 @@ def write_rollouts(
     evaluation: Evaluation,
     *,
     plan_ms_alone: float,
+    train_seconds: float = 0.0,
 ) -> None:
     """Write the episodes of one run, rollout 0 first.
 
@@ -101,6 +105,7 @@ def write_rollouts(
         rollouts: episodes of the run.
         evaluation: evaluation that the episodes come from.
         plan_ms_alone: milliseconds of a plan for one episode alone.
+        train_seconds: seconds of the model's training.
     """
     seeds = evaluation.reset_seeds(len(rollouts))
     for number, (path, rollout, reset) in enumerate(zip(paths, rollouts, seeds, strict=True)):
@@ -113,6 +118,7 @@ def write_rollouts(
             "source": evaluation.source,
             "evaluation_seed": reset,
             "plan_ms_alone": plan_ms_alone,
+            "train_seconds": train_seconds,
         }
         write_rollout(path, rollout, attributes=attributes)
 
@@ -168,15 +174,17 @@ def _check_attributes(attributes: Mapping[str, Any], name: str) -> None:
         raise TTOError(
             f"{name}: expected rollout attributes {sorted(ATTRIBUTES)}, got {sorted(attributes)}"
         )
+    without_module(attributes["env_id"])
     if attributes["source"] not in SOURCES:
         raise TTOError(
             f"{name}: expected a source out of {', '.join(SOURCES)}, got {attributes['source']!r}"
         )
-    if not 0 <= attributes["plan_ms_alone"] < math.inf:
-        raise TTOError(
-            f"{name}: expected plan_ms_alone as milliseconds from 0 up, got "
-            f"{attributes['plan_ms_alone']}: evaluate again"
-        )
+    for time, unit in (("plan_ms_alone", "milliseconds"), ("train_seconds", "seconds")):
+        if not 0 <= attributes[time] < math.inf:
+            raise TTOError(
+                f"{name}: expected {time} as {unit} from 0 up, got {attributes[time]}: evaluate "
+                "again"
+            )
 
 
 def _check_arrays(arrays: Mapping[str, np.ndarray], name: str) -> None:

@@ -1,9 +1,9 @@
 """The evaluation of one run: all rollouts of one policy are played in step, timed and written."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
-from tto.data.environments import named_env
+import pandas as pd
+
 from tto.evaluation.alone import plan_ms_alone
 from tto.evaluation.rollout import Policy, Rollout, evaluate
 from tto.evaluation.rollout_file import Evaluation, write_rollouts
@@ -15,6 +15,7 @@ def evaluate_run(
     paths: Sequence[StrPath],
     evaluation: Evaluation,
     *,
+    metrics: StrPath | None = None,
     judge: Callable[[Rollout], Rollout] = lambda rollout: rollout,
 ) -> None:
     """Play one episode for each of `paths` and write it there.
@@ -25,11 +26,11 @@ def evaluate_run(
     Args:
         policy: policy to evaluate.
         paths: paths of the rollout files.
-        evaluation: environment, seeds and labels of the run. The config names the environment, so
-            it may name a module, too.
+        evaluation: environment, seeds and labels of the run.
+        metrics: metrics.csv of the model, which knows how long its training took; None for a policy
+            that was not trained.
         judge: adds to a rollout what a model makes of it (`tto.evaluation.action_shift`).
     """
-    evaluation = replace(evaluation, env_id=named_env(evaluation.env_id))
     rollouts = evaluate(
         policy,
         evaluation.env_id,
@@ -37,5 +38,10 @@ def evaluate_run(
         max_steps=evaluation.max_steps,
         description=f"{evaluation.dataset}: {evaluation.method} {evaluation.seed}",
     )
-    alone = plan_ms_alone(policy, rollouts[0])
-    write_rollouts(paths, list(map(judge, rollouts)), evaluation, plan_ms_alone=alone)
+    write_rollouts(
+        paths,
+        list(map(judge, rollouts)),
+        evaluation,
+        plan_ms_alone=plan_ms_alone(policy, rollouts[0]),
+        train_seconds=0.0 if metrics is None else float(pd.read_csv(metrics)["seconds"].iloc[-1]),
+    )

@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from tto.data.episodes import open_dataset
 from tto.errors import TTOError, one_line
-from tto.exchange.plain_pickle import Inert
 from tto.files import StrPath
 from tto.model.trained import load
+from tto.plain_pickle import Inert
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, read_token_file
 from tto.tokens.tokenize import transition_matrix

@@ -16,14 +16,14 @@ import yaml
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tto.data.environments import env_dimensions, named_env, robot_of
+from tto.data.environments import env_dimensions, robot_of, split_module
 from tto.errors import TTOError, one_line
 from tto.exchange.foreign_bins import read_bins
 from tto.exchange.layouts import CACHED, Layout, config_of, from_layout, layout_of
-from tto.exchange.plain_pickle import read_config_pickle
-from tto.files import StrPath
-from tto.model.trained import TrainedModel
+from tto.files import StrPath, check_is_no_pointer
+from tto.model.trained import TrainedModel, is_model, load
 from tto.model.weights_file import read_config
+from tto.plain_pickle import read_config_pickle
 from tto.tokens.token_file import TokenAttributes
 
 BINS_FILE = "discretizer.safetensors"
@@ -93,6 +93,9 @@ def import_model(
     Raises:
         TTOError: a file or a setting is missing or does not fit, or a file is of an unknown kind.
     """
+    ours = Path(source) if Path(source).is_dir() else Path(source).parent
+    if is_model(ours):
+        return load(ours)  # a model of ours, or its export with --layout tto
     found, given = read_source(source), given or ImportSettings()
     try:
         return _converted(found, given, bins)
@@ -161,6 +164,7 @@ def _weights_file(source: Path) -> Path:
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
+    check_is_no_pointer(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -172,6 +176,8 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
             f"{path}: expected weights that load without running code, but loading failed "
             f"({one_line(error)}); save the model's state_dict() again"
         ) from error
+    if isinstance(state, dict):  # of training frameworks, which store more beside the weights
+        state = next((state[key] for key in ("state_dict", "model") if key in state), state)
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(t, Tensor) for name, t in state.items()
     ):
@@ -179,6 +185,14 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
             f"{path}: expected a state of named tensors, got {type(state).__name__}; save the "
             "model's state_dict()"
         )
+    return _without_wrappers(state)
+
+
+def _without_wrappers(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Remove the prefixes that data parallelism and `torch.compile` put before all names."""
+    for prefix in ("module.", "_orig_mod.", "module."):  # either may be around the other
+        if state and all(str(name).startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state
 
 
@@ -235,7 +249,6 @@ def _meaning(found: Source, given: ImportSettings) -> dict[str, Any]:
             f"{found.path}: expected the environment that the model acts in, found none in a "
             f"config; name it by --env (such as --env {_ENVIRONMENTS['hopper']})"
         )
-    env = named_env(env)
     O, A = env_dimensions(env)
     stated = found.known.get("observation_dim", O), found.known.get("action_dim", A)
     if stated != (O, A):
@@ -246,7 +259,7 @@ def _meaning(found: Source, given: ImportSettings) -> dict[str, Any]:
     penalty = None if found.layout is CACHED else _OFFICIAL_PENALTY
     return {
         "dataset": dataset or "unknown",
-        "env": env,
+        "env": split_module(env)[1],
         "observation_dim": O,
         "action_dim": A,
         "discount": found.known.get("discount", 0.99) if given.discount is None else given.discount,

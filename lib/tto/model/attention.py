@@ -8,11 +8,15 @@ Letters: B batch, H heads, L tokens, K head size.
 """
 
 import math
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+# What draws dropout masks: a generator, or PyTorch's global one, which compiled code can use.
+DropoutSource = torch.Generator | Literal["global"]
 
 
 def keep_mask(
@@ -34,7 +38,7 @@ def keep_mask(
 
 
 def dropout(
-    x: Float[Tensor, "*shape"], p: float, generator: torch.Generator | None
+    x: Float[Tensor, "*shape"], p: float, generator: DropoutSource | None
 ) -> Float[Tensor, "*shape"]:
     """Zero elements with probability p and scale the others so that the mean stays the same.
 
@@ -42,6 +46,8 @@ def dropout(
     """
     if p == 0.0 or generator is None:
         return x
+    if generator == "global":
+        return F.dropout(x, p)
     mask, share = keep_mask(tuple(x.shape), p, generator, x.device)
     return x * mask.to(x.dtype).mul_(1 / share)
 
@@ -53,7 +59,7 @@ def causal_attention(
     *,
     mask: Bool[Tensor, "L L"] | None = None,
     p: float = 0.0,
-    generator: torch.Generator | None = None,
+    generator: DropoutSource | None = None,
 ) -> Float[Tensor, "B H L K"]:
     """Scaled dot-product attention over the past.
 
@@ -81,7 +87,7 @@ def plain_attention(
     *,
     mask: Bool[Tensor, "L L"] | None = None,
     p: float = 0.0,
-    generator: torch.Generator | None = None,
+    generator: DropoutSource | None = None,
 ) -> Float[Tensor, "B H L K"]:
     """Compute `causal_attention` by the plain formula; memory is quadratic in L."""
     L, K = q.shape[-2:]

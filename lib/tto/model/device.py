@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from tto.errors import TTOError
+from tto.errors import TTOError, one_line, shown
 
 
 def device_named(name: str) -> str:
@@ -18,6 +18,17 @@ def device_named(name: str) -> str:
     if name == "cuda" and not available:
         raise TTOError("device: expected a CUDA device, found none; set device to auto or cpu")
     return ("cuda" if available else "cpu") if name == "auto" else name
+
+
+def check_device(name: str) -> None:
+    """Raise a `TTOError` unless PyTorch can compute on the device `name`, such as "cuda:1"."""
+    try:
+        torch.empty(1, device=torch.device(name))
+    except (RuntimeError, TypeError, AssertionError, ValueError, OverflowError) as error:
+        raise TTOError(
+            f"device: expected cpu, cuda or another device of PyTorch, got {shown(name)} "
+            f"({one_line(error, most=80)})"
+        ) from error
 
 
 def precision_named(name: str, device: str) -> Literal["float32", "bfloat16"]:

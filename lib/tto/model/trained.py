@@ -1,5 +1,6 @@
 """A trained model with its bins, and its folder on disk."""
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from jaxtyping import Bool, Float, Integer
 from safetensors import SafetensorError
 
 from tto.errors import TTOError, one_line
-from tto.files import StrPath
+from tto.files import StrPath, check_is_no_pointer
+from tto.model.device import check_device
 from tto.model.transformer import ModelConfig, TrajectoryTransformer, network_of
 from tto.model.weights_file import CONFIG, WEIGHTS, read_config, read_weights, write_weights
+from tto.tokens.arrays import mask_array, real_array, token_array
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, mask_tokens
 
@@ -78,22 +81,35 @@ class TrainedModel:
         Raises:
             TTOError: shapes that do not fit the model, NaN or infinite values.
         """
-        columns = [np.atleast_2d(observations), np.atleast_2d(actions)]
-        columns += [np.reshape(rewards, (-1, 1)), np.reshape(rewards_to_go, (-1, 1))]
+        O, A = self.tokens.observation_dim, self.tokens.action_dim
+        columns = [
+            real_array(observations, "encode: observations", ("T", O)),
+            real_array(actions, "encode: actions", ("T", A)),
+        ]
+        T = len(columns[0])
+        for name, values in (("rewards", rewards), ("rewards_to_go", rewards_to_go)):
+            column = real_array(values, f"encode: {name}", ("T",))
+            columns.append(column[:, None])
         if self.tokens.rewards_ignored:
-            columns[2:] = [np.zeros_like(column, dtype=float) for column in columns[2:]]
-        widths = [column.shape[1] for column in columns]
-        expected = [self.tokens.observation_dim, self.tokens.action_dim, 1, 1]
-        if widths != expected or len({len(column) for column in columns}) != 1:
+            columns[2:] = [np.zeros_like(column) for column in columns[2:]]
+        if any(len(column) != T for column in columns):
             raise TTOError(
-                f"encode: expected T rows of {expected} values (observation, action, reward, "
-                f"reward-to-go), got shapes {[column.shape for column in columns]}"
+                f"encode: expected as many actions, rewards and rewards_to_go as observations, "
+                f"got {[len(column) for column in columns]}"
             )
         tokens = self.discretizer.encode(np.hstack(columns))
-        return tokens if observed is None else mask_tokens(tokens, observed, self.tokens.vocabulary)
+        if observed is None:
+            return tokens
+        observed = mask_array(observed, "encode: observed", (T, O))
+        return mask_tokens(tokens, observed, self.tokens.vocabulary)
 
     def encode_goals(self, goals: Float[np.ndarray, "B O"]) -> Integer[np.ndarray, "B D"]:
-        """Tokens of observations to reach, padded by zeros to a transition (section 3.2)."""
+        """Tokens of observations to reach, padded by zeros to a transition (section 3.2).
+
+        Raises:
+            TTOError: goals of another length than the model's observations, NaN or infinite values.
+        """
+        goals = real_array(goals, "goals", ("B", self.tokens.observation_dim))
         tokens = self.discretizer.encode(goals).astype(np.int64)
         return np.pad(tokens, ((0, 0), (0, self.config.transition_dim - tokens.shape[1])))
 
@@ -102,10 +118,15 @@ class TrainedModel:
         """Log-probabilities of each next token: row l is for token l+1 given tokens 0..l.
 
         Raises:
-            TTOError: more transitions than fit into the block.
+            TTOError: tokens that are no integers or outside 0..V-1, which would read another
+                dimension's embedding, no transition, or more of them than fit into the block.
         """
-        device = self.network.output.device
-        flat = torch.as_tensor(np.asarray(tokens).reshape(1, -1), dtype=torch.long, device=device)
+        checked = token_array(
+            tokens, "tokens", ("T", self.config.transition_dim), below=self.config.logits
+        )
+        if not len(checked):
+            raise TTOError("tokens: expected at least one transition, got none")
+        flat = torch.from_numpy(checked.reshape(1, -1)).to(self.network.output.device)
         logits = self.network(flat)[0, :, : self.config.vocabulary]
         return logits.float().log_softmax(dim=-1).cpu().numpy()
 
@@ -131,12 +152,25 @@ def save(folder: StrPath, model: TrainedModel, *, extra: dict[str, Any]) -> None
     write_weights(folder, tensors, stored)
 
 
+def is_model(folder: StrPath) -> bool:
+    """Whether a folder holds a model that `save` wrote, perhaps a damaged one; never fails."""
+    try:
+        stored = read_config(Path(folder))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(stored, dict) and {"format_version", "model", "tokens"} <= set(stored)
+
+
 def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:
     """Load the model in a folder that `save` wrote.
 
     Raises:
-        TTOError: files are missing, damaged, of another format version or do not fit together.
+        TTOError: files are missing, damaged, of another format version or do not fit together, or
+            there is no such device.
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise TTOError(f"load: expected the path of a folder, got {type(folder).__name__}")
+    check_device(device)
     folder = Path(folder)
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
@@ -145,6 +179,8 @@ def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:
                 "a checkpoint of another implementation by tto import"
             )
     try:
+        for name in (CONFIG, WEIGHTS):
+            check_is_no_pointer(folder / name)
         stored = read_config(folder)
         if stored.get("format_version") != FORMAT_VERSION:
             raise TTOError(

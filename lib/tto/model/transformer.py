@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from tto.errors import TTOError
 from tto.fields import Between, check_fields
-from tto.model.attention import causal_attention, dropout
+from tto.model.attention import DropoutSource, causal_attention, dropout
 from tto.model.weights_file import check_tensors
 from tto.tokens.discretizer import MOST_TOKENS
 
@@ -145,7 +145,7 @@ class DecoderBlock(nn.Module):
         self,
         x: Float[Tensor, "B L C"],
         attend: Callable[[Tensor, Tensor, Tensor], Tensor],
-        generator: torch.Generator | None = None,
+        generator: DropoutSource | None = None,
     ) -> Float[Tensor, "B L C"]:
         B, L, C = x.shape
         qkv = self.attention_in(self.attention_norm(x)).view(B, L, 3, self.heads, C // self.heads)
@@ -188,13 +188,14 @@ class TrajectoryTransformer(nn.Module):
         self,
         tokens: Int[Tensor, "B L"],
         *,
-        generator: torch.Generator | None = None,
+        generator: DropoutSource | None = None,
     ) -> Float[Tensor, "B L V"]:
         """Logits of token l+1 given tokens 0..l, for l = 0..L-1.
 
         Args:
             tokens: sequences that begin with the first token of a transition.
-            generator: draws the dropout masks; None turns dropout off.
+            generator: draws the dropout masks; None turns dropout off. "global" is PyTorch's own
+                generator and dropout, which `torch.compile` needs.
 
         Raises:
             TTOError: more tokens than fit into the block.
@@ -241,7 +242,7 @@ class TrajectoryTransformer(nn.Module):
         )
 
     def run_blocks(
-        self, x: Float[Tensor, "B L C"], attend: Attend, generator: torch.Generator | None = None
+        self, x: Float[Tensor, "B L C"], attend: Attend, generator: DropoutSource | None = None
     ) -> Float[Tensor, "B L C"]:
         """Run all blocks; the caller supplies the attention (cached or not)."""
         for layer, block in enumerate(self.blocks):

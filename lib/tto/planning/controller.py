@@ -5,24 +5,34 @@ import inspect
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, Unpack, get_args
+from typing import Any, Literal, Unpack, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Integer
 
-from tto.errors import TTOError
+from tto.errors import TTOError, shown
 from tto.model.trained import TrainedModel
-from tto.model.transformer import ModelConfig
 from tto.planning.budget import largest_within, milliseconds
 from tto.planning.engine import Engine
 from tto.planning.fastest import fastest_engine
 from tto.planning.search import Plan, Window, likelihood_search, return_search
-from tto.planning.settings import SearchConfig, SearchSettings, search_config
+from tto.planning.settings import (
+    SearchConfig,
+    SearchSettings,
+    check_choice,
+    check_number,
+    planned_context,
+    planned_window,
+    search_config,
+)
 from tto.planning.without_search import drawn_action, expected_action
+from tto.tokens.arrays import mask_array, real_array
 
 LOGGER = logging.getLogger(__name__)
 
+Seeds = int | np.integer | Sequence[int] | Integer[np.ndarray, " B"]
+_USUAL_CONTEXT = 5
 Objective = Literal["return", "likelihood", "goal"]
 ActionDecode = Literal["best", "mean", "expected", "drawn"]
 
@@ -35,11 +45,11 @@ class Controller:
         model: TrainedModel,
         *,
         objective: Objective = "return",
-        context: int = 5,
+        context: int | None = None,
         window: int | None = None,
         action_decode: ActionDecode = "best",
         goal: Float[np.ndarray, "*B O"] | None = None,
-        seed: int | Sequence[int] = 0,
+        seed: Seeds = 0,
         engine: Engine | None = None,
         budget_ms: float | None = None,
         search: SearchConfig | None = None,
@@ -51,9 +61,10 @@ class Controller:
             objective: "return" plans for the highest return (offline reinforcement learning),
                 "likelihood" for the most probable trajectory (imitation), "goal" for the most
                 probable trajectory that ends at the goal.
-            context: number of past transitions that the model sees, at most as many as its window
-                holds beside the current one. Where context and horizon together exceed the window,
-                it slides: the oldest transition leaves before a new one begins.
+            context: number of past transitions that the model sees, at most as many as its block
+                holds beside the current one; a smaller `window` cuts it. None takes five, or as
+                many as fit. Where context and horizon together exceed the window, it slides: the
+                oldest transition leaves before a new one begins.
             window: largest number of transitions that the model sees while it plans; None takes the
                 model's whole block. The official code uses 5, of a block of 10.
             action_decode: "best" takes the first action of the best sequence, "mean" the mean first
@@ -76,11 +87,15 @@ class Controller:
         Raises:
             TTOError: a setting is unknown, has an invalid value or does not fit the model.
         """
-        _check_objective(objective, model.config.goal)
-        if action_decode not in get_args(ActionDecode):
+        if not isinstance(model, TrainedModel):
             raise TTOError(
-                f"action_decode: expected {', '.join(get_args(ActionDecode))}, got "
-                f"{action_decode!r}"
+                f"model: expected a model, as tto.load returns, got {type(model).__name__}"
+            )
+        _check_objective(objective, model.config.goal)
+        check_choice("action_decode", action_decode, get_args(ActionDecode))
+        if goal is not None and not model.config.goal:
+            raise TTOError(
+                f'goal: expected none for objective "{objective}", got one; leave it out'
             )
         if model.tokens.mask_token:
             raise TTOError(
@@ -93,11 +108,16 @@ class Controller:
                 raise TTOError(
                     "planning: expected budget_ms, or beam_width and horizon, got both; drop one"
                 )
+            check_number("budget_ms", budget_ms)
             self.search = replace(self.search, horizon=1)
-        self.window = _window(model.config, window, self.search.horizon)
-        self.context = max(0, min(context, self.window.most_past))
+        block, has_goal = model.config.block_transitions, model.config.goal
+        seen = planned_window(block, window, self.search.horizon, goal=has_goal)
+        if context is None:
+            context = min(_USUAL_CONTEXT, block - has_goal - 1)
+        self.window = Window(model.config.transition_dim, seen, goal=has_goal)
+        self.context = planned_context(context, block, seen, goal=has_goal)
         self.model, self.objective, self.action_decode = model, objective, action_decode
-        self.seed, self.engine = seed, engine or fastest_engine(model.network)
+        self.seeds, self.engine = _seeds(seed), engine or fastest_engine(model.network)
         self._centers = torch.as_tensor(
             model.discretizer.centers, dtype=torch.float32, device=model.network.output.device
         )
@@ -108,7 +128,10 @@ class Controller:
 
     def reset(self, goals: Float[np.ndarray, "*B O"] | None = None) -> None:
         """Forget the episodes so far, and replace the goals if new ones are given."""
-        if goals is not None:
+        if goals is not None and self.model.config.goal:
+            O = self.model.tokens.observation_dim
+            one = len(_shape(goals)) == 1
+            goals = real_array(goals, "goals", (O,) if one else ("B", O))
             self._goals = self.model.encode_goals(np.atleast_2d(goals))
         self.step = 0
         self.plan: Plan | None = None
@@ -126,14 +149,21 @@ class Controller:
             active: which episodes to plan for; the actions of the others are zero.
 
         Raises:
-            TTOError: the observations have another shape, or are NaN or infinite, or the model's
-                predictions are.
+            TTOError: observations, the mask, the goals or the seeds have another shape than the
+                episodes so far, observations are NaN or infinite, or the
+                model's predictions are.
         """
-        batch = np.atleast_2d(np.asarray(observations, dtype=np.float64))
         O, A = self.model.tokens.observation_dim, self.model.tokens.action_dim
-        if batch.shape[1:] != (O,) or batch.ndim != 2:
-            raise TTOError(f"act: expected observations of {O} values, got shape {batch.shape}")
-        chosen = np.arange(len(batch)) if active is None else np.flatnonzero(active)
+        one = len(_shape(observations)) == 1
+        if _shape(observations)[-1:] != (O,):
+            raise TTOError(
+                f"act: expected observations of {O} values, got shape {_shape(observations)}"
+            )
+        batch = np.atleast_2d(real_array(observations, "observations", (O,) if one else ("B", O)))
+        self._check_episodes(len(batch))
+        chosen = np.arange(len(batch))
+        if active is not None:
+            chosen = np.flatnonzero(mask_array(active, "active", (len(batch),)))
         if self._history is None:
             self._history = np.empty((len(batch), 0, self.model.config.transition_dim), np.int64)
         tokens = self.model.discretizer.encode(batch).astype(np.int64)
@@ -143,7 +173,7 @@ class Controller:
         actions = np.zeros((len(batch), A))
         if len(chosen):
             actions[chosen] = self._actions(torch.from_numpy(contexts), chosen)
-        return actions if np.ndim(observations) > 1 else actions[0]
+        return actions[0] if one else actions
 
     def observe(
         self, actions: Float[np.ndarray, "*B A"], rewards: Float[np.ndarray, "*B"] | float
@@ -151,15 +181,19 @@ class Controller:
         """Record the actions that were taken and the rewards that followed.
 
         Raises:
-            TTOError: `act` was not called since the last call.
+            TTOError: `act` was not called since the last call, actions or rewards have another
+                shape than the observations had, or are NaN or infinite.
         """
         if self._observations is None or self._history is None:
             raise TTOError("observe: expected a call of act before it")
         B = len(self._observations)
-        earned = np.asarray(rewards, dtype=np.float64).reshape(B, 1)
+        A = self.model.tokens.action_dim
+        alone = B == 1 and len(_shape(actions)) == 1
+        actions = real_array(actions, "actions", (A,) if alone else (B, A)).reshape(B, A)
+        alone = B == 1 and _shape(rewards) == ()
+        earned = real_array(rewards, "rewards", () if alone else (B,)).reshape(B, 1)
         if self.model.tokens.rewards_ignored:
             earned = np.zeros_like(earned)
-        actions = np.asarray(actions, dtype=np.float64).reshape(B, -1)
         known = np.hstack([self._observations, actions, earned])
         tokens = self.model.discretizer.encode(known).astype(np.int64)
         to_go = self._predicted_to_go(tokens)
@@ -168,6 +202,20 @@ class Controller:
         self._history = history[:, history.shape[1] - min(self.context, history.shape[1]) :]
         self._observations = None
         self.step += 1
+
+    def _check_episodes(self, B: int) -> None:
+        """Check that there are as many episodes as before, as goals and as seeds."""
+        if self._history is not None and len(self._history) != B:
+            raise TTOError(
+                f"act: expected {len(self._history)} observations, one of each episode, got {B}; "
+                "call reset before other episodes"
+            )
+        if self._goals is not None and len(self._goals) not in (1, B):
+            raise TTOError(
+                f"goal: expected one, or one for each of {B} episodes, got {len(self._goals)}"
+            )
+        if not isinstance(self.seeds, int) and len(self.seeds) < B:
+            raise TTOError(f"seed: expected one for each of {B} episodes, got {len(self.seeds)}")
 
     @torch.inference_mode()
     def _predicted_to_go(self, tokens: Integer[np.ndarray, "B known"]) -> Integer[np.ndarray, " B"]:
@@ -259,7 +307,7 @@ class Controller:
         """Random numbers of one plan, which depend on the episode's seed, the step and `stream`."""
         drawn = []
         for i in map(int, episodes):
-            seed = [self.seed, i] if isinstance(self.seed, int) else [self.seed[i]]
+            seed = [self.seeds, i] if isinstance(self.seeds, int) else [self.seeds[i]]
             rng = np.random.default_rng([*seed, self.step, *stream])
             drawn.append(rng.random(shape, dtype=np.float32))
         return torch.from_numpy(np.stack(drawn)).to(self._centers.device)
@@ -296,32 +344,32 @@ def _own_settings() -> list[str]:
     return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
 
 
+def _seeds(seed: Any) -> int | list[int]:
+    """The argument `seed` as Python's integers."""
+    one = _shape(seed) == ()
+    given = [seed] if one else list(seed)
+    for each in given:
+        if isinstance(each, bool) or not isinstance(each, int | np.integer) or each < 0:
+            raise TTOError(f"seed: expected integers of at least 0, got {shown(each)}")
+    return int(given[0]) if one else [int(each) for each in given]
+
+
+def _shape(value: object) -> tuple[int, ...]:
+    """Shape of an argument; () where it has none, which later checks refuse by name."""
+    try:
+        return np.shape(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError, RuntimeError):  # sequences of unequal lengths, other libraries
+        return ()
+
+
 def _check_objective(objective: str, model_has_goal: bool) -> None:
-    if objective not in get_args(Objective):
-        raise TTOError(f"objective: expected {', '.join(get_args(Objective))}, got {objective!r}")
+    check_choice("objective", objective, get_args(Objective))
     if model_has_goal != (objective == "goal"):
         kind = "with" if model_has_goal else "without"
         raise TTOError(
             "objective: expected goal for a model trained with goals (model.goal) and another "
             f"objective for any other model, got {objective} for a model {kind} goals"
         )
-
-
-def _window(config: ModelConfig, transitions: int | None, horizon: int) -> Window:
-    """The window of `transitions` transitions, or of the model's whole block."""
-    block, front = config.block_transitions, int(config.goal)
-    if transitions is not None and not front < transitions <= block:
-        raise TTOError(
-            f"planning.window: expected {front + 1} to {block} transitions, the model's block, "
-            f"got {transitions}"
-        )
-    window = Window(config.transition_dim, transitions or block, goal=config.goal)
-    if window.most_past == 0 and horizon > 1:
-        raise TTOError(
-            f"planning.horizon: expected 1 with a model that sees one transition, got {horizon}; "
-            "raise planning.window, or model.block_tokens and train again"
-        )
-    return window
 
 
 def _search_within(controller: Controller, budget_ms: float) -> SearchConfig:

@@ -42,6 +42,27 @@ class Drawn:
     expected: Float[Tensor, "N S"]
 
 
+def largest(
+    values: Float[Tensor, "*rows V"], count: int
+) -> tuple[Float[Tensor, "*rows X"], Int[Tensor, "*rows X"]]:
+    """The largest values of each row in descending order, and their indices.
+
+    Of equal values the one with the lower index comes first, in all engines and on all devices.
+    `torch.topk` takes any of them, and then equal models and draws would make different plans.
+
+    Args:
+        count: number of values; all of a shorter row.
+    """
+    count = min(count, values.shape[-1])
+    if values.device.type == "cpu":  # ties are rare, and it takes a fraction of the sort's time
+        one_more = min(count + 1, values.shape[-1])
+        found, order = values.topk(one_more, dim=-1)
+        if not (found[..., 1:] == found[..., :-1]).any():
+            return found[..., :count], order[..., :count]
+    found, order = values.sort(dim=-1, descending=True, stable=True)
+    return found[..., :count], order[..., :count]
+
+
 def draw_token(
     logits: Float[Tensor, "N V"], uniforms: Float[Tensor, " N"], rule: DrawRule
 ) -> tuple[Int[Tensor, " N"], Float[Tensor, " N"], Float[Tensor, " N"]]:
@@ -65,6 +86,8 @@ def draw_tokens(
 ) -> Int[Tensor, " N"]:
     """Draw one token for each row from its most probable bins, by inverting their cumulative sum.
 
+    Of equally probable bins, lower ones come first.
+
     Args:
         uniforms: random numbers in [0, 1), one for each row.
         top: number of bins kept, the most probable ones; 1 is greedy.
@@ -73,7 +96,7 @@ def draw_tokens(
     """
     if top == 1:
         return logits.argmax(dim=-1)
-    values, order = logits.topk(min(top, logits.shape[-1]), dim=-1)
+    values, order = largest(logits, top)
     probabilities = (values / temperature).softmax(dim=-1)
     cumulative = probabilities.cumsum(dim=-1)
     if mass < 1:

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tto.planning.draw import Drawn, DrawRule
+from tto.planning.draw import Drawn, DrawRule, largest
 from tto.planning.engine import Engine
 from tto.planning.settings import SearchConfig
 
@@ -167,7 +167,7 @@ def return_search(
         )
         log_probs = log_probs.gather(1, parents) + drawn.log_probs.sum(dim=1).view(B, -1)
         W = min(config.beam_width, candidates)
-        scores, kept = value.topk(W, dim=1)
+        scores, kept = largest(value, W)
         sequences, log_probs = _gather(sequences, kept), log_probs.gather(1, kept)
         rewards = total.gather(1, kept)
         if t + 1 < config.horizon:
@@ -230,7 +230,7 @@ def _most_probable(
     """One step of algorithm 1: scores, parents and last tokens of the best continuations."""
     (B, W), V = scores.shape, logits.shape[-1]
     totals = (scores[:, :, None] + logits.log_softmax(dim=-1).view(B, W, V)).flatten(1)
-    scores, best = totals.topk(min(beam_width, W * V), dim=1)
+    scores, best = largest(totals, beam_width)
     return scores, best // V, best % V
 
 

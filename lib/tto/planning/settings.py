@@ -1,10 +1,13 @@
 """The settings of a search, as a record and as keywords."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypedDict, get_args, get_type_hints
 
-from tto.errors import TTOError, suggestion
+import numpy as np
+
+from tto.errors import TTOError, shown, suggestion
 
 Proposal = Literal["drawn", "beam", "uniform"]
 ValueEstimate = Literal["expectation", "sample", "mode"]
@@ -54,21 +57,42 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         for name in ("beam_width", "horizon", "expansion", "observation_top"):
-            if getattr(self, name) < 1:
-                raise TTOError(f"planning.{name}: expected at least 1, got {getattr(self, name)}")
+            check_integer(name, getattr(self, name), least=1)
+        if self.value_levels is not None:
+            check_integer("value_levels", self.value_levels, least=1)
         for name in ("action_top", "action_mass"):
-            if not 0 < getattr(self, name) <= 1:
-                raise TTOError(f"planning.{name}: expected in (0, 1], got {getattr(self, name)}")
+            check_number(name, getattr(self, name), most=1)
+        check_number("temperature", self.temperature)
         for name in ("proposal", "value"):
-            choices = get_args(get_type_hints(SearchConfig)[name])
-            if getattr(self, name) not in choices:
-                raise TTOError(
-                    f"planning.{name}: expected {', '.join(choices)}, got {getattr(self, name)!r}"
-                )
-        if self.value_levels is not None and self.value_levels < 1:
-            raise TTOError(
-                f"planning.value_levels: expected at least 1 or null, got {self.value_levels}"
-            )
+            check_choice(name, getattr(self, name), get_args(get_type_hints(SearchConfig)[name]))
+        if not isinstance(self.reward_to_go, bool):
+            raise _wrong("reward_to_go", "true or false", self.reward_to_go)
+
+
+def check_integer(name: str, value: object, *, least: int | None = None) -> None:
+    """Raise a `TTOError` unless a setting is an integer, and of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise _wrong(name, "an integer", value)
+    if least is not None and value < least:
+        raise _wrong(name, f"at least {least}", value)
+
+
+def check_number(name: str, value: object, *, most: float = math.inf) -> None:
+    """Raise a `TTOError` unless a setting is a finite number above 0 and at most `most`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise _wrong(name, "a number", value)
+    if not (0 < value <= most and value < math.inf):
+        raise _wrong(name, f"in (0, {most}]" if most < math.inf else "finite and above 0", value)
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise a `TTOError` unless a setting is one of some words."""
+    if not isinstance(value, str) or value not in choices:
+        raise _wrong(name, ", ".join(choices), value)
+
+
+def _wrong(name: str, expected: str, value: object) -> TTOError:
+    return TTOError(f"planning.{name}: expected {expected}, got {shown(value)}")
 
 
 class SearchSettings(TypedDict, total=False):
@@ -98,9 +122,64 @@ def search_config(
     Raises:
         TTOError: a name in `changes` is unknown, or a value is out of range.
     """
+    if base is not None and not isinstance(base, SearchConfig):
+        raise TTOError(f"search: expected a SearchConfig, got {type(base).__name__}")
     known = SearchSettings.__annotations__
     for name in changes:
         if name not in known:
             hint = suggestion(name, [*known, *others])
             raise TTOError(f"planning: expected a known setting, got {name!r}{hint}")
     return replace(base or SearchConfig(), **changes)  # type: ignore[arg-type]
+
+
+def planned_window(block: int, window: int | None, horizon: int, *, goal: bool) -> int:
+    """Number of transitions that a model sees while it plans, with the goal as one of them.
+
+    Args:
+        block: transitions in the model's block.
+        window: the setting `planning.window`; None takes the whole block.
+        horizon: the setting `planning.horizon`.
+        goal: whether each sequence begins with a goal.
+
+    Raises:
+        TTOError: the window does not fit into the block, or the horizon not into the window.
+    """
+    least = 1 + goal
+    if window is not None:
+        check_integer("window", window)
+    if window is not None and not least <= window <= block:
+        raise TTOError(
+            f"planning.window: expected {least} to {block} transitions, the model's block, got "
+            f"{window}"
+        )
+    transitions = window or block
+    if transitions == least and horizon > 1:
+        raise TTOError(
+            f"planning.horizon: expected 1 with a model that sees one transition, got {horizon}; "
+            "raise planning.window, or model.block_tokens and train again"
+        )
+    return transitions
+
+
+def planned_context(context: int, block: int, transitions: int, *, goal: bool) -> int:
+    """Number of past transitions that a model sees.
+
+    Args:
+        context: the setting `planning.context`.
+        block: transitions in the model's block.
+        transitions: number of transitions that the model sees while it plans (`planned_window`); a
+            context is cut to fit there.
+        goal: whether each sequence begins with a goal.
+
+    Raises:
+        TTOError: more transitions than fit into the block beside the current one.
+    """
+    check_integer("context", context, least=0)
+    most = block - goal - 1
+    if context > most:
+        raise TTOError(
+            f"planning.context: expected at most {most} past transitions, which fit into the "
+            f"model's block beside the current one{' and the goal' if goal else ''}, got "
+            f"{context}; lower it"
+        )
+    return min(context, transitions - goal - 1)

@@ -73,7 +73,6 @@ class StaticEngine:
         self._slots = torch.where(seen, last, self._span)
         self._position, self._index = torch.zeros(2, 1, dtype=torch.long, device=device)
         self._capacity, self._graphs = 0, {}
-        self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
 
     @torch.inference_mode()
     def start(self, contexts: Int[Tensor, "B L"], *, length: int) -> Float[Tensor, "B V"]:
@@ -197,6 +196,8 @@ class StaticEngine:
         R = self._capacity = _padded(rows)
         L, K, V = config.block_size, config.width // config.heads, config.vocabulary
         self._graphs.clear()
+        # A pool whose graphs are all gone cannot take others.
+        self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
 
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(*shape, dtype=dtype, device=device)

@@ -56,7 +56,7 @@ class TokenAttributes:
     """
 
     dataset: Annotated[str, Printable()]
-    env: Annotated[str, Printable()]
+    env: Annotated[str, Printable(without=":")]
     observation_dim: Annotated[int, Between(1, 10_000)]
     action_dim: Annotated[int, Between(1, 10_000)]
     vocabulary: Annotated[int, Between(1, MOST_TOKENS)]

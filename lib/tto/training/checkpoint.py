@@ -9,7 +9,7 @@ import io
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from tqdm import tqdm
@@ -24,6 +24,7 @@ _FILE = "checkpoint.pt"
 Row = Mapping[str, float | int]
 
 
+@runtime_checkable
 class Resumable(Protocol):
     """A training that makes one update at a time and can go on from a stored state.
 

@@ -1,9 +1,10 @@
 """The state of one training: weights, optimisers and metrics, which each update advances."""
 
+import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from tto.errors import TTOError
+from tto.model.attention import DropoutSource
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.tokens.token_file import TokenFile
 from tto.training.config import TrainingConfig
@@ -171,15 +173,12 @@ class TrainingState:
         windows = self.short_windows if short else self.train_windows
         count = self.training.batch_size * self.train_windows.transitions // windows.transitions
         chosen = rng.integers(len(windows), size=count)
-        masks = torch.Generator(self.device)
-        masks.manual_seed(int(rng.integers(2**62)) + self.group.rank)
-        losses, counted = self._losses(
-            self._forward, windows, self.group.share(chosen), generator=masks
-        )
+        with self._dropout(int(rng.integers(2**62)) + self.group.rank) as masks:
+            losses, counted = self._losses(
+                self._forward, windows, self.group.share(chosen), generator=masks
+            )
         total = self.group.sum(counted[:, 1:].sum().float())
         loss = weighted_sum(losses, counted, self.weights) / total
-        value = self.group.sum(loss.detach().clone()).item()
-        self._check(value, rate)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
             for parameters in optimizer.param_groups:
@@ -191,7 +190,23 @@ class TrainingState:
             )
         for optimizer in self.optimizers:
             optimizer.step()
+        # Only here, because a GPU's work so far must end before its loss can be read.
+        value = self.group.sum(loss.detach().clone()).item()
+        self._check(value, rate)
         return value
+
+    @contextlib.contextmanager
+    def _dropout(self, seed: int) -> Iterator[DropoutSource]:
+        """What draws the masks of one update; compiled code has PyTorch's own generator, seeded."""
+        if not self.training.compile:
+            masks = torch.Generator(self.device)
+            masks.manual_seed(seed)
+            yield masks
+            return
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            yield "global"
 
     def _check(self, loss: float, rate: float) -> None:
         if self.update == 0:
@@ -211,7 +226,7 @@ class TrainingState:
         windows: Windows,
         chosen: Integer[np.ndarray, " B"],
         *,
-        generator: torch.Generator | None = None,
+        generator: DropoutSource | None = None,
     ) -> tuple[Float[Tensor, "B predicted"], Bool[Tensor, "B L"]]:
         arrays = windows.gather(chosen)
         tokens, counted = (torch.from_numpy(array).to(self.device) for array in arrays)

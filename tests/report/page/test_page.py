@@ -104,7 +104,7 @@ def test_in_a_browser(results: Path, tmp_path: Path):
             assert all(pixels > 0 for pixels in seen.found["pictures"])
             assert seen.found["hidden"] == seen.found["scripts"] == seen.found["broken"] == 0
             assert seen.found["width"] <= width
-            assert seen.found["headings"][:2] == ["Table 1", "Claims"]
+            assert seen.found["headings"][:2] == ["In one minute", "Claims"]
             assert seen.found["headings"][-2:] == ["Time", "Provenance"]
 
 
@@ -137,13 +137,18 @@ def test_what_stands_on_the_page(results: Path, tmp_path: Path):
     assert "2.0 h" in page
     assert "Not D4RL" in page
     titles = re.findall(r"<h2>(.*?)</h2>", page)
-    assert titles == [
-        *("Table 1", "Claims", "Offline RL", "Datasets", "Episodes", "Time", "Provenance")
-    ]
+    assert titles == [*("In one minute", "Claims", "Offline RL", "Datasets", "Time", "Provenance")]
+    head = page[page.index("<header>") : page.index("</header>")]
+    assert "TTO 40.0, cloning 10.0 (normalised score)" in head
+    assert "not tested" in head
+    untested = page[page.index("<details>") : page.index("</details>")]
+    assert 'data-verdict="not tested"' in untested
+    assert not re.search(r'data-verdict="(holds|fails|undecided)">', untested)
 
 
 def test_pictures_that_are_too_large_are_named(results: Path, tmp_path: Path):
-    size = (results / "figures/figure4.png").stat().st_size
+    shown = ("figures/figure4.png", "figures/films/four-rooms.webp")
+    size = sum((results / name).stat().st_size for name in shown)
     page, left_out = write(results, tmp_path / "report.html", largest=size)
     assert page.count("data:image/png") == 1
     assert left_out[0] == "figures/profiles.png"

@@ -3,5 +3,5 @@
 from tto.analysis.log_likelihoods import read_log_likelihoods, write_log_likelihoods
 from tto.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     write_log_likelihoods(snakemake.output[0], read_log_likelihoods(snakemake.input))

@@ -6,12 +6,12 @@ import torch
 
 from tto.analysis.likelihood import cells_of
 from tto.analysis.log_likelihoods import ensemble_rows, held_out_truth, write_log_likelihoods
-from tto.baselines.ensemble import load_ensemble
+from tto.baselines.pets.ensemble import load_ensemble
 from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.tokens.token_file import read_token_file
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     torch.set_num_threads(snakemake.threads)
     tokens = read_token_file(snakemake.input.tokens)
     truth = held_out_truth(

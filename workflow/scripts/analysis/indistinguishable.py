@@ -7,14 +7,14 @@ import torch
 from tto.analysis.indistinguishable import indistinguishable_rows
 from tto.analysis.likelihood import cells_of
 from tto.analysis.log_likelihoods import held_out_truth
-from tto.baselines.ensemble import load_ensemble
+from tto.baselines.pets.ensemble import load_ensemble
 from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.model.device import device_named
 from tto.model.trained import load
 from tto.row_files import write_rows
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     torch.set_num_threads(snakemake.threads)
     device = device_named(snakemake.config["device"])
     model = load(Path(snakemake.input.weights).parent, device=device)

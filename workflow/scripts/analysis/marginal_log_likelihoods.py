@@ -7,7 +7,7 @@ from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.tokens.token_file import read_token_file
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     tokens = read_token_file(snakemake.input.tokens)
     truth = held_out_truth(
         open_dataset(snakemake.input.held_out),

@@ -5,13 +5,13 @@ from pathlib import Path
 import torch
 
 from tto.analysis.predictions import choose_origin, predict, write_predictions
-from tto.baselines.ensemble import load_ensemble
+from tto.baselines.pets.ensemble import load_ensemble
 from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.model.device import device_named
 from tto.model.trained import load
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     torch.set_num_threads(snakemake.threads)
     prediction, device = snakemake.params.prediction, device_named(snakemake.config["device"])
     held_out = open_dataset(snakemake.input.held_out)

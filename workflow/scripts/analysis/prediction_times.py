@@ -7,13 +7,13 @@ import torch
 from tto.analysis.likelihood import cells_of
 from tto.analysis.log_likelihoods import held_out_truth
 from tto.analysis.prediction_times import prediction_times
-from tto.baselines.ensemble import load_ensemble
+from tto.baselines.pets.ensemble import load_ensemble
 from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.model.trained import load
 from tto.row_files import write_rows
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     torch.set_num_threads(snakemake.threads)
     timing = snakemake.params.timing
     model = load(Path(snakemake.input.weights).parent)

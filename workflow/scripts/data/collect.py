@@ -1,24 +1,23 @@
 """Rule collect: a ladder of behaviour policies to a dataset."""
 
 from tto.data.collect import collect, dataset_kind
-from tto.data.environments import named_env
 from tto.data.episodes import write_dataset
 from tto.data.masking import mask_episodes
 from tto.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     params = snakemake.params
-    env = named_env(params.env)
     by = f"agent {params.agent['path']}" if params.agent else f"actors of {params.actors}"
     kind = "agent" if params.agent else dataset_kind(snakemake.wildcards.dataset, params.kind)
     episodes = collect(
-        env,
+        params.env,
         kind,
         transitions=params.transitions,
         seed=params.seed,
         noise=params.noise,
         actors=params.actors,
         agent=params.agent,
+        max_steps=params.max_steps,
         one_start=params.one_start,
     )
     if params.mask:
@@ -26,7 +25,7 @@ with job(snakemake.log[0]):
     write_dataset(
         snakemake.output[0],
         episodes,
-        env_id=env,
+        env_id=params.env,
         algorithm=f"{kind}, {by}",
         description=f"{kind}, collected with action noise {params.noise}, seed {params.seed}",
     )

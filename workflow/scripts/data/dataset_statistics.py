@@ -4,7 +4,7 @@ from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.report.numbers.dataset_statistics import dataset_statistics, write_statistics
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     statistics = dataset_statistics(
         open_dataset(snakemake.input[0]),
         name=snakemake.wildcards.dataset,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     d4rl = snakemake.params.d4rl
     name = Path(snakemake.output[0]).name
     download(f"{d4rl['address'].rstrip('/')}/{name}", snakemake.output[0], lock=d4rl["lock"])

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from tto.data.environments import named_env
 from tto.data.episodes import write_dataset
 from tto.data.sources import minari_ids, read_source
 from tto.job import job
@@ -12,15 +11,14 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     params = snakemake.params
-    env = named_env(params.env)
     location = params.location or minari_ids(snakemake.wildcards.dataset)
     named = location if isinstance(location, str) else " and ".join(location)
     write_dataset(
         snakemake.output[0],
-        read_source(params.source, location, env_id=env),
-        env_id=env,
+        read_source(params.source, location, env_id=params.env, **params.cutting),
+        env_id=params.env,
         algorithm=f"as in {named}",
         description=f"imported from {params.source}: {named}",
     )

@@ -4,7 +4,7 @@ from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.tokens.tokenize import tokenize_dataset
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     params = snakemake.params
     rewards = dict(params.rewards)
     tokenize_dataset(

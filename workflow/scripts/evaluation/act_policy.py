@@ -1,4 +1,4 @@
-"""Rule act_policy: CQL, MBOP, IQL or TD3+BC plays the same evaluation episodes."""
+"""Rule act_policy: a baseline plays the same evaluation episodes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tto.baselines.policies import load_policy
 from tto.evaluation.rollout_file import Evaluation
 from tto.evaluation.run import evaluate_run
+from tto.evaluation.sweeps import read_choice
 from tto.job import job
 
 if TYPE_CHECKING:
@@ -13,9 +14,12 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
+    weights = dict(zip(snakemake.params.candidates or [""], snakemake.input.weights, strict=True))
+    choice = snakemake.input.get("choice")
+    model = Path(weights[read_choice(choice) if choice else ""]).parent
     evaluate_run(
-        load_policy(Path(snakemake.input.weights).parent).policy,
+        load_policy(model).policy,
         snakemake.output,
         Evaluation(
             method=snakemake.wildcards.method,
@@ -23,4 +27,5 @@ with job(snakemake.log[0]):
             seed=int(snakemake.wildcards.seed),
             **snakemake.params.evaluation,
         ),
+        metrics=model / "metrics.csv",
     )

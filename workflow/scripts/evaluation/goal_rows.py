@@ -3,7 +3,7 @@
 from tto.evaluation.goal_rows import write_goal_rows
 from tto.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     write_goal_rows(
         snakemake.input,
         table=snakemake.output.table,

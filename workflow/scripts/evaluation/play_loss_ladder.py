@@ -6,7 +6,7 @@ import torch
 
 from tto.baselines.behavior_cloning import load_behavior_cloning
 from tto.data.collect import collectors
-from tto.data.environments import make_env, named_env
+from tto.data.environments import make_env
 from tto.data.episodes import open_dataset
 from tto.evaluation.loss_ladder import play_ladder
 from tto.evaluation.rollout_file import Evaluation
@@ -17,10 +17,9 @@ from tto.model.trained import load
 from tto.planning.fastest import fastest_engine
 from tto.row_files import write_rows
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     torch.set_num_threads(snakemake.threads)
     params, inputs = snakemake.params, snakemake.input
-    evaluation = {**params.evaluation, "env_id": named_env(params.evaluation["env_id"])}
     model = load(Path(inputs.weights).parent, device=device_named(snakemake.config["device"]))
     planning, cloning = dict(params.planning), dict(params.behavior_cloning)
     if choice := inputs.get("choice"):
@@ -30,7 +29,7 @@ with job(snakemake.log[0]):
     cloning |= params.cloning_candidates.get(name, {})
     found = None
     if params.kind:
-        with make_env(evaluation["env_id"]) as env:
+        with make_env(params.evaluation["env_id"]) as env:
             found = collectors(env, params.kind, params.actors)
     rows = play_ladder(
         open_dataset(inputs.dataset),
@@ -40,7 +39,7 @@ with job(snakemake.log[0]):
             method="ladder",
             dataset=snakemake.wildcards.dataset,
             seed=int(snakemake.wildcards.seed),
-            **evaluation,
+            **params.evaluation,
         ),
         rollouts=params.rollouts,
         engine=fastest_engine(model.network, precision=planning.pop("precision")),

@@ -5,7 +5,7 @@ from tto.evaluation.run import evaluate_run
 from tto.evaluation.scripted_agent import ScriptedPolicy
 from tto.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     seed = int(snakemake.wildcards.seed)
     evaluate_run(
         ScriptedPolicy(noise=snakemake.params.noise, seed=seed),

@@ -4,7 +4,7 @@ from tto.evaluation.sweeps import Point, collect_sweep
 from tto.job import job
 from tto.row_files import write_rows
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     paths, points = list(snakemake.input), snakemake.params.points
     each = len(paths) // len(points)  # files of a point: its models' rollouts
     write_rows(

@@ -5,7 +5,7 @@ from tto.job import job
 from tto.report.figures.ablations import draw_ablation
 from tto.report.numbers.dataset_statistics import read_statistics
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     draw_ablation(
         read_sweep(snakemake.input.sweep),
         list(snakemake.output),

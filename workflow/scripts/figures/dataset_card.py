@@ -7,7 +7,7 @@ from tto.report.numbers.dataset_statistics import returns_and_lengths
 from tto.report.numbers.summary import SOURCE_WORDS
 from tto.tokens.token_file import read_token_file
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     dataset, tokens = open_dataset(snakemake.input.dataset), read_token_file(snakemake.input.tokens)
     returns, lengths = returns_and_lengths(dataset)
     draw_dataset_card(

@@ -5,7 +5,7 @@ from tto.job import job
 from tto.report.figures.paper.figure1 import draw_figure1
 from tto.report.figures.paper.figure1_movie import write_movie
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     predictions = read_predictions(snakemake.input[0])
     output = snakemake.output
     draw_figure1(predictions, [output.png, output.pdf], dpi=snakemake.params.report["dpi"])

@@ -7,7 +7,7 @@ from tto.report.figures.paper.figure2 import draw_calibration, draw_figure2
 from tto.report.tables.formats import TableFiles
 from tto.report.tables.model_analysis import write_model_analysis
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     (rows,) = read_log_likelihoods([snakemake.input.rows])
     output, dpi = snakemake.output, snakemake.params.report["dpi"]
     draw_figure2(rows, [output.png, output.pdf], dpi=dpi)

@@ -4,7 +4,7 @@ from tto.evaluation.rollout_file import read_rollout
 from tto.job import job
 from tto.report.figures.films import Filmed, write_film
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     read = [read_rollout(path) for path in snakemake.input]
     write_film(
         snakemake.output[0],

@@ -8,7 +8,7 @@ from tto.report.figures.loss_ladder import draw_loss_ladder
 from tto.report.numbers.dataset_statistics import read_statistics
 from tto.row_files import read_rows
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     parts = [
         read_rows(path, COLUMNS, what="a ladder", remedy="play again", optional=["score"])
         for path in snakemake.input.rows

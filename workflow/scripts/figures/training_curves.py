@@ -3,7 +3,7 @@
 from tto.job import job
 from tto.report.figures.training_curves import draw_training_curves
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     runs = [(dataset, seed) for dataset, seed in snakemake.params.runs]
     draw_training_curves(
         dict(zip(runs, snakemake.input, strict=True)),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     params = snakemake.params
     device = device_named(snakemake.config["device"])
     training = dict(params.training)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from tto.baselines.ensemble_training import train_ensemble
+from tto.baselines.pets.ensemble_training import train_ensemble
 from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.model.device import device_named
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     torch.set_num_threads(snakemake.threads)
     train_ensemble(
         open_dataset(snakemake.input[0]),

@@ -1,4 +1,4 @@
-"""Rule train_policy: a dataset's episodes to a policy of CQL, MBOP, IQL or TD3+BC."""
+"""Rule train_policy: a dataset's episodes to the policy of a baseline."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     torch.set_num_threads(snakemake.threads)
     train_policy(
         open_dataset(snakemake.input[0]),

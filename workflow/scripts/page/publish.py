@@ -7,7 +7,7 @@ from tto.job import job
 from tto.report.page.provenance import provenance
 from tto.report.page.publication import publish
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     params = snakemake.params
     made = provenance(
         command=params.command,

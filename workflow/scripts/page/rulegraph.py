@@ -8,7 +8,7 @@ import sys
 from tto.files import atomic_path
 from tto.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     options = ["--nolock", "--forceall", "--rulegraph", "mermaid-js"]
     options += ["--snakefile", snakemake.params.snakefile, "--configfile", snakemake.input[0]]
     drawn = subprocess.run(

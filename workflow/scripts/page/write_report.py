@@ -10,7 +10,7 @@ from tto.report.page.page import write_page
 from tto.report.page.provenance import provenance
 from tto.report.page.timings import rule_times
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     config, workflow = Path(snakemake.input.config), Path(snakemake.scriptdir).parents[1]
     text = config.read_text()
     benchmarks = config.parent / "benchmarks"

@@ -5,7 +5,7 @@ from tto.job import job
 from tto.report.tables.action_shift import write_action_shift
 from tto.report.tables.formats import TableFiles
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     write_action_shift(
         read_results(snakemake.input[0]),
         TableFiles(

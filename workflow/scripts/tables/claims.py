@@ -7,7 +7,7 @@ from tto.report.claims.evidence import read_evidence
 from tto.report.claims.table import write_claims
 from tto.report.tables.formats import TableFiles
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     inputs = snakemake.input
     evidence = read_evidence(
         rollouts=inputs.rollouts,

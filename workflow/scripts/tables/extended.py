@@ -5,7 +5,7 @@ from tto.job import job
 from tto.report.tables.extended import write_extended
 from tto.report.tables.formats import TableFiles
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     write_extended(
         read_results(snakemake.input[0]),
         TableFiles(

@@ -6,7 +6,7 @@ from tto.report.numbers.goal_reaching import goal_reaching_rows
 from tto.report.tables.formats import TableFiles
 from tto.report.tables.goal_reaching import write_goal_reaching
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     write_goal_reaching(
         goal_reaching_rows(read_goal_rows(snakemake.input[0])),
         TableFiles(

@@ -8,7 +8,7 @@ from tto.report.numbers.imitation import imitation_rows
 from tto.report.tables.formats import TableFiles
 from tto.report.tables.imitation import write_imitation
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     rows = imitation_rows(
         read_results(snakemake.input.rollouts), read_statistics(snakemake.input.statistics)
     )

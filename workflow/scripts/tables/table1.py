@@ -6,7 +6,7 @@ from tto.report.numbers.dataset_statistics import read_statistics
 from tto.report.tables.formats import TableFiles
 from tto.report.tables.table1 import write_table1
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     write_table1(
         read_results(snakemake.input.rollouts),
         TableFiles(

@@ -5,7 +5,7 @@ from tto.job import job
 from tto.report.tables.formats import TableFiles
 from tto.report.tables.tuning import write_tuning
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     write_tuning(
         [read_sweep(path) for path in snakemake.input],
         snakemake.params.candidates,

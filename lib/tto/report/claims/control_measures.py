@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from tto.data.environments import robot_of
+from tto.methods import OURS
 from tto.report.claims.claim import Measure, Measured, Untested
 from tto.report.claims.evidence import Evidence, where
 from tto.report.numbers.goal_reaching import goal_reaching_rows, in_percent
 from tto.report.numbers.imitation import ImitationRow, imitation_rows
-from tto.report.numbers.names import BASELINE, OURS
+from tto.report.numbers.names import BASELINE
 from tto.report.numbers.published import (
     PUBLISHED_METHODS,
     PaperRow,

@@ -13,9 +13,11 @@ from tto.report.tables.formats import NOTHING, Column, Table, TableFiles, cell_t
 
 COLUMNS = ("id", "section", "claim", "paper", "ours", "low", "high", "verdict")
 _TITLES = {
-    "paper": "Claims of arXiv:2106.02039v1, by section",
+    "paper": "Claims of arXiv:2106.02039v1",
     LOCAL: "Beyond the paper: demands on results with any data",
 }
+_UNTESTED = "Not tested in this run"
+_VERDICTS: list[Verdict] = ["holds", "fails", "undecided", "not tested"]
 _NOTES = (
     f"Ours: this run's number, with its {INTERVALS} Two methods are compared seed by seed. For "
     "goal reaching, each end is taken from the interval over pairs of start and goal or from the "
@@ -54,11 +56,16 @@ def _csv_cells(finding: Finding) -> dict[str, object]:
 
 
 def _tables(findings: Iterable[Finding]) -> list[Table]:
-    parts: dict[str, list[Finding]] = {title: [] for title in _TITLES.values()}
-    for finding in findings:
-        local = finding.claim.section == LOCAL
-        parts[_TITLES[LOCAL if local else "paper"]].append(finding)
-    return [Table(_columns(part), title, cards=True) for title, part in parts.items() if part]
+    """Return claims by verdict, those that hold first; the untested ones are folded."""
+    parts: dict[str, list[Finding]] = {title: [] for title in (*_TITLES.values(), _UNTESTED)}
+    for finding in sorted(findings, key=lambda f: _VERDICTS.index(f.verdict)):
+        title = _TITLES[LOCAL if finding.claim.section == LOCAL else "paper"]
+        parts[_UNTESTED if finding.verdict == "not tested" else title].append(finding)
+    return [
+        Table(_columns(part), title, cards=True, folded=title == _UNTESTED)
+        for title, part in parts.items()
+        if part
+    ]
 
 
 def _columns(findings: Sequence[Finding]) -> list[Column]:

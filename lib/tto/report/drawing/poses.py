@@ -14,7 +14,7 @@ import mujoco
 import numpy as np
 from jaxtyping import Float
 
-from tto.data.environments import make_env, robot_of
+from tto.data.environments import make_env, robot_of, without_module
 from tto.errors import TTOError
 from tto.report.drawing.robots import HIDDEN, TRACED
 
@@ -55,7 +55,7 @@ def load_robot(env_id: str) -> Robot:
             f"poses of {env_id!r}: expected an environment of {', '.join(HIDDEN)}; draw figure 1 "
             "for another dataset"
         )
-    env = make_env(env_id)
+    env = make_env(without_module(env_id))  # it comes from a file
     simulator: Any = env.unwrapped
     robot = Robot(simulator.model, float(simulator.dt), HIDDEN[name], TRACED[name])
     env.close()

@@ -94,9 +94,6 @@ def _map_frames(episodes: Sequence[Filmed]) -> Iterator[Picture]:
     for t in range(max(len(positions) for positions, _ in routes)):
         image = Image.new("RGB", (_FINER * _WIDTH, _FINER * _WIDTH), "white")
         draw = ImageDraw.Draw(image)
-        for x, y, width, height in wall_rectangles():
-            draw.rectangle([*_place((x, y + height)), *_place((x + width, y))], fill=WALL_COLOR)
-        draw.rectangle([0, 0, image.width - 1, image.height - 1], outline=WALL_COLOR, width=5)
         for number, (positions, goal) in enumerate(routes):
             color = LOOKS[number % len(LOOKS)].color
             way = [_place(xy) for xy in positions[: t + 1]]
@@ -107,6 +104,10 @@ def _map_frames(episodes: Sequence[Filmed]) -> Iterator[Picture]:
                 draw.ellipse(
                     _circle(_place(goal), _FINER * _WIDTH * GOAL_RADIUS), outline=color, width=4
                 )
+        # Walls cover the dots, which are larger than the point that moves and would lie in them.
+        for x, y, width, height in wall_rectangles():
+            draw.rectangle([*_place((x, y + height)), *_place((x + width, y))], fill=WALL_COLOR)
+        draw.rectangle([0, 0, image.width - 1, image.height - 1], outline=WALL_COLOR, width=5)
         yield side_by_side([(episodes[0].name, np.asarray(image.reduce(_FINER)))], note=f"step {t}")
 
 

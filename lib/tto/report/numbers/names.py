@@ -1,15 +1,18 @@
 """Names of methods, models and kinds of states in tables and figures."""
 
 from tto.analysis.log_likelihoods import MARGINAL
+from tto.methods import OURS
 
-OURS, BASELINE = "tto", "bc"  # methods of `rollouts.csv` that are compared on each dataset
+BASELINE = "bc"  # is compared with ours on each dataset
 OUR_METHODS = {
     BASELINE: "BC",
     "cql": "CQL",
+    "mopo": "MOPO",
     "mbop": "MBOP",
     OURS: "TTO",
     "iql": "IQL",
     "td3_bc": "TD3+BC",
+    "dt": "DT",
 }
 GOAL_METHODS = {"goal": "TTO", "collector": "collector"}  # goal reaching
 MODEL_LABELS = {  # model analysis

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from tto.report.numbers.names import BASELINE, OURS
+from tto.methods import OURS
+from tto.report.numbers.names import BASELINE
 from tto.report.numbers.statistics import (
     Estimate,
     PairedDifference,

@@ -52,17 +52,40 @@ def _figure(name: str, title: str, alt: str) -> Item:
 
 
 SECTIONS = (
-    Section("table1", "Table 1", (_table("table1", "Table 1: offline reinforcement learning"),)),
-    Section("claims", "Claims", (_table("claims", "Claims of the paper"),)),
     Section(
-        "offline",
-        "Offline RL",
+        "glance",
+        "In one minute",
         (
+            Item(
+                "film",
+                "figures/films/*",
+                "Evaluated episodes",
+                "figures/film",
+                "an evaluated episode as an animated picture",
+            ),
             _figure(
                 "figure4",
                 "Figure 4: offline reinforcement learning",
                 "bars of normalised scores, published and ours, by robot and kind of data",
             ),
+            _figure(
+                "figure2",
+                "Figure 2: likelihood of held-out states by horizon",
+                "curves of log-likelihood that fall with the prediction horizon, by model",
+            ),
+            _figure(
+                "figure5",
+                "Figure 5: goal reaching",
+                "four maps of four rooms with routes from starts through doors to goals",
+            ),
+            _table("table1", "Table 1: offline reinforcement learning"),
+        ),
+    ),
+    Section("claims", "Claims", (_table("claims", "Claims of the paper"),)),
+    Section(
+        "offline",
+        "Offline RL",
+        (
             _figure(
                 "profiles",
                 "Performance profiles",
@@ -75,6 +98,7 @@ SECTIONS = (
                 "Where return is lost",
                 "bars of the return of the data's policies, of cloning, and of the Transformer",
             ),
+            _table("costs", "Costs"),
             _table("action_shift", "Plans beside the data"),
         ),
     ),
@@ -95,14 +119,7 @@ SECTIONS = (
     Section(
         "goals",
         "Goal reaching",
-        (
-            _figure(
-                "figure5",
-                "Figure 5: goal reaching",
-                "four maps of four rooms with routes from starts through doors to goals",
-            ),
-            _table("goal_reaching", "Success and path lengths"),
-        ),
+        (_table("goal_reaching", "Success and path lengths"),),
     ),
     Section(
         "prediction",
@@ -119,11 +136,6 @@ SECTIONS = (
                 "Figure 1 as a film",
                 "figures/figure1_film",
                 "the robot of figure 1 moving, recorded and as both models predict it",
-            ),
-            _figure(
-                "figure2",
-                "Figure 2: likelihood of held-out states by horizon",
-                "curves of log-likelihood that fall with the prediction horizon, by model",
             ),
             _figure(
                 "calibration",
@@ -177,19 +189,6 @@ SECTIONS = (
                 "dimension_losses",
                 "Loss of each dimension and place",
                 "held-out loss of each dimension of a transition, and by place in the window",
-            ),
-        ),
-    ),
-    Section(
-        "episodes",
-        "Episodes",
-        (
-            Item(
-                "film",
-                "figures/films/*",
-                "Evaluated episodes",
-                "figures/film",
-                "an evaluated episode as an animated picture",
             ),
         ),
     ),

@@ -17,6 +17,7 @@ from PIL import Image
 
 from tto.errors import TTOError
 from tto.files import StrPath
+from tto.report.page.answers import answers
 from tto.report.page.contents import SECTIONS, Item
 from tto.report.page.timings import RuleTime
 from tto.report.tables.formats import TEMPLATES, main_of, write_text
@@ -72,6 +73,7 @@ def write_page(
     page = _TEMPLATES.get_template("page.html.j2").render(
         run=config["run"],
         introduction=texts.html("workflow"),
+        answers=answers(results),
         facts=_facts(config),
         collected=_not_d4rl(config),
         sections=sections,
@@ -175,7 +177,7 @@ def _not_d4rl(config: Mapping[str, Any]) -> list[str]:
 
 
 def _facts(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the sizes of the run for the head of the page."""
+    """Return the sizes of the run."""
     model, planning = config["model"], config["planning"]
     return {
         "datasets": str(sum(spec is not None for spec in config["datasets"].values())),

@@ -67,11 +67,13 @@ class Table:
         columns: columns of equal length.
         title: line above the table, or "".
         cards: whether each row becomes a card on a narrow screen, for tables with long sentences.
+        folded: whether the page hides the table below its title until a reader opens it.
     """
 
     columns: Sequence[Column]
     title: str = ""
     cards: bool = False
+    folded: bool = False
 
     @property
     def rows(self) -> list[tuple[str, ...]]:

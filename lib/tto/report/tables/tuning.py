@@ -6,13 +6,10 @@ from typing import Any
 import pandas as pd
 
 from tto.evaluation.sweeps import best_value
+from tto.methods import OURS, SECTIONS
+from tto.report.numbers.names import OUR_METHODS
 from tto.report.numbers.statistics import INTERVALS, estimate, values_by_seed
 from tto.report.tables.formats import Column, Table, TableFiles, cell_text, write_tables
-
-_TITLES = {
-    "tto": ("TTO: planners", "as in planning"),
-    "bc": ("Behaviour cloning", "as in behavior_cloning"),
-}
 
 
 def write_tuning(
@@ -25,7 +22,7 @@ def write_tuning(
     Args:
         sweeps: rows of each method's trials on each dataset (`tto.evaluation.sweeps.read_sweep`);
             a sweep has the name of its method.
-        candidates: settings of each candidate, by method (tto, bc) and name.
+        candidates: settings of each candidate, by method and name.
         files: paths of the tables.
     """
     rows, tables = [], []
@@ -34,7 +31,8 @@ def write_tuning(
         f"reported ones. In brackets the {INTERVALS}",
     ]
     for method, named in candidates.items():
-        title, unchanged = _TITLES[method]
+        title = "TTO: planners" if method == OURS else OUR_METHODS[method]
+        unchanged = f"as in {SECTIONS[method]}"
         found = [
             row
             for sweep in sweeps

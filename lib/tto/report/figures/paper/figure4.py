@@ -40,9 +40,11 @@ PUBLISHED_LOOKS = {
 _OUR_COLORS = {
     "bc": "#E0E0E0",
     "mbop": "#9BD3F3",
+    "mopo": "#E69F00",
     "cql": "#009E73",
     "tto": "#0B3C6F",
     "iql": "#CC79A7",
+    "dt": "#8A5A9E",
     "td3_bc": "#5A2D0C",
 }
 OUR_LOOKS = {name: BarLook(OUR_METHODS[name], color) for name, color in _OUR_COLORS.items()}

@@ -71,29 +71,36 @@ def draw_figure5(routes: Sequence[Route], paths: Sequence[StrPath], *, dpi: int 
 def _draw_world(axis: Axes) -> None:
     axis.grid(False)
     for x, y, width, height in wall_rectangles():
-        axis.add_patch(Rectangle((x, y), width, height, color=WALL_COLOR, linewidth=0))
+        # above the circles around goals, which are larger than the room beside a wall
+        wall = Rectangle((x, y), width, height, color=WALL_COLOR, linewidth=0, zorder=4)
+        axis.add_patch(wall)
     axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xticks=[], yticks=[])
     for spine in axis.spines.values():
-        spine.set(visible=True, linewidth=1.4, color=WALL_COLOR)
+        spine.set(visible=True, linewidth=1.4, color=WALL_COLOR, zorder=5)
 
 
 def _draw_route(axis: Axes, route: Route, color: str) -> None:
-    """Draw pale pieces first, so that the later piece is on top if a route crosses itself."""
+    """Draw pale pieces first, so that the later piece is on top if a route crosses itself.
+
+    The start is as pale as the first piece, the goal as saturated as the last.
+    """
     pieces = np.stack([route.positions[:-1], route.positions[1:]], axis=1)
     colors = saturating(color, len(pieces))
     axis.add_collection(
         LineCollection(list(pieces), colors=colors, linewidths=1.5, capstyle="round")
     )
-    axis.plot(*route.positions[0], "o", markersize=5, color=color, markeredgewidth=0, zorder=3)
+    start = {"markersize": 5, "markerfacecolor": colors[0], "markeredgecolor": color}
+    axis.plot(*route.positions[0], "o", markeredgewidth=0.6, zorder=3, **start)
     goal = Circle((route.goal[0], route.goal[1]), GOAL_RADIUS, fill=False, zorder=3)
-    goal.set(edgecolor=color, linewidth=1.3, clip_on=False)
+    goal.set(edgecolor=color, linewidth=1.3)
     axis.add_patch(goal)
 
 
 def _draw_legend(figure: Figure) -> None:
     marks: dict[str, Any] = {"linestyle": "none", "marker": "o", "color": "black"}
+    marks["markeredgewidth"] = 0.8
     handles = [
-        Line2D([], [], markersize=4, label="start", **marks),
+        Line2D([], [], markersize=5, markerfacecolor="#D0D0D0", label="start", **marks),
         Line2D([], [], markersize=6, markerfacecolor="none", label="goal", **marks),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, handletextpad=0.1)

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from tto.baselines.ensemble import Ensemble
 from tto.baselines.episode_split import split_episodes
+from tto.baselines.pets.ensemble import Ensemble
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 

@@ -16,10 +16,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tto.baselines.ensemble import Ensemble, EnsembleConfig, bound_penalty, gaussian_loss
 from tto.baselines.files import write_baseline
 from tto.baselines.fitting import fit
-from tto.baselines.transitions import Examples, examples, split_transitions, standardise_by
+from tto.baselines.pets.ensemble import Ensemble, EnsembleConfig, bound_penalty, gaussian_loss
+from tto.baselines.pets.transitions import Examples, examples, split_transitions, standardise_by
 from tto.data.episodes import EpisodeDataset
 from tto.files import StrPath
 

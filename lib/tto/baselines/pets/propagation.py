@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from tto.baselines.ensemble import Ensemble
+from tto.baselines.pets.ensemble import Ensemble
 from tto.errors import TTOError
 
 Method = Literal["ts_inf", "ts1"]

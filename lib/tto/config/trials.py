@@ -1,8 +1,8 @@
 """Trials: changed settings, played on other episodes than the reported ones.
 
 Trials choose among planners and show what each setting is worth. A trial is a set of changes
-(`tto.settings`) on one dataset. Its name holds only what differs from the dataset's own settings,
-so trials with equal settings share models and episodes.
+(`tto.config.settings`) on one dataset. Its name holds only what differs from the dataset's own
+settings, so trials with equal settings share models and episodes.
 """
 
 import copy
@@ -10,16 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tto.config import check_config
+from tto.config.check import check_config, check_datasets
+from tto.config.settings import Changes, Config, datasets_of, name_of, settings_of, text_of
 from tto.errors import TTOError, suggestion
-from tto.settings import Changes, Config, name_of, settings_of, text_of
+from tto.methods import SECTIONS
 
 TOKEN_SECTIONS = ("discretizer", "discount", "rewards")
 MODEL_SECTIONS = (*TOKEN_SECTIONS, "model", "training")  # what a trained model depends on
-SECTIONS = (*MODEL_SECTIONS, "planning")
-CLONING_SECTIONS = ("behavior_cloning",)  # what a model of behaviour cloning depends on
-# Tuned methods: the key of their candidates in `tuning`, and the section that candidates change.
-TUNED_METHODS = {"tto": ("planners", "planning"), "bc": ("cloning", "behavior_cloning")}
+SWEPT_SECTIONS = (*MODEL_SECTIONS, "planning")  # what a sweep may change
+_CANDIDATES = {"tto": "planners", "bc": "cloning"}  # key in `tuning`; of others: the method's name
 
 
 @dataclass(frozen=True)
@@ -47,19 +46,20 @@ class Trial:
 
 
 def candidates(config: Config, method: str) -> Mapping[str, Mapping[str, Any]]:
-    """The candidates of `tuning` for a method of `TUNED_METHODS`, by name."""
-    return config["tuning"][TUNED_METHODS[method][0]]
+    """The candidates of `tuning` for a method of `tto.methods`, by name; null takes one out."""
+    tuned = config["tuning"].get(_CANDIDATES.get(method, method), {})
+    return {name: changes for name, changes in tuned.items() if changes is not None}
 
 
 def changes_of_candidate(config: Config, method: str, name: str) -> dict[str, Any]:
     """Changes that a candidate makes."""
-    section = TUNED_METHODS[method][1]
+    section = SECTIONS[method]
     return {f"{section}.{key}": value for key, value in candidates(config, method)[name].items()}
 
 
 def tuning_trials(config: Config, method: str, datasets: Iterable[str]) -> list[Trial]:
     """Return a trial for each candidate setting of a method on each dataset."""
-    sweep = TUNED_METHODS[method][0]
+    sweep = _CANDIDATES.get(method, method)
     return [
         Trial(
             sweep,
@@ -100,15 +100,17 @@ def check_trials(config: Config, schema: Mapping[str, Any]) -> None:
     """
     tuned = [
         (f"tuning.{trial.sweep}", (section,), trial)
-        for method, (_, section) in TUNED_METHODS.items()
-        for trial in tuning_trials(config, method, config["datasets"])
+        for method, section in SECTIONS.items()
+        for trial in tuning_trials(config, method, datasets_of(config))
     ]
-    swept = [(f"ablations.sweeps.{t.sweep}", SECTIONS, t) for t in ablation_trials(config)]
-    for name in config["loss_ladder"]["datasets"]:
-        _check_known(config, name, "loss_ladder")
+    swept = [(f"ablations.sweeps.{t.sweep}", SWEPT_SECTIONS, t) for t in ablation_trials(config)]
+    # Here a dataset may be taken out: the base names one, and every overlay would repeat the list.
+    every = {name: {} for name in config["datasets"]}
+    for section in ("loss_ladder", "ablations"):
+        check_datasets(f"{section}.datasets", config[section]["datasets"], every)
     checked = set()
     for where, sections, trial in [*tuned, *swept]:
-        _check_known(config, trial.dataset, "ablations")
+        check_datasets("ablations", [trial.dataset], config["datasets"])
         if trial.name in checked:
             continue
         checked.add(trial.name)
@@ -116,12 +118,6 @@ def check_trials(config: Config, schema: Mapping[str, Any]) -> None:
             check_config(_changed(config, trial.settings, sections), schema)
         except TTOError as error:
             raise TTOError(f"{error} (in {where})") from error
-
-
-def _check_known(config: Config, dataset: str, where: str) -> None:
-    if dataset not in config["datasets"]:
-        hint = suggestion(dataset, sorted(config["datasets"]))
-        raise TTOError(f"config: unknown dataset {dataset!r} in {where}{hint}")
 
 
 def _differing(config: Config, dataset: str, changes: Changes) -> Changes:

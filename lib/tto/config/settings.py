@@ -6,17 +6,17 @@ the config with their values, as in `{"planning.horizon": 5}`. Trials, tuned cho
 a model are changes.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tto.config import sorted_keys
+from tto.config.check import EXPERIMENTS, is_periodic, sorted_keys
 
 Config = Mapping[str, Any]
 Changes = Mapping[str, Any]
 
-# Experiments with datasets and settings of their own; offline RL has the top level's.
-EXPERIMENTS = ("imitation", "goal_reaching", "model_analysis")
 UNCHANGED = "unchanged"  # the name of no changes
+_LONGEST = 150  # characters of a name; a file's has 255 at most, with what is added to it
 
 
 def settings_of(config: Config, section: str, dataset: str, changes: Changes | None = None) -> Any:
@@ -35,7 +35,7 @@ def settings_of(config: Config, section: str, dataset: str, changes: Changes | N
     if not isinstance(settings, Mapping):
         return settings
     settings = dict(settings)
-    settings |= settings.pop("overrides", {}).get(dataset, {})
+    settings |= settings.pop("overrides", {}).get(dataset) or {}  # null takes an override out
     experiment = experiment_of(config, dataset)
     if experiment is not None:
         settings |= config[experiment].get(section, {})
@@ -70,8 +70,15 @@ def part_of(changes: Changes, sections: Iterable[str]) -> dict[str, Any]:
 
 
 def name_of(changes: Changes) -> str:
-    """Changes as a name for files: `planning.beam_width=4,planning.horizon=2`."""
-    return ",".join(f"{key}={text_of(changes[key])}" for key in sorted(changes)) or UNCHANGED
+    """Changes as a name for files: `planning.beam_width=4,planning.horizon=2`.
+
+    A name that files or Snakemake cannot have is cut, and a digest of the whole is appended.
+    """
+    name = ",".join(f"{key}={text_of(changes[key])}" for key in sorted(changes)) or UNCHANGED
+    if len(name) <= _LONGEST and not is_periodic(name):
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: _LONGEST - 17]}-{digest}"
 
 
 def text_of(value: object) -> str:

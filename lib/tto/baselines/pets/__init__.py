@@ -1,0 +1,1 @@
+"""The probabilistic ensemble of single-step models (PETS), in figure 2 and in MOPO."""

@@ -1,0 +1,188 @@
+"""Config files read strictly, and the rule that a config holds plain values only.
+
+YAML keeps the last of two equal keys, reads `2020-01-01` as a date and `no` as a boolean, and lets
+a value contain itself. Each of these would silently change a setting or fail far from its cause, so
+they are refused here, before the schema is looked at.
+"""
+
+import contextlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from tto.errors import TTOError, one_line, shown
+from tto.files import StrPath
+
+_MOST_VALUES = (
+    100_000  # in a whole config; aliases of aliases can stand for more than fit in memory
+)
+_DEEPEST = 50  # levels of mappings and lists
+_LARGEST = 2**63 - 1  # integers that all libraries store
+
+
+def read_config_file(path: StrPath) -> dict[str, Any]:
+    """Read a config from YAML or JSON, as plain values with text keys.
+
+    Raises:
+        TTOError: the file cannot be read, is neither, repeats a key, or holds anything but a
+            mapping of plain values (`check_plain`).
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        config = _parsed(text)
+        if isinstance(config, dict):
+            check_plain(config)
+    except TTOError as error:
+        raise TTOError(f"{error} (in {name})") from error
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise TTOError(
+            f"config {name}: expected YAML or JSON, got a file that cannot be read "
+            f"({one_line(error)}); correct it there"
+        ) from error
+    if not isinstance(config, dict):
+        raise TTOError(
+            f"config {name}: expected keys with values, such as `seeds: [0]`, got {shown(config)}"
+        )
+    return config
+
+
+def _parsed(text: str) -> Any:
+    try:
+        # YAML lacks a part of JSON, such as tabs between values
+        return json.loads(text, object_pairs_hook=_without_repetition)
+    except json.JSONDecodeError:
+        return yaml.load(text, Loader=_StrictLoader)
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    repeated = next((key for key in keys if keys.count(key) > 1), None)
+    if repeated is not None:
+        raise TTOError(f"config: the key {repeated!r} is there twice; remove one of them")
+    return dict(pairs)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without repeated keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = (key_node.tag, str(key_node.value))
+            if key in seen and key_node.tag != "tag:yaml.org,2002:merge":
+                raise TTOError(
+                    f"config: line {key_node.start_mark.line + 1}: the key "
+                    f"{str(key_node.value)!r} is there twice; remove one of them"
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def check_plain(config: Mapping[str, Any]) -> None:
+    """Check that a config is made of mappings with text keys, lists, and plain values.
+
+    Plain values are text without control characters, finite numbers, booleans and null.
+
+    Raises:
+        TTOError: the first value that is not plain, a value that contains itself, or too many
+            values.
+    """
+    count = 0
+
+    def check(value: Any, where: str, above: tuple[int, ...]) -> None:
+        nonlocal count
+        count += 1
+        if count > _MOST_VALUES:
+            raise TTOError(f"config: expected at most {_MOST_VALUES} values, got more at {where}")
+        if isinstance(value, Mapping | list):
+            if id(value) in above:
+                raise TTOError(f"config: {where} contains itself; remove the alias (*) there")
+            if len(above) >= _DEEPEST:
+                raise TTOError(f"config: expected at most {_DEEPEST} levels, got more at {where}")
+            above = (*above, id(value))
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                if not isinstance(key, str):
+                    raise TTOError(
+                        f"config: the key {shown(key)} in {where or 'the top level'} is not "
+                        "text; write it in quotes"
+                    )
+                _check_text(key, f"the key {shown(key)} in {where or 'the top level'}")
+                check(inner, f"{where}.{key}" if where else key, above)
+        elif isinstance(value, list):
+            for i, inner in enumerate(value):
+                check(inner, f"{where}.{i}", above)
+        else:
+            _check_scalar(value, where)
+
+    check(config, "", ())
+
+
+def _check_scalar(value: Any, where: str) -> None:
+    if isinstance(value, str):
+        _check_text(value, where)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise TTOError(f"config: {where} must be a finite number, not {value}")
+    elif isinstance(value, int) and abs(value) > _LARGEST:
+        raise TTOError(f"config: {where} must be below 2^63, not a larger number")
+    elif value is not None and not isinstance(value, bool | int | float):
+        raise TTOError(
+            f"config: {where} must be text, a number, true, false or null, not "
+            f"{type(value).__name__}; write it in quotes"
+        )
+
+
+def _check_text(text: str, where: str) -> None:
+    if not text.isprintable():
+        raise TTOError(
+            f"config: {where} must be text of one line without control characters, not "
+            f"{shown(text)}"
+        )
+
+
+@contextlib.contextmanager
+def explained_on_command_line(given: Mapping[str, Any]) -> Iterator[None]:
+    """Say in an error about `--config` how to write its value as an overlay.
+
+    Snakemake reads the numbers in lists and mappings of `--config` as text, `[0]` as `['0']`.
+
+    Args:
+        given: the entries of `--config`, as Snakemake read them.
+
+    Raises:
+        TTOError: the error of the block, with more words if it is about such an entry.
+    """
+    try:
+        yield
+    except TTOError as error:
+        nested = [key for key, value in given.items() if isinstance(value, Mapping | list)]
+        about = next(
+            (key for key in nested if re.search(rf"\b{re.escape(key)}\b", str(error))), None
+        )
+        if about is None:
+            raise
+        line = yaml.safe_dump({about: _numbers(given[about])}, default_flow_style=True, width=1000)
+        raise TTOError(
+            f"{error}; --config reads numbers in lists and mappings as text: write "
+            f"`{line.strip()[1:-1]}` into a file mine.yaml and run with --configfile mine.yaml"
+        ) from error
+
+
+def _numbers(value: Any) -> Any:
+    """A value with numbers, true, false and null in place of their text."""
+    if isinstance(value, Mapping):
+        return {str(key): _numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_numbers(inner) for inner in value]
+    try:
+        read = yaml.safe_load(str(value))
+    except (ValueError, yaml.YAMLError):
+        return str(value)
+    return read if read is None or isinstance(read, bool | int | float) else str(value)

@@ -1,0 +1,97 @@
+"""Config files are read strictly: what YAML would silently change is refused with its place."""
+
+# ruff: noqa: E501 (a case a line)
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tto.config.file import check_plain, explained_on_command_line, read_config_file
+from tto.errors import TTOError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seeds: [0]\nrun: a\nseeds: [1]\n", "line 3: the key 'seeds' is there twice"),
+        ("model: {width: 8, width: 9}\n", "line 1: the key 'width' is there twice"),
+        ('{"run": "a", "run": "b"}', "the key 'run' is there twice"),
+        ("1: 2\n", "the key 1 in the top level is not text"),
+        ("datasets: {no: null}\n", "the key False in datasets is not text"),
+        ("a: &x {b: *x}\n", "config: a.b contains itself"),
+        ("seeds: &x [0, *x]\n", "config: seeds.1 contains itself"),
+        ("run: 2020-01-01\n", "run must be text, a number, true, false or null, not date"),
+        ("run: !!set {a}\n", "run must be text, a number, true, false or null, not set"),
+        ("run: !!python/name:os.system\n", "expected YAML or JSON"),
+        ("run: .nan\n", "run must be a finite number, not nan"),
+        ('{"discount": Infinity}', "discount must be a finite number, not inf"),
+        ("a: b: c\n", "expected YAML or JSON"),
+        ("[1, 2]: 3\n", "expected YAML or JSON"),
+        ("- 1\n", "expected keys with values"),
+        ("", "expected keys with values, such as `seeds: \\[0\\]`, got None"),
+        ("\0", "expected YAML or JSON"),
+        ("a: " + "[" * 100_000, "expected YAML or JSON|levels"),
+        ("a: " + "[" * 60 + "]" * 60, "expected at most 50 levels"),
+        (f"seeds: {'9' * 5000}", "expected YAML or JSON|below 2"),
+        (
+            "a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n"
+            + "".join(f"{k}: &{k} [{', '.join([f'*{j}'] * 10)}]\n" for j, k in zip("abcdefgh", "bcdefghi", strict=True)),
+            "expected at most 100000 values",
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_that_would_be_misread_is_refused(tmp_path: Path, text: str, message: str):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(TTOError, match=message) as caught:
+        read_config_file(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path):
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    for name in ("none.yaml", "binary.yaml", ""):
+        with pytest.raises(TTOError, match="expected YAML or JSON"):
+            read_config_file(tmp_path / name)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda p: p.stem)
+def test_good_files_are_read_as_yaml_reads_them(path: Path):
+    assert read_config_file(path) == yaml.safe_load(path.read_text())
+
+
+def test_merge_keys_and_shared_values_are_no_repetition(tmp_path: Path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: *a\nd: *a\n")
+    assert read_config_file(path)["b"] == {"x": 3, "y": 2}
+
+
+def test_json_with_tabs_is_read(tmp_path: Path):
+    path = tmp_path / "mine.json"
+    path.write_text('{\t"seeds":\t[0]}')
+    assert read_config_file(path) == {"seeds": [0]}
+
+
+def test_an_entry_of_the_command_line_is_shown_as_an_overlay():
+    given = {"seeds": ["0", "1"], "planning": {"horizon": "2"}, "run": "mine"}
+    with (
+        pytest.raises(TTOError, match=r"write `seeds: \[0, 1\]` into a file mine\.yaml"),
+        explained_on_command_line(given),
+    ):
+        raise TTOError("config: seeds.0 must be of type integer, not '0'; write 0")
+    with (
+        pytest.raises(TTOError, match=r"write `planning: \{horizon: 2\}` into a file"),
+        explained_on_command_line(given),
+    ):
+        raise TTOError("config: planning.horizon must be of type integer, not '2'; write 2")
+    with pytest.raises(TTOError) as caught, explained_on_command_line(given):
+        raise TTOError("config: run must be letters")
+    assert str(caught.value) == "config: run must be letters"
+
+
+def test_text_of_other_alphabets_is_plain():
+    check_plain({"label": "Länge (Schritte), β"})

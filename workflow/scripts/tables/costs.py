@@ -1,0 +1,16 @@
+"""Rule costs: the times of trainings and actions, as a table."""
+
+from tto.evaluation.results import read_results
+from tto.job import job
+from tto.report.tables.costs import write_costs
+from tto.report.tables.formats import TableFiles
+
+with job(snakemake.log[0], snakemake.output):
+    write_costs(
+        read_results(snakemake.input[0]),
+        TableFiles(
+            csv=snakemake.output.csv,
+            markdown=snakemake.output.markdown,
+            html=snakemake.output.html,
+        ),
+    )
