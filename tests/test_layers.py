@@ -29,6 +29,7 @@ BASE = {
     "row_files",
     "hdf5",
     "plain_pickle",
+    "progress",
     "digest",
     "methods",
 }
