@@ -30,6 +30,7 @@ BASE = {
     "row_files",
     "hdf5",
     "plain_pickle",
+    "progress",
     "digest",
     "methods",
 }

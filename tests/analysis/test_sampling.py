@@ -35,7 +35,9 @@ def slow_sample(
         for uniform in row:
             first = max(0, len(tokens) // D - kept) * D
             step, dimension = divmod(len(tokens) - past * D, D)
-            p = np.exp(model.log_probs(np.array([tokens[first:]]))[-1].astype(np.float64))
+            with torch.inference_mode():
+                logits = model.network(torch.tensor([tokens[first:]]))[0, -1]
+            p = logits[: model.config.vocabulary].double().softmax(dim=-1).numpy()
             token = int(np.searchsorted(p.cumsum() / p.sum(), uniform, side="right"))
             if dimension < O:
                 marginals[step - 1, dimension] += p[:V] / p[:V].sum() / len(uniforms)

@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from tto.errors import TTOError
 from tto.files import StrPath
+from tto.progress import Progress
 from tto.training.checkpoint import Resumable, locked, train_to_end
 from tto.training.interruption import catch_stop_signals
 
@@ -106,7 +106,7 @@ def fit(
     losses: list[Tensor] = []
     best: _BestWeights | None = None
     start = time.perf_counter()
-    for update in tqdm(range(1, updates + 1), desc=f"{dataset}: {section}", disable=None):
+    for update in Progress(range(1, updates + 1), name=f"{dataset}: {section}", unit="updates"):
         rate = schedule.get_last_lr()[0]
         loss = batch_losses()
         objective = loss if penalties is None else loss + penalties()

@@ -14,11 +14,10 @@ import urllib.request
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
-from tqdm import tqdm
-
 from tto.errors import TTOError
 from tto.files import StrPath, atomic_path, content_digest, exclusive_lock
 from tto.ownership import publishing
+from tto.progress import Progress
 
 LOGGER = logging.getLogger(__name__)
 CHUNK = 1 << 20  # bytes
@@ -117,13 +116,13 @@ def _fetch(url: str, part: Path, *, timeout: float) -> bool:
 
 def _append(response: HTTPResponse, part: Path, *, start: int, total: int | None) -> bool:
     done = start
-    bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, disable=None)
-    with bar, open(part, "r+b" if start else "wb") as file:
+    progress = Progress(name=part.name, total=total, initial=start, unit="B", unit_scale=True)
+    with progress, open(part, "r+b" if start else "wb") as file:
         file.seek(start)
         while block := response.read(CHUNK):
             file.write(block)
             done += len(block)
-            bar.update(len(block))
+            progress.update(len(block))
     return total is None or done == total
 
 

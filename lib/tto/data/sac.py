@@ -10,12 +10,12 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from tqdm import tqdm
 
 from tto.data.actors import Actor, save_actor
 from tto.data.environments import make_env
 from tto.errors import TTOError
 from tto.files import StrPath, atomic_path
+from tto.progress import Progress
 
 STATE_STEPS = 50_000  # environment steps between two saved states of the training
 BUFFER_SIZE = 1_000_000  # transitions
@@ -83,7 +83,7 @@ def train_sac(
     env = make_env(env_id)
     agent = _agent(env, config=config, seed=seed, buffer_size=min(steps, BUFFER_SIZE))
     _restore(agent, folder / "state")
-    with tqdm(total=steps, initial=agent.num_timesteps, unit="step", disable=None) as progress:
+    with Progress(total=steps, initial=agent.num_timesteps, unit="steps") as progress:
         while agent.num_timesteps < steps:
             before = agent.num_timesteps
             rate = _learning_rate(config, before)

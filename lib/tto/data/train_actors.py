@@ -5,8 +5,6 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from tto.data.actors import load_actor
 from tto.data.collect import measure
 from tto.data.environments import HUMANOID
@@ -14,6 +12,7 @@ from tto.data.ladder import Ladder, Rung, choose_levels, read_ladder, write_ladd
 from tto.data.sac import SACConfig, train_sac
 from tto.errors import TTOError
 from tto.files import StrPath
+from tto.progress import Progress
 
 EPISODES = 20  # episodes to measure each checkpoint
 EARLY, LATE = 34, 5  # rungs before and after medium
@@ -107,7 +106,7 @@ def build_ladder(
         episodes: episodes to measure each checkpoint.
     """
     actors = [load_actor(file) for file in files]
-    with tqdm(unit="actor", disable=None) as progress:
+    with Progress(unit="actors measured") as progress:
 
         @functools.cache
         def measured(index: int, seed: int) -> tuple[float, float, float]:

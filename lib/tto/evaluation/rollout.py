@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import gymnasium
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int64
-from tqdm import tqdm
 
 from tto.data.environments import make_env
 from tto.errors import TTOError
+from tto.progress import Progress
 
 
 @runtime_checkable
@@ -155,22 +155,23 @@ def _run_in_step(
     limits = [max_steps, _time_limit(environments[0])]
     steps = min((limit for limit in limits if limit), default=None)
     policy.reset(_goals(episodes))
-    with tqdm(total=steps, desc=description, unit="step", disable=None) as bar:
+    with Progress(total=steps, name=description, unit="steps") as progress:
+        step, earned = 0, 0.0
         while any(episode.active for episode in episodes):
             active = np.array([episode.active for episode in episodes])
             observations = np.stack([episode.observations[-1] for episode in episodes])
             start = time.perf_counter()
             actions = policy.act(observations, active)
             plan = _Plan(time.perf_counter() - start, int(active.sum()))
-            actions = _checked_actions(actions, active, space, env_id, bar.n)
+            actions = _checked_actions(actions, active, space, env_id, step)
             rewards = np.zeros(len(episodes))
             for index in np.flatnonzero(active):
                 rewards[index] = episodes[index].step(actions[index], plan, max_steps)
             policy.observe(actions, rewards)
-            bar.update()
-            if not bar.disable:
-                mean = np.mean([sum(episode.rewards) for episode in episodes])
-                bar.set_postfix(active=plan.episodes, mean_return=f"{mean:.0f}")
+            step += 1
+            earned += rewards.sum()
+            progress.note(f"{plan.episodes} playing, mean return {earned / len(episodes):.0f}")
+            progress.update()
     return [episode.rollout() for episode in episodes]
 
 

@@ -15,13 +15,13 @@ from jaxtyping import Float, Num
 from numpy.lib.npyio import NpzFile
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
-from tqdm import tqdm
 
 from tto.data.episodes import open_dataset
 from tto.errors import TTOError, one_line
 from tto.files import StrPath
 from tto.model.trained import load
 from tto.plain_pickle import Inert
+from tto.progress import Progress
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, read_token_file
 from tto.tokens.tokenize import transition_matrix
@@ -162,6 +162,6 @@ def _rows(path: Path, attributes: TokenAttributes) -> Float[np.ndarray, "rows D"
     dataset = open_dataset(path)
     matrices = [
         transition_matrix(episode, **attributes.reward_settings)
-        for episode in tqdm(dataset, desc=f"{path.name}: bins", unit="ep", disable=None)
+        for episode in Progress(dataset, name=f"{path.name}: bins", unit="episodes")
     ]
     return np.concatenate(matrices)

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
-from tqdm import tqdm
 
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import StrPath
+from tto.progress import Progress
 from tto.tokens.discretizer import Discretizer, fit
 from tto.tokens.reward_to_go import rewards_to_go
 from tto.tokens.spool import Block, Spool
@@ -65,7 +65,7 @@ def tokenize_dataset(
     matrix = functools.partial(transition_matrix, **settings)
     with tempfile.TemporaryFile(dir=Path(path).parent) as file:
         spool = Spool(file)
-        episodes = tqdm(dataset, desc=f"{name}: tokens", unit="ep", disable=None)
+        episodes = Progress(dataset, name=f"{name}: tokens", unit="episodes")
         try:
             fitted = fit(spool.fill(episodes, matrix), kind=discretizer, bins=bins, widest=widest)
         except TTOError as error:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from tqdm import tqdm
 
 from tto.errors import TTOError, one_line
 from tto.files import StrPath, atomic_path, exclusive_lock
+from tto.progress import Progress
 from tto.training.distributed import ProcessGroup
 from tto.training.events import Events
 
@@ -81,16 +81,14 @@ def train_to_end(
     group, device = group or ProcessGroup(), device or torch.device("cpu")
     _resume(state, folder)
     written = Events(events, rows=state.metrics)
-    progress = tqdm(
-        total=state.updates, initial=state.update, desc="train", unit="upd", disable=None
-    )
+    progress = Progress(name="train", total=state.updates, initial=state.update, unit="updates")
     try:
         while state.update < state.updates:
             row = state.advance()
-            progress.update()
             if row is not None:
                 written.add(row)
-                progress.set_postfix_str(shown(row))
+                progress.note(shown(row))
+            progress.update()
             finished = state.update == state.updates
             stop = group.any(stop_signal() is not None, device) and not finished
             due = state.update % checkpoint_every == 0

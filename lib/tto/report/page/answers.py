@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from tto.report.claims.claims import LOCAL
@@ -45,9 +46,9 @@ def _offline_rl(path: Path) -> str:
 
 def _mean(columns: list[str], rows: pd.DataFrame) -> float | None:
     """Mean of the numbers in some columns; None without a number."""
-    numbers = [rows[column].dropna() for column in columns if column in rows]
-    joined = pd.concat(numbers) if numbers else pd.Series(dtype=float)
-    return float(joined.mean()) if len(joined) else None
+    known = [column for column in columns if column in rows]
+    numbers = rows[known].to_numpy(dtype=float)
+    return None if np.isnan(numbers).all() else float(np.nanmean(numbers))
 
 
 def _goals(path: Path) -> str:
