@@ -117,12 +117,16 @@ def make_env(env_id: str, **options: Any) -> gymnasium.Env:
     return env
 
 
+# Names in the errors of a renderer that does not work here.
+_RENDERER = re.compile(r"MUJOCO_GL|OpenGL|EGL|OSMesa|GLFW|glfw|\bgl[A-Z]|gladLoadGL")
+
+
 def _reason(env_id: str, error: Exception) -> str:
     """Why an environment could not be made, and what to do."""
     if re.search(r"-v[0-3]$", env_id) and "mujoco" in str(error).lower():
         newer = re.sub(r"-v\d$", "-v4", env_id)
         return f"versions v2 and v3 were retired); name {newer} or a newer one"
-    if "MUJOCO_GL" in os.environ and not isinstance(error, gymnasium.error.Error):
+    if "MUJOCO_GL" in os.environ and _RENDERER.search(str(error)):
         return (
             f"{one_line(error)}); MUJOCO_GL is {os.environ['MUJOCO_GL']!r}: unset it, or set it to "
             "egl or osmesa and install that renderer"
