@@ -58,7 +58,7 @@ def _parsed(text: str) -> Any:
         # YAML lacks a part of JSON, such as tabs between values
         return json.loads(text, object_pairs_hook=_without_repetition)
     except json.JSONDecodeError:
-        return yaml.load(text, Loader=_StrictLoader)
+        return _StrictLoader(text).get_single_data()
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
