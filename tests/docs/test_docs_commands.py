@@ -32,6 +32,7 @@ from tto.model.transformer import ModelConfig, TrajectoryTransformer
 NOT_RUN = {
     "tar": "moving results: test_incremental.py does it, with Python's tarfile",
     "tto --install-completion": "changes the shell's files: tests/cli/test_completion.py runs it",
+    "tto plan results/glide": "an environment of one's own: test_docs_runs.py runs it",
     "torchrun": "needs several machines; tests/training trains with several processes",
 }
 
