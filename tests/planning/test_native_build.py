@@ -203,10 +203,20 @@ def test_a_truncated_output_of_the_compiler_is_noticed(cache, tmp_path, monkeypa
 
 def test_a_compiler_that_never_ends_is_stopped_with_its_children(cache, tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", compiler_that(tmp_path, f"sleep 61 & echo $! > {tmp_path}/pid; wait"))
-    monkeypatch.setattr(native_build, "COMPILE_SECONDS", 1)
+    monkeypatch.setattr(native_build, "COMPILE_SECONDS", 5)  # on a busy machine a shell takes some
     started = time.monotonic()
-    with pytest.raises(NativeUnavailable, match="within 1 seconds"):
+    with pytest.raises(NativeUnavailable, match="within 5 seconds"):
         load()
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 50
     child = Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}/stat")
-    assert not child.exists() or child.read_text().rsplit(")")[1].split()[0] == "Z"
+    while is_alive(child):
+        assert time.monotonic() - started < 55
+        time.sleep(0.1)
+
+
+def is_alive(stat: Path) -> bool:
+    """Whether a process runs; one that was killed may be there for a moment."""
+    try:
+        return stat.read_text().rsplit(")")[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
