@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import slurm_jobs as slurm
 import yaml
+from equal_results import OF_TIMES
 from running import HOPPER, TINY, overlay, snakemake, start
 
 from tto.training.checkpoint import load_checkpoint
@@ -138,7 +139,7 @@ def assert_equal_results(one: Path, two: Path) -> None:
     compared = ["tables/*", "rollouts/**/*", "statistics/*", "models/**/*", "tokens/*"]
     files = [path for pattern in compared for path in one.glob(pattern) if path.is_file()]
     assert len(files) > 10
-    for path in files:
+    for path in (path for path in files if path.name not in OF_TIMES):
         assert timeless(path) == timeless(two / path.relative_to(one)), path
 
 
