@@ -124,23 +124,27 @@ def check_is_no_pointer(path: StrPath) -> None:
     Raises:
         TTOError: the file is such a pointer.
     """
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        if file.read(len(_POINTER)) == _POINTER:
-            raise TTOError(
-                f"{os.fspath(path)}: expected the file itself, got a pointer of Git LFS to it; "
-                "fetch it by `git lfs pull`, or download it from the web page"
-            )
+    if _beginning(path) == _POINTER:
+        raise TTOError(
+            f"{os.fspath(path)}: expected the file itself, got a pointer of Git LFS to it; fetch "
+            "it by `git lfs pull`, or download it from the web page"
+        )
 
 
 def kind_of(path: StrPath) -> str:
     """A description of a file of an unexpected kind, for error messages."""
-    if not os.path.isfile(path):
-        return "no readable file"
-    try:
-        with open(path, "rb") as file:
-            first = file.read(len(_POINTER))
-    except OSError:
+    first = _beginning(path) if os.path.isfile(path) else None
+    if first is None:
         return "no readable file"
     if first == _POINTER:
         return "a pointer of Git LFS, not the file itself: run `git lfs pull`"
     return f"{os.path.getsize(path)} bytes that begin with {first[:16]!r}, truncated or foreign"
+
+
+def _beginning(path: StrPath) -> bytes | None:
+    """The first bytes of a file, as many as a pointer of Git LFS has; None if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_POINTER))
+    except OSError:
+        return None

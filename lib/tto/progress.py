@@ -57,7 +57,7 @@ class Progress:
     def note(self, text: str) -> None:
         """Words on the state of the work, shown beside the count."""
         self._note = text
-        self._bar.set_postfix_str(text)
+        self._bar.set_postfix_str(text, refresh=False)  # the bar is drawn as it is due
 
     def close(self) -> None:
         """Show the end."""

@@ -53,7 +53,7 @@ def trained(dataset: MemoryDataset | None = None, **changes) -> MOPOTraining:
     data = transitions_of(dataset or two_steps())
     config = MOPOConfig(**(FAST | changes))
     more = {"env_id": "Hopper-v5", "seed": 0, "row_every": 100, "device": torch.device("cpu")}
-    state = MOPOTraining(data, "mopo", config, **more)
+    state = MOPOTraining(data, config, **more)
     while state.update <= config.model_updates:
         state.advance()
     return state

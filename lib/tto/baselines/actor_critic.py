@@ -5,9 +5,7 @@ The losses are TorchRL's; the networks, the data and the updates are here.
 Letters: N transitions, O observation dimensions, A action dimensions.
 """
 
-import hashlib
-import math
-import time
+import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -18,9 +16,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tto.baselines.actor import Actor, ActorConfig
+from tto.baselines.episode_split import join_episodes
+from tto.baselines.fitting import BaselineTraining
 from tto.baselines.networks import ScaledNetwork, perceptron
+from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
-from tto.errors import TTOError
 from tto.fields import COUNT, POSITIVE, Between
 
 # TorchRL takes seconds to import, so it is imported where a training begins: policies are loaded
@@ -63,16 +63,12 @@ class Critic(nn.Module):
         return self.layers(torch.cat([observations, actions], dim=-1))
 
 
-class ActorCriticTraining:
-    """Networks, optimiser and metrics after some number of updates (`Resumable`).
-
-    An update's batch and noise depend only on the seed and the update's number.
-    """
+class ActorCriticTraining(BaselineTraining):
+    """Networks and optimiser of a method whose loss is TorchRL's."""
 
     def __init__(
         self,
         data: Mapping[str, Tensor],
-        method: str,
         config: ActorCriticConfig,
         *,
         env_id: str,
@@ -80,21 +76,9 @@ class ActorCriticTraining:
         row_every: int,
         device: torch.device,
     ) -> None:
-        """Draw the initial networks.
-
-        Args:
-            data: transitions as `transitions_of` returns them.
-            method: name of the method, as the config has it.
-            config: settings of the method.
-            env_id: id of the environment, which knows the action space.
-            seed: seed of the weights, the batches and the noise.
-            row_every: updates between rows of metrics.
-            device: device of networks and data.
-        """
         from torchrl.objectives import SoftUpdate
 
-        torch.manual_seed(seed)
-        self.method, self.config, self.seed, self.row_every = method, config, seed, row_every
+        super().__init__(data, config, env_id=env_id, seed=seed, row_every=row_every, device=device)
         O, A = data["observation"].shape[1], data["action"].shape[1]
         self.actor = Actor(O, A, config.hidden)
         self.actor.set_scales(data["observation"], env_id)
@@ -106,46 +90,19 @@ class ActorCriticTraining:
         self.optimizer = torch.optim.Adam(
             [p for p in self.loss.parameters() if p.requires_grad], lr=config.learning_rate
         )
-        self.update, self.updates, self.seconds = 0, config.updates, 0.0
-        self.sums: dict[str, list[float]] = {}  # of each loss since the last row, and its count
-        self.metrics: list[dict[str, float | int]] = []
 
+    @property
+    def network(self) -> Actor:
+        """The actor."""
+        return self.actor
+
+    def parts(self) -> dict[str, Any]:
+        """The loss, which holds all networks, and the optimiser."""
+        return {"loss": self.loss, "optimizer": self.optimizer}
+
+    @abc.abstractmethod
     def make_loss(self, critic: Critic) -> Any:
         """TorchRL's loss for `self.actor` and a critic."""
-        raise NotImplementedError  # each method has its own
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that determines how the training goes on."""
-        return {
-            "update": self.update,
-            "seconds": self.seconds,
-            "sums": self.sums,
-            "metrics": self.metrics,
-            "loss": dict(self.loss.state_dict()),
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
-        self.update, self.seconds = state["update"], state["seconds"]
-        self.sums, self.metrics = dict(state["sums"]), list(state["metrics"])
-        self.loss.load_state_dict(state["loss"])
-        self.optimizer.load_state_dict(state["optimizer"])
-
-    def advance(self) -> dict[str, float | int] | None:
-        """Make one update; return a row of metrics when one is due, else None.
-
-        Raises:
-            TTOError: a loss is not finite.
-        """
-        started = time.perf_counter()
-        rng = np.random.default_rng([self.seed, self.update])
-        torch.manual_seed(int(rng.integers(2**62)))
-        self.record(self.learn(rng))
-        self.update += 1
-        self.seconds += time.perf_counter() - started
-        due = self.update % self.row_every == 0 or self.update == self.updates
-        return self._row() if due else None
 
     def learn(self, rng: np.random.Generator) -> dict[str, Tensor]:
         """Change the networks once; return the losses whose sum was minimised."""
@@ -167,55 +124,22 @@ class ActorCriticTraining:
         rows = rng.integers(len(self.data["reward"]), size=self.config.batch_size)
         return as_batch(rows_of(self.data, rows))
 
-    def record(self, losses: Mapping[str, Tensor]) -> None:
-        """Add the losses to the row of metrics under way.
-
-        Raises:
-            TTOError: a loss is not finite.
-        """
-        for name, loss in losses.items():
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                raise TTOError(
-                    f"{self.method}: expected a finite {name}, got {value} at update "
-                    f"{self.update}; lower {self.method}.learning_rate"
-                )
-            total, count = self.sums.get(name, (0.0, 0))
-            self.sums[name] = [total + value, count + 1]
-
-    def _row(self) -> dict[str, float | int]:
-        """Add a row of metrics, with the mean losses since the last one, and return it."""
-        row: dict[str, float | int] = {"update": self.update, "seconds": round(self.seconds, 3)}
-        row |= {name: total / count for name, (total, count) in sorted(self.sums.items())}
-        self.metrics.append(row)
-        self.sums = {}
-        return row
-
 
 def transitions_of(dataset: EpisodeDataset) -> dict[str, Tensor]:
     """All transitions, as recorded: observation, action, next_observation, reward, terminated."""
-    columns: dict[str, list[np.ndarray]] = {}
-    for episode in dataset:
+
+    def columns(episode: Episode) -> dict[str, np.ndarray]:
         terminated = np.zeros(len(episode), dtype=bool)
         terminated[-1] = episode.terminated
-        parts = {
+        return {
             "observation": episode.observations[:-1],
             "action": episode.actions,
             "next_observation": episode.observations[1:],
             "reward": episode.rewards.astype(np.float32),
             "terminated": terminated,
         }
-        for name, part in parts.items():
-            columns.setdefault(name, []).append(part)
-    return {name: torch.from_numpy(np.concatenate(parts)) for name, parts in columns.items()}
 
-
-def digest_of(data: Mapping[str, Tensor]) -> str:
-    """SHA-256 of the transitions."""
-    digest = hashlib.sha256()
-    for values in data.values():
-        digest.update(values.numpy().tobytes())
-    return digest.hexdigest()
+    return join_episodes(dataset, columns)
 
 
 def rows_of(data: Mapping[str, Tensor], rows: np.ndarray) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
-"""The episodes that a baseline trains on and those that it is tested on."""
+"""Columns of the episodes that a baseline trains on and of those that it is tested on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -9,6 +9,21 @@ from torch import Tensor
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
+
+
+def join_episodes(
+    dataset: EpisodeDataset, columns: Callable[[Episode], Mapping[str, np.ndarray]]
+) -> dict[str, Tensor]:
+    """Concatenate columns over all episodes.
+
+    Args:
+        columns: gives the arrays of an episode by name, with one row for each transition.
+    """
+    found: dict[str, list[np.ndarray]] = {}
+    for episode in dataset:
+        for name, part in columns(episode).items():
+            found.setdefault(name, []).append(part)
+    return {name: torch.from_numpy(np.concatenate(parts)) for name, parts in found.items()}
 
 
 def split_episodes(

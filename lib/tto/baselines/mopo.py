@@ -14,9 +14,7 @@ Letters: N rows, M members, O observation and A action dimensions.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -31,19 +29,16 @@ from tto.baselines.actor_critic import (
     Critic,
     action_spec,
     as_batch,
-    digest_of,
     rows_of,
     state_action_value,
     stochastic,
     transitions_of,
 )
-from tto.baselines.files import write_baseline
-from tto.baselines.fitting import fit_resumably
+from tto.baselines.fitting import train_baseline
 from tto.baselines.networks import NetworkPolicy, perceptron
 from tto.baselines.pets.ensemble import Ensemble, bound_penalty, gaussian_loss
 from tto.baselines.pets.transitions import Examples, Transitions, examples, standardise_by
 from tto.data.episodes import EpisodeDataset
-from tto.digest import code_digest
 from tto.fields import COUNT, POSITIVE, UNITS, Between
 from tto.files import StrPath
 
@@ -99,32 +94,19 @@ def train_mopo(
     Args and errors are those of `tto.baselines.offline_rl.train_offline_rl`; settings are fields of
     `MOPOConfig`. The ensemble is not kept.
     """
-    config = MOPOConfig(**settings)
-    data = transitions_of(dataset)
-    identity = {
-        "method": "mopo",
-        "config": asdict(config),
-        "seed": seed,
-        "env_id": dataset.env_id,
-        "data": digest_of(data),
-        "code": code_digest(__name__),
-    }
-    build = partial(
+    state = train_baseline(
         MOPOTraining,
-        data,
-        "mopo",
-        config,
-        env_id=dataset.env_id,
+        dataset,
+        transitions_of(dataset),
+        MOPOConfig(**settings),
+        output,
         seed=seed,
-        row_every=checkpoint_every,
-        device=torch.device(device),
+        checkpoints=checkpoints,
+        checkpoint_every=checkpoint_every,
+        device=device,
+        events=events,
     )
-    state = fit_resumably(
-        build, identity, checkpoints, checkpoint_every=checkpoint_every, events=events
-    )
-    stored = {"method": "mopo", "env_id": dataset.env_id, "dataset": dataset.name, "seed": seed}
-    write_baseline(Path(output), state.actor, config=stored | asdict(config), metrics=state.metrics)
-    return NetworkPolicy(state.actor.cpu())
+    return NetworkPolicy(state.network)
 
 
 class Imagined(NamedTuple):
@@ -223,6 +205,7 @@ class WorldModel(nn.Module):
 class MOPOTraining(ActorCriticTraining):
     """The ensemble's updates, then those of soft actor-critic on imagined transitions."""
 
+    method = "mopo"
     config: MOPOConfig
 
     def __init__(self, data: Mapping[str, Tensor], *arguments: Any, **keywords: Any) -> None:
@@ -247,20 +230,19 @@ class MOPOTraining(ActorCriticTraining):
             action_spec=action_spec(self.actor),
         )
 
+    def parts(self) -> dict[str, Any]:
+        """Those of soft actor-critic, the world model and its optimiser."""
+        more = {"model": self.model, "model_optimizer": self.model_optimizer}
+        return super().parts() | more
+
     def state_dict(self) -> dict[str, Any]:
         """All that determines how the training goes on."""
-        return super().state_dict() | {
-            "model": self.model.state_dict(),
-            "model_optimizer": self.model_optimizer.state_dict(),
-            "imagined": self.imagined,
-        }
+        return super().state_dict() | {"imagined": self.imagined}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
         super().load_state_dict(state)
         device = self.data["reward"].device
-        self.model.load_state_dict(state["model"])
-        self.model_optimizer.load_state_dict(state["model_optimizer"])
         self.imagined = {name: values.to(device) for name, values in state["imagined"].items()}
 
     def learn(self, rng: np.random.Generator) -> dict[str, Tensor]:

@@ -6,12 +6,9 @@ three learn an actor and two critics from transitions; they differ in how they k
 the data.
 """
 
-from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-import torch
 from torch import Tensor, nn
 
 from tto.baselines.actor import Actor
@@ -20,16 +17,13 @@ from tto.baselines.actor_critic import (
     ActorCriticTraining,
     Critic,
     action_spec,
-    digest_of,
     state_action_value,
     stochastic,
     transitions_of,
 )
-from tto.baselines.files import write_baseline
-from tto.baselines.fitting import fit_resumably
+from tto.baselines.fitting import train_baseline
 from tto.baselines.networks import NetworkPolicy, perceptron
 from tto.data.episodes import EpisodeDataset
-from tto.digest import code_digest
 from tto.errors import TTOError
 from tto.fields import COUNT, SHARE, Between
 from tto.files import StrPath
@@ -90,40 +84,25 @@ def train_offline_rl(
     if method not in METHODS:
         raise TTOError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
     config = OfflineRLConfig(**settings)
-    data = transitions_of(dataset)
-    build = partial(
+    state = train_baseline(
         _TRAININGS[method],
-        data,
-        method,
+        dataset,
+        transitions_of(dataset),
         config,
-        env_id=dataset.env_id,
+        output,
         seed=seed,
-        row_every=checkpoint_every,
-        device=torch.device(device),
-    )
-    identity = {
-        "method": method,
-        "config": asdict(config),
-        "seed": seed,
-        "env_id": dataset.env_id,
-        "data": digest_of(data),
-        "code": code_digest(__name__),
-    }
-    state = fit_resumably(
-        build,
-        identity,
-        checkpoints,
+        checkpoints=checkpoints,
         checkpoint_every=checkpoint_every,
+        device=device,
         events=events,
     )
-    stored = {"method": method, "env_id": dataset.env_id, "dataset": dataset.name, "seed": seed}
-    write_baseline(Path(output), state.actor, config=stored | asdict(config), metrics=state.metrics)
-    return NetworkPolicy(state.actor.cpu())
+    return NetworkPolicy(state.network)
 
 
 class _CQL(ActorCriticTraining):
     """Conservative Q-learning: values of other actions than the data's are pushed down."""
 
+    method = "cql"
     config: OfflineRLConfig
 
     def make_loss(self, critic: Critic) -> Any:
@@ -149,6 +128,7 @@ class _CQL(ActorCriticTraining):
 class _IQL(ActorCriticTraining):
     """Implicit Q-learning: a value's upper expectile, and cloning weighted by the advantage."""
 
+    method = "iql"
     config: OfflineRLConfig
 
     def make_loss(self, critic: Critic) -> Any:
@@ -170,6 +150,7 @@ class _IQL(ActorCriticTraining):
 class _TD3BC(ActorCriticTraining):
     """TD3 whose actor also clones; it learns at every other update."""
 
+    method = "td3_bc"
     config: OfflineRLConfig
 
     def make_loss(self, critic: Critic) -> Any:
@@ -203,4 +184,6 @@ class _Mean(nn.Module):
         return self.actor(observations)[0].tanh()
 
 
-_TRAININGS = {"cql": _CQL, "iql": _IQL, "td3_bc": _TD3BC}
+_TRAININGS: dict[str, type[ActorCriticTraining]] = {
+    training.method: training for training in (_CQL, _IQL, _TD3BC)
+}

@@ -1,10 +1,10 @@
 """Baselines of offline RL by their name in the config: how each is trained and loaded."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tto.baselines import offline_rl
 from tto.baselines.actor import load_actor_policy
 from tto.baselines.behavior_cloning import (
     BehaviorCloningConfig,
@@ -21,6 +21,8 @@ from tto.baselines.mbop import MBOPConfig, MBOPPolicy, load_mbop
 from tto.baselines.mbop_training import train_mbop
 from tto.baselines.mopo import MOPOConfig, train_mopo
 from tto.baselines.networks import NetworkPolicy
+from tto.baselines.offline_rl import METHODS as OFFLINE_RL
+from tto.baselines.offline_rl import OfflineRLConfig, train_offline_rl
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
 from tto.files import StrPath
@@ -29,23 +31,38 @@ from tto.model.weights_file import read_config
 
 Policy = NetworkPolicy | MBOPPolicy | DTPolicy
 
-_CONFIGS: dict[str, Callable[..., object]] = {
-    "bc": BehaviorCloningConfig,
-    "mbop": MBOPConfig,
-    "mopo": MOPOConfig,
-    "dt": DTConfig,
-}  # of the others: OfflineRLConfig
 
-_LOADERS: dict[str, Callable[[StrPath], Policy]] = {
-    "bc": load_behavior_cloning,
-    "mbop": load_mbop,
-    "dt": load_decision_transformer,
-}  # the others have an actor
+class _Method(NamedTuple):
+    """How a method is set, trained and loaded.
+
+    Attributes:
+        config: class of its settings.
+        train: its training.
+        load: reads what the training wrote.
+        resumes: whether the training takes checkpoints, a device and events.
+    """
+
+    config: Callable[..., object]
+    train: Callable[..., object]
+    load: Callable[[StrPath], Policy]
+    resumes: bool = True
+
+
+_METHODS = {
+    "bc": _Method(BehaviorCloningConfig, train_behavior_cloning, load_behavior_cloning, False),
+    "mopo": _Method(MOPOConfig, train_mopo, load_actor_policy),
+    "mbop": _Method(MBOPConfig, train_mbop, load_mbop, False),
+    "dt": _Method(DTConfig, train_decision_transformer, load_decision_transformer),
+    **{
+        name: _Method(OfflineRLConfig, partial(train_offline_rl, method=name), load_actor_policy)
+        for name in OFFLINE_RL
+    },
+}
 
 
 def check_settings(method: str, settings: Mapping[str, Any]) -> None:
     """Raise a `TTOError` if a method cannot have these settings."""
-    _CONFIGS.get(method, offline_rl.OfflineRLConfig)(**settings)
+    _METHODS[method].config(**settings)
 
 
 class StoredPolicy(NamedTuple):
@@ -85,16 +102,11 @@ def train_policy(
     Raises:
         TTOError: an unknown method, a bad setting, a loss that is not finite, or a signal to stop.
     """
-    short = {"bc": train_behavior_cloning, "mbop": train_mbop}
-    if method in short:
-        short[method](dataset, output, seed=seed, **settings)
-        return
-    train = {"mopo": train_mopo, "dt": train_decision_transformer}.get(method)
-    if train is None:
-        train = offline_rl.train_offline_rl
-        settings["method"] = method
-    more = {"seed": seed, "checkpoints": checkpoints, "device": device, "events": events}
-    train(dataset, output, **more, **settings)
+    if method not in _METHODS:
+        raise TTOError(f"method: expected one of {', '.join(BASELINES)}, got {method!r}")
+    more = {"checkpoints": checkpoints, "device": device, "events": events}
+    how = _METHODS[method]
+    how.train(dataset, output, seed=seed, **(more if how.resumes else {}), **settings)
 
 
 def is_policy(folder: StrPath) -> bool:
@@ -123,5 +135,5 @@ def load_policy(folder: StrPath) -> StoredPolicy:
             f"{folder}: expected the model of a baseline that acts ({', '.join(BASELINES)})"
         )
     config = read_config(Path(folder))
-    load = _LOADERS.get(str(_method(config)), load_actor_policy)
+    load = _METHODS[str(_method(config))].load
     return StoredPolicy(load(folder), str(config["env_id"]), str(config["dataset"]))

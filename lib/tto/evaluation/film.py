@@ -6,6 +6,7 @@ follows a robot. `FilmedEnv` can replace any environment, with any policy.
 """
 
 import contextlib
+import functools
 import math
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -180,10 +181,9 @@ def _with_caption(
     size = image.height // 24
     if size < _SMALLEST_FONT:
         return frame
-    font = ImageFont.truetype(str(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), size)
     draw = ImageDraw.Draw(image)
     look: dict[str, Any] = {
-        "font": font,
+        "font": _font(size),
         "fill": "white",
         "stroke_width": 2,
         "stroke_fill": "black",
@@ -191,6 +191,11 @@ def _with_caption(
     draw.text((size // 2, size // 3), text.strip(), **look)
     draw.text((image.width - size // 2, size // 3), f"step {step}", anchor="ra", **look)
     return np.asarray(image)
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), size)
 
 
 def _ffmpeg() -> Any:
