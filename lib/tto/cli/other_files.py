@@ -14,11 +14,10 @@ from tto.config.settings import datasets_of
 from tto.errors import TTOError
 from tto.hdf5 import read_hdf5
 from tto.model.weights_file import WEIGHTS, read_config, read_weights
-from tto.training.checkpoint import load_checkpoint
+from tto.training.checkpoint import CHECKPOINT, load_checkpoint
 
 Lines = list[tuple[str, str]]  # pairs of a label and a value
 TEXTS = (".csv", ".md", ".html", ".tex", ".json", ".yaml", ".yml", ".txt", ".log", ".tsv")
-_CHECKPOINT = "checkpoint.pt"
 _SIZES = ("hidden", "members", "updates", "epochs", "batch_size", "learning_rate", "horizon")
 
 
@@ -45,7 +44,7 @@ def is_run(folder: Path) -> bool:
 
 def is_unfinished_training(path: Path) -> bool:
     """Whether a path is the checkpoint of an unfinished training, or its folder."""
-    return path.name == _CHECKPOINT or (path / _CHECKPOINT).is_file()
+    return path.name == CHECKPOINT or (path / CHECKPOINT).is_file()
 
 
 def baseline(folder: Path) -> Lines:
@@ -102,18 +101,18 @@ def unfinished_training(path: Path) -> Lines:
     Raises:
         TTOError: the file is damaged, or holds no training.
     """
-    folder = path.parent if path.name == _CHECKPOINT else path
+    folder = path.parent if path.name == CHECKPOINT else path
     state = load_checkpoint(folder)
     if not isinstance(state, dict) or "update" not in state:
         raise TTOError(
-            f"{folder / _CHECKPOINT}: expected the checkpoint of a training, got other content; "
+            f"{folder / CHECKPOINT}: expected the checkpoint of a training, got other content; "
             "remove it to train from the beginning"
         )
     return [
         ("checkpoint", "of an unfinished training; the same command goes on from it"),
         ("update", str(state["update"])),
         ("holds", ", ".join(map(str, state))),
-        ("size", f"{(folder / _CHECKPOINT).stat().st_size / 1e6:,.1f} MB"),
+        ("size", f"{(folder / CHECKPOINT).stat().st_size / 1e6:,.1f} MB"),
     ]
 
 

@@ -20,7 +20,7 @@ from tto.training.distributed import ProcessGroup
 from tto.training.events import Events
 
 LOGGER = logging.getLogger(__name__)
-_FILE = "checkpoint.pt"
+CHECKPOINT = "checkpoint.pt"
 Row = Mapping[str, float | int]
 
 
@@ -135,7 +135,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
             kept.
     """
     try:
-        with atomic_path(folder / _FILE) as path, path.open("w+b", buffering=0) as file:
+        with atomic_path(folder / CHECKPOINT) as path, path.open("w+b", buffering=0) as file:
             torch.save(state, file)
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").digest()
@@ -154,7 +154,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     Raises:
         TTOError: the checkpoint is damaged.
     """
-    path = folder / _FILE
+    path = folder / CHECKPOINT
     if not path.is_file():
         return None
     try:
@@ -182,7 +182,7 @@ def _resume(state: Resumable, folder: Path) -> None:
         if not (isinstance(state.update, int) and 0 <= state.update <= state.updates):
             raise ValueError(f"it is of update {state.update!r:.40} of {state.updates}")
     except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise _damaged(folder / _FILE, error) from error
+        raise _damaged(folder / CHECKPOINT, error) from error
 
 
 def _damaged(path: Path, error: Exception) -> TTOError:
