@@ -77,7 +77,7 @@ def test_the_whole_workflow_runs(finished: Path):
     results = finished / "results/tiny"
     rows = (results / "rollouts.csv").read_text().splitlines()
     # methods x seeds x rollouts: offline RL, imitation, pairs of the four rooms
-    assert len(rows) == 1 + 4 * 1 * 2 + 3 * 1 * 2 + 2 * 1 * 4
+    assert len(rows) == 1 + 6 * 1 * 2 + 3 * 1 * 2 + 2 * 1 * 4
     for name in ("imitation", "goal_reaching", "tuning"):
         assert (results / f"tables/{name}.md").stat().st_size > 0
     for name in ("tables/table1.csv", "tables/table1.tex", "figures/figure4.pdf", "config.yaml"):
