@@ -1,11 +1,12 @@
 """Training recipes on the same tokens and CPU seconds: what does each second teach?
 
-    python benchmarks/recipes.py [--recipes v1 official ours] [--seconds 300 1200] \
+    python benchmarks/recipes.py [--recipes v1 official ours one] [--seconds 300 1200] \
         [--seeds 0 1 2] [--episodes 0] [--output docs/figures/recipes]
 
 `v1`, `official` and `ours` are the model and training sections of config/paper.yaml,
 config/official.yaml and config/config.yaml, at the sizes of config.yaml with windows of six
-transitions. Each training gets as many updates as its processor seconds allow, and its schedule
+transitions. `one` is ours with windows of one transition: its action loss is what a state alone can
+tell, to which the first place of a window compares. Each training gets as many updates as its processor seconds allow, and its schedule
 ends with them; v1 and official warm up over 5 % of the updates, as in the paper (2000 of some
 39,000).
 
@@ -17,7 +18,7 @@ cloning's output. With `--episodes`, both also play: the Transformer by planning
 that no run reports.
 
 Each training is a process with one thread. Rows are appended to <output>.csv as they come;
-trainings that are already in the file are not run again.
+trainings that are already in the file are not run again. Models stay in the data's folder.
 """
 
 import argparse
@@ -45,7 +46,7 @@ from tto.data.collect import collect, dataset_kind
 from tto.data.episodes import EpisodeDataset, open_dataset, write_dataset
 from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
 from tto.model.device import precision_named
-from tto.model.trained import TrainedModel
+from tto.model.trained import TrainedModel, save
 from tto.model.transformer import ModelConfig
 from tto.planning.controller import Controller
 from tto.report.drawing.style import PAGE_WIDTH, SEQUENCE, paper_style, save_figure
@@ -67,7 +68,12 @@ DATASETS = {  # environment, transitions
     "walker2d-expert-v2": ("Walker2d-v5", 100_000),
     "humanoid-medium-v2": ("tto/Humanoid-v5", 20_000),
 }
-RECIPES = {"v1": "paper", "official": "official", "ours": "config"}  # their files in config/
+RECIPES = {
+    "v1": "paper",
+    "official": "official",
+    "ours": "config",
+    "one": "config",
+}  # their files in config/
 SIZES = {name: CONFIG["model"][name] for name in ("layers", "heads", "width")}
 SIZES |= {"block_tokens": 512, "max_transitions": 6}
 NO_PLANNER = ("overrides", "precision")  # of the section planning, not of `Controller`
@@ -89,7 +95,12 @@ def settings_of(recipe: str) -> tuple[dict[str, Any], dict[str, Any]]:
     training["precision"] = precision_named("auto", "cpu")  # the same for all recipes
     for key in ("threads", "processes", "overrides"):
         del training[key]
-    return model | SIZES, training
+    sizes = dict(SIZES)
+    if recipe == "one":  # as many tokens in an update
+        training |= {"batch_size": training["batch_size"] * SIZES["max_transitions"]}
+        training |= {"short_windows": 0.0}
+        sizes |= {"max_transitions": 1}
+    return model | sizes, training
 
 
 def start(file: TokenFile, recipe: str, *, updates: int, seed: int) -> TrainingState:
@@ -103,7 +114,7 @@ def start(file: TokenFile, recipe: str, *, updates: int, seed: int) -> TrainingS
         **model,
     )
     training: TrainingConfig = training_config(settings)
-    if recipe != "ours":
+    if RECIPES[recipe] != "config":
         optimizer = dataclasses.replace(training.optimizer, warmup_updates=round(0.05 * updates))
         training = dataclasses.replace(training, optimizer=optimizer)
     state = TrainingState(
@@ -172,7 +183,8 @@ def judged(state: TrainingState, windows: Windows) -> dict[str, float]:
     sums, counts = held_out_losses(windows, losses, count=TEST_WINDOWS, batch_size=64, seed=0)
 
     def mean(places: slice, dimensions: slice) -> float:
-        return float(sums[places, dimensions].sum() / counts[places, dimensions].sum())
+        count = float(counts[places, dimensions].sum())  # 0: windows of one have no later places
+        return float(sums[places, dimensions].sum()) / count if count else math.nan
 
     everywhere, action = slice(None), slice(O, O + A)
     return {
@@ -235,6 +247,8 @@ def train(
     file = read_token_file(folder / f"{dataset}.h5")
     state, spent = trained(file, recipe, seconds=seconds, seed=seed)
     config = state.network.config
+    model = TrainedModel(state.network, file.discretizer, file.attributes)
+    save(folder / f"models/{dataset}/{recipe}-{seed}-{seconds:g}s", model, extra={})
     test = open_dataset(folder / f"{dataset}-test")
     row = judged(state, test_windows(file, test, config.block_transitions))
     policy = cloned(folder, dataset, seed)
@@ -252,7 +266,6 @@ def train(
         "cloning_return": math.nan,
     }
     if episodes:
-        model = TrainedModel(state.network, file.discretizer, file.attributes)
         seeds = evaluation_seeds(seed=seed, rollouts=episodes, offset=OFFSET)
         settings = {k: v for k, v in CONFIG["planning"].items() if k not in NO_PLANNER}
         planner = Controller(model, seed=seeds, **settings)
