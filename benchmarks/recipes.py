@@ -6,9 +6,9 @@
 `v1`, `official` and `ours` are the model and training sections of config/paper.yaml,
 config/official.yaml and config/config.yaml, at the sizes of config.yaml with windows of six
 transitions. `one` is ours with windows of one transition: its action loss is what a state alone can
-tell, to which the first place of a window compares. Each training gets as many updates as its processor seconds allow, and its schedule
-ends with them; v1 and official warm up over 5 % of the updates, as in the paper (2000 of some
-39,000).
+tell, to which the first place of a window compares. Each training gets as many updates as its
+processor seconds allow, and its schedule ends with them; v1 and official warm up over 5 % of the
+updates, as in the paper (2000 of some 39,000).
 
 Models and behaviour cloning are trained on 100,000 transitions that are collected here (20,000 of
 the humanoid) and judged on another collection, by the loss of each kind of token, the loss of
@@ -68,12 +68,8 @@ DATASETS = {  # environment, transitions
     "walker2d-expert-v2": ("Walker2d-v5", 100_000),
     "humanoid-medium-v2": ("tto/Humanoid-v5", 20_000),
 }
-RECIPES = {
-    "v1": "paper",
-    "official": "official",
-    "ours": "config",
-    "one": "config",
-}  # their files in config/
+# The recipes' files in config/.
+RECIPES = {"v1": "paper", "official": "official", "ours": "config", "one": "config"}
 SIZES = {name: CONFIG["model"][name] for name in ("layers", "heads", "width")}
 SIZES |= {"block_tokens": 512, "max_transitions": 6}
 NO_PLANNER = ("overrides", "precision")  # of the section planning, not of `Controller`
