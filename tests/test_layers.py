@@ -1,6 +1,8 @@
 """Imports go one way: a layer of the library imports from itself and from earlier layers."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,15 @@ def test_a_planted_violation_is_found(
     monkeypatch.setattr(tto.digest, "PACKAGE", package)
     (edge,) = upward_edges(package)
     assert edge.startswith(f"{room}/planted.py: tto")
+
+
+def test_what_each_jobs_snakemake_imports_is_quick():
+    rules = PACKAGE.parents[1] / "workflow/rules"
+    lines = [line for path in rules.glob("*.smk") for line in path.read_text().splitlines()]
+    modules = [line.split()[1] for line in lines if line.startswith("from tto.")]
+    assert "tto.data.collect" in modules
+    program = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert not {"torch", "minari", "pandas", "matplotlib"} & set(run.stdout.split())

@@ -90,6 +90,11 @@ def imported_modules(path: Path) -> set[str]:
     Imports inside functions count. Parent packages do not: `import tto.training.train` does not
     count as an import of `tto.training`.
     """
+    return _modules_imported(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _modules_imported(path: Path, _modified: int) -> set[str]:
     return {name for name in _imported_names(path) if _is_module(name)}
 
 

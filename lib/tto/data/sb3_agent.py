@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32
 
 from tto.errors import TTOError, one_line
@@ -62,6 +61,8 @@ class SB3Agent:
             observation = self.normalization.apply(observation)
         if not self.stochastic:
             return self._predict(observation, deterministic=True)
+        import torch  # takes seconds; this module is imported by each job's Snakemake
+
         # The libraries draw from PyTorch's generator, or from a key of their own.
         seed = int(generator.integers(2**31))
         with torch.random.fork_rng(devices=[]):
