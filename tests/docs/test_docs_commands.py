@@ -5,10 +5,12 @@ Snakemake does with its commands is in test_docs_runs.py.
 """
 
 import argparse
+import itertools
 import re
 import runpy
 import subprocess
 import sys
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -33,6 +35,7 @@ NOT_RUN = {
     "tar": "moving results: test_incremental.py does it, with Python's tarfile",
     "tto --install-completion": "changes the shell's files: tests/cli/test_completion.py runs it",
     "tto plan results/glide": "an environment of one's own: test_docs_runs.py runs it",
+    "tto watch": "opens a server: tests/cli/test_watch.py",
     "torchrun": "needs several machines; tests/training trains with several processes",
 }
 
@@ -162,7 +165,17 @@ def check_snakemake(command: Command) -> None:
         pytest.fail(f"{command}: no such options")
 
 
+def check_pip(command: Command) -> None:
+    """Its extras and files are there; it is not installed again."""
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for extras in re.findall(r"\[(.*)\]", str(command)):
+        assert set(extras.split(",")) <= set(known["optional-dependencies"]), command
+    for before, after in itertools.pairwise(command.words):
+        assert before != "--constraint" or (ROOT / after).exists(), command
+
+
 CHECKS = {
+    "pip": check_pip,
     "cat": lambda command: run(command, *command.words),
     "make": check_make,
     "pytest": check_pytest,

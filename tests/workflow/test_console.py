@@ -12,7 +12,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_tto.console import LOG_LINES, Console
 from snakemake_logger_plugin_tto.dry_run import DryRun
-from snakemake_logger_plugin_tto.reasons import changes, why
+from snakemake_logger_plugin_tto.reasons import why
 from snakemake_logger_plugin_tto.words import duration
 
 CHANGED = (
@@ -128,7 +128,8 @@ def test_durations(seconds: float, words: str):
     ],
 )
 def test_changed_params_are_keys_with_their_values(before: str, now: str, said: list[str]):
-    assert sorted(changes(f"{CHANGED}before: {CHANGED} now: {now} ")) == sorted(said)
+    found = why(f"{CHANGED}before: {before} now: {now} ")
+    assert sorted(found.reasons) == sorted(said)
 
 
 def test_reasons_are_told_apart():

@@ -29,6 +29,8 @@ Anything = Annotated[
 Checkpoint = Annotated[
     Path, typer.Argument(help="Folder of a checkpoint, or the file with its weights.")
 ]
+Run = Annotated[Path, typer.Argument(help="Folder of a run, as results/demo.")]
+Port = Annotated[int, typer.Option(min=1, help="Port at which a browser finds it.")]
 Env = Annotated[
     str | None,
     typer.Option(
@@ -196,6 +198,14 @@ def export_folder(model: Model, folder: New, layout: Layout = "transformers") ->
 
     export_model(load(model), folder, layout=layout)
     typer.echo(f"wrote {folder}; next: complete the model card, its README.md")
+
+
+@app.command("watch")
+def watch_run(run: Run, port: Port = 6006) -> None:
+    """Show the losses of a run in TensorBoard, while it goes on or later."""
+    from tto.cli.watch import watch
+
+    watch(run, port=port)
 
 
 def _assignment(text: str) -> tuple[str, Any]:
