@@ -174,7 +174,19 @@ def check_pip(command: Command) -> None:
         assert before != "--constraint" or (ROOT / after).exists(), command
 
 
+def check_container(command: Command) -> None:
+    """What it runs inside is a command of the docs; the recipes are in tests/release."""
+    words = command.words
+    for name in ("snakemake", "tto"):
+        if name in words[3:] and words[1] in ("run", "exec"):
+            inside = words[len(words) - words[::-1].index(name) - 1 :]
+            CHECKS[name](Command(command.place, inside))
+
+
 CHECKS = {
+    "apptainer": check_container,
+    "conda": lambda command: None,  # tests/workflow/test_config.py compares environment.yml
+    "docker": check_container,
     "pip": check_pip,
     "cat": lambda command: run(command, *command.words),
     "make": check_make,
