@@ -1,7 +1,8 @@
-"""The library's reference from its docstrings: pages of pdoc, for docs/build_site.py."""
+"""The library's reference from its docstrings: python docs/reference.py FOLDER."""
 
 import os
 import pkgutil
+import sys
 from pathlib import Path
 
 import pdoc
@@ -20,3 +21,7 @@ def write_reference(folder: Path) -> None:
     tto.__all__ += [module.name for module in pkgutil.iter_modules(tto.__path__)]
     pdoc.render.configure(docformat="google", show_source=False, math=True)
     pdoc.pdoc("tto", *LEFT_OUT, output_directory=folder)
+
+
+if __name__ == "__main__":
+    write_reference(Path(sys.argv[1]))

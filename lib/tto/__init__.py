@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tto.errors import TTOError
-    from tto.model.trained import TrainedModel, load
+    from tto.exchange.hub import load
+    from tto.model.trained import TrainedModel
     from tto.planning.controller import Controller
 
 # Threads that spin while they wait take the processor from others, and on a busy machine from those
@@ -19,7 +20,7 @@ _HOME = {
     "Controller": "tto.planning.controller",
     "TTOError": "tto.errors",
     "TrainedModel": "tto.model.trained",
-    "load": "tto.model.trained",
+    "load": "tto.exchange.hub",
 }
 
 

@@ -1,5 +1,6 @@
 """Checkpoints in the formats of other implementations become models that plan."""
 
+import json
 import pickle
 import zipfile
 from pathlib import Path
@@ -12,7 +13,8 @@ from port_reference import Port, port_logits, port_of, randomise
 
 import tto
 from tto.errors import TTOError
-from tto.exchange.export import export_model, model_card
+from tto.exchange.card import model_card
+from tto.exchange.export import export_model
 from tto.exchange.pretrained import ImportSettings, import_model, read_source
 from tto.model.trained import TrainedModel, save
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
@@ -150,9 +152,10 @@ def test_an_export_loads_in_transformers_and_comes_back(tmp_path, changes):
 def test_an_export_in_our_layout_loads(tmp_path):
     model = our_model(attend_values=True)
     with pytest.raises(TTOError, match="attend_values"):
-        export_model(model, tmp_path / "out")
+        export_model(model, tmp_path / "out", layout="transformers")
     assert not list(tmp_path.iterdir())
-    export_model(model, tmp_path / "out", layout="tto")
+    assert export_model(model, tmp_path / "out", extra={"seed": 3}) == "tto"
+    assert json.loads((tmp_path / "out/config.json").read_text())["seed"] == 3
     loaded = tto.load(tmp_path / "out")
     tokens = np.zeros((T, D), dtype=np.int64)
     assert np.array_equal(loaded.log_probs(tokens), model.log_probs(tokens))

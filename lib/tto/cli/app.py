@@ -81,8 +81,14 @@ Discount = Annotated[
     float | None, typer.Option(min=0, max=1, help="Discount of its rewards-to-go.")
 ]
 Layout = Annotated[
-    Literal["transformers", "tto"],
-    typer.Option(help="Format to write: for transformers, or for tto.load."),
+    Literal["transformers", "tto"] | None,
+    typer.Option(
+        help="Format to write: for transformers, or for tto.load; by default the first one that "
+        "can represent the model."
+    ),
+]
+Licence = Annotated[
+    str | None, typer.Option("--license", help="Licence for the card, as mit or cc-by-4.0.")
 ]
 
 
@@ -181,23 +187,43 @@ def import_checkpoint(
 ) -> None:
     """Import a checkpoint of the official code, its port in transformers, or the cached code."""
     _must_be_new(model)
+    from tto.exchange.hub import fetch, is_address
     from tto.exchange.pretrained import ImportSettings, import_model
     from tto.model.trained import save
 
     given = ImportSettings(env=env, dataset=dataset, heads=heads, discount=discount)
-    save(model, import_model(source, bins=bins, given=given), extra={"imported": str(source)})
+    here = fetch(str(source)) if is_address(source) else source
+    save(model, import_model(here, bins=bins, given=given), extra={"imported": str(source)})
     typer.echo(f"wrote {model}; next: tto plan {model}")
 
 
 @app.command("export")
-def export_folder(model: Model, folder: New, layout: Layout = "transformers") -> None:
+def export_folder(
+    model: Model, folder: New, layout: Layout = None, licence: Licence = None
+) -> None:
     """Write a model and its card for the Hugging Face hub."""
     _must_be_new(folder)
+    from tto.cli.model_facts import facts_of, other_entries
     from tto.exchange.export import export_model
     from tto.model.trained import load
 
-    export_model(load(model), folder, layout=layout)
-    typer.echo(f"wrote {folder}; next: complete the model card, its README.md")
+    more = {"facts": facts_of(model, licence=licence), "extra": other_entries(model)}
+    written = export_model(load(model), folder, layout=layout, **more)
+    typer.echo(f"wrote {folder} for {written}; next: read the model card, its README.md")
+
+
+@app.command("push")
+def push_folder(
+    model: Model,
+    name: Annotated[str, typer.Argument(help="USER/NAME on the hub.")],
+    licence: Licence = None,
+    private: Annotated[bool, typer.Option(help="Make a new repository private.")] = False,
+) -> None:
+    """Put a model and its card on the Hugging Face hub; `hf auth login` comes first."""
+    from tto.cli.push import push_model
+
+    address = push_model(model, name, licence=licence, private=private)
+    typer.echo(f'pushed; next: tto.load("{address}")')
 
 
 @app.command("watch")
