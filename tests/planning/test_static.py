@@ -120,3 +120,15 @@ def test_graphs_equal_single_operations(variant):
     for _ in range(2):  # captured, then replayed
         drawn = draws_of(engine, contexts, device="cuda")
         torch.testing.assert_close(drawn, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_graphs_are_captured_anew_when_buffers_grow():
+    model = random_model()
+    cached, static = CachedEngine(random_model().network), StaticEngine(model.network.cuda())
+    for episodes, past in ((1, 0), (2, 1), (5, 2), (1, 0)):
+        contexts = random_contexts(model, episodes, past=past)
+        expected = draws_of(cached, contexts)
+        drawn = draws_of(static, contexts, device="cuda")
+        torch.testing.assert_close(drawn, expected, atol=1e-4, rtol=1e-4)
