@@ -12,7 +12,7 @@ from tto.model.device import device_named
 from tto.model.trained import load
 from tto.planning.controller import Controller
 
-with job(snakemake.log[0], snakemake.output):
+with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
     torch.set_num_threads(snakemake.threads)
     model_folder = Path(snakemake.input.weights).parent
     model = load(model_folder, device=device_named(snakemake.config["device"]))
