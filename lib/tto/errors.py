@@ -9,7 +9,13 @@ class TTOError(Exception):
 
     Its message is a single line that says what was expected, what came, and what to do about it.
     Workflow jobs print only that line; every other exception is a bug and keeps its traceback.
+
+    Args:
+        message: the line; line breaks and control characters of what came are written as `\\n`.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
 def one_line(error: BaseException, *, most: int | None = 200) -> str:
