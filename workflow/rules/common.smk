@@ -343,6 +343,14 @@ def candidates_of(method=None):
     return named
 
 
+def planner_of(wildcards):
+    """A param: the settings that a dataset's models play with; imitation's first horizon."""
+    planning = settings("planning")(wildcards)
+    if wildcards.dataset in IMITATION:
+        planning["horizon"] = config["imitation"]["horizons"][0]
+    return planning
+
+
 def shown(part):
     """Dataset and seed of the model that figure 1 (prediction) or figure 3 (attention) shows."""
     return f"{config['model_analysis'][part]['dataset']}-seed{SEEDS[0]}"
