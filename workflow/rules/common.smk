@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 from tto.config.check import check_config, sorted_keys
-from tto.config.file import explained_on_command_line, read_config_file
+from tto.config.command_line import explained_on_command_line
+from tto.config.file import read_config_file
 from tto.data.collect import dataset_kind, uses_ladder
 from tto.data.d4rl import d4rl_file
 from tto.data.environments import IMPORTS, env_dimensions, robot_of, split_module

@@ -285,8 +285,8 @@ def _planning(
     """The planning settings that the command line gives."""
     given = {"beam_width": beam_width, "horizon": horizon, "context": context}
     given |= {"budget_ms": budget_ms, "objective": objective}
-    given |= dict(map(_assignment, others or ()))
-    return {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in given.items() if value is not None}
+    return given | dict(map(_assignment, others or ()))
 
 
 def _assignment(text: str) -> tuple[str, Any]:

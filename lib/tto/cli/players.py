@@ -73,10 +73,12 @@ def _planner(
     folder: Path, planning: Mapping[str, Any], *, seed: int, device: str
 ) -> tuple[Controller, str, str]:
     """The controller of a model, its environment and its dataset."""
-    for name in planning:
+    for name, value in planning.items():
         if name not in _SETTINGS:
             hint = suggestion(name, sorted(_SETTINGS))
             raise TTOError(f"planning: expected a known setting, got {shown(name)}{hint}")
+        if value is None and name not in SearchSettings.__annotations__:
+            raise TTOError(f"planning.{name}: expected a value, got null; leave it out")
     model = load(folder, device=device_named(device))
     controller = Controller(model, seed=seed, **planning)
     return controller, model.tokens.env, model.tokens.dataset

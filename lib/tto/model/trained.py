@@ -182,7 +182,7 @@ def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:
     check_device(device)
     folder = Path(folder)
     for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
+        if not os.path.isfile(folder / name):  # also where the path is too long to be one
             raise TTOError(
                 f"model {folder}: expected {name} in it, found none; train it first, or import "
                 "a checkpoint of another implementation by tto import"
