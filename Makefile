@@ -80,5 +80,5 @@ clean:
 	touch $@
 
 .venv/test.stamp: .venv/runtime.stamp
-	$(PIP_INSTALL) --editable '.[workflow,video,test,port]'
+	$(PIP_INSTALL) --editable '.[workflow,video,test,port,tensorboard,wandb,hub]'
 	touch $@

@@ -41,9 +41,9 @@ def snakemake(folder: Path, *arguments: str) -> tuple[str, float, float]:
     return run.stdout, cpu, wall
 
 
-def make_empty_outputs(folder: Path, dry_run: str) -> int:
+def make_empty_outputs(folder: Path, whole: str) -> int:
     """Make the outputs of all jobs of a dry run as empty files and folders; return their number."""
-    lines = re.findall(r"^ +output: (.*)$", dry_run, re.MULTILINE)
+    lines = re.findall(r"^ +output: (.*)$", whole, re.MULTILINE)
     paths = [folder / name for line in lines for name in line.split(", ")]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,8 @@ def main() -> None:
             copy(ROOT / source, folder / source)
         dry_run, *cold = snakemake(folder, "--dry-run", *config)
         dry_run, *warm = snakemake(folder, "--dry-run", *config)
-        files = make_empty_outputs(folder, dry_run)
+        whole = (folder / ".snakemake/log/dry-run.log").read_text(encoding="utf-8")
+        files = make_empty_outputs(folder, whole)
         snakemake(folder, "--touch", "--quiet", "all", *config)
         finished, *no_op = snakemake(folder, *config)
         if "Nothing to be done" not in finished:

@@ -59,10 +59,17 @@ def snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProce
 
 
 def planned(output: str) -> dict[str, int]:
-    """Jobs of each rule, from the table that a run and a dry run begin with."""
-    table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", output, re.DOTALL | re.MULTILINE)
-    lines = table[1].splitlines() if table else []
-    return {rule: int(count) for rule, count in map(str.split, lines)}
+    """Jobs of each rule, from the line that a run begins with, or from a dry run's table."""
+    if line := re.search(r"^\d+ jobs: (.*)$", output, re.MULTILINE):
+        return {rule: int(count) for count, rule in map(str.split, line[1].split(", "))}
+    table = re.search(r"^job +count +why\n[- ]+\n(.*?)^total", output, re.DOTALL | re.MULTILINE)
+    rows = [line.split(maxsplit=2) for line in table[1].splitlines()] if table else []
+    return {rule: int(count) for rule, count, *_ in rows}
+
+
+def full_text(folder: Path) -> str:
+    """Snakemake's own text of the last dry run in a folder, with each job's files and reason."""
+    return (folder / ".snakemake/log/dry-run.log").read_text(encoding="utf-8")
 
 
 def changed(change: dict[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,12 @@ Snakemake does with its commands is in test_docs_runs.py.
 """
 
 import argparse
+import itertools
 import re
 import runpy
 import subprocess
 import sys
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -32,7 +34,8 @@ from tto.model.transformer import ModelConfig, TrajectoryTransformer
 NOT_RUN = {
     "tar": "moving results: test_incremental.py does it, with Python's tarfile",
     "tto --install-completion": "changes the shell's files: tests/cli/test_completion.py runs it",
-    "tto plan results/glide": "an environment of one's own: test_docs_runs.py runs it",
+    "tto play results/glide": "an environment of one's own: test_docs_runs.py runs it",
+    "tto watch": "opens a server: tests/cli/test_watch.py",
     "torchrun": "needs several machines; tests/training trains with several processes",
 }
 
@@ -93,8 +96,10 @@ def check_tto(command: Command) -> None:
     if has_placeholder(command) or not options:
         assert name in {*known, "COMMAND"}, command
         return
-    if name == "plan":
+    if name in ("play", "evaluate"):
         options += ["--max-steps", "3"]
+    if name == "play" and "--video" not in options:
+        options += ["--no-video"]
     if "--video" in options:  # in a process of its own, that has not imported MuJoCo yet
         try:
             working_renderer()
@@ -162,7 +167,29 @@ def check_snakemake(command: Command) -> None:
         pytest.fail(f"{command}: no such options")
 
 
+def check_pip(command: Command) -> None:
+    """Its extras and files are there; it is not installed again."""
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for extras in re.findall(r"\[(.*)\]", str(command)):
+        assert set(extras.split(",")) <= set(known["optional-dependencies"]), command
+    for before, after in itertools.pairwise(command.words):
+        assert before != "--constraint" or (ROOT / after).exists(), command
+
+
+def check_container(command: Command) -> None:
+    """What it runs inside is a command of the docs; the recipes are in tests/release."""
+    words = command.words
+    for name in ("snakemake", "tto"):
+        if name in words[3:] and words[1] in ("run", "exec"):
+            inside = words[len(words) - words[::-1].index(name) - 1 :]
+            CHECKS[name](Command(command.place, inside))
+
+
 CHECKS = {
+    "apptainer": check_container,
+    "conda": lambda command: None,  # tests/workflow/test_config.py compares environment.yml
+    "docker": check_container,
+    "pip": check_pip,
     "cat": lambda command: run(command, *command.words),
     "make": check_make,
     "pytest": check_pytest,

@@ -44,14 +44,14 @@ RERUNS = [
         {"planning": {"beam_width": 5}},
         "planning and what follows; not imitation or the four rooms",
         OFFLINE_RL,
-        "'beam_width': 4,",
+        "beam_width: 4 -> 5",
     ),
     Rerun(
         "`training.learning_rate`",
         {"training": {"learning_rate": 0.004}},
         "training of Transformers and what follows; not tokens or baselines",
         TRAINED,
-        "'learning_rate': 0.01,",
+        "learning_rate: 0.01 -> 0.004",
     ),
     Rerun(
         "`td3_bc.value_weight`",
@@ -59,15 +59,14 @@ RERUNS = [
         "TD3+BC's training, its episodes and what shows them; no other method",
         f"train_policy act_policy_trial tuning_rows choose_settings tuning_table act_policy "
         f"{ROWS.removesuffix(' film')}",
-        "'value_weight': 2.5",
+        "value_weight: 2.5 -> 3.0",
     ),
     Rerun(
         "`discretizer.bins`",
         {"discretizer": {"bins": 21}},
         "tokens and what follows; not datasets or the training of baselines",
         f"{TOKENS} {TRAINED}",
-        "before: {'bins': 20, 'kind': 'quantile', 'widest': 3.0} "
-        "now: {'bins': 21, 'kind': 'quantile', 'widest': 3.0}",
+        "bins: 20 -> 21",
     ),
     Rerun(
         "one more of `seeds`",
@@ -77,7 +76,7 @@ RERUNS = [
         f"train_policy train_policy_variant act_policy act_policy_trial "
         f"reach_goals script_goals {GOALS} {LIKELIHOODS} "
         f"ensemble_log_likelihoods {OF_BOTH}",
-        "models/four-rooms/seed1/",
+        "makes new files",
     ),
     Rerun(
         "`report.dpi`",
@@ -85,7 +84,7 @@ RERUNS = [
         "figures only",
         f"dataset_card ablation imitation_table {CURVES} loss_ladder profiles figure1 "
         "figure2 figure3 figure4 figure5",
-        "'dpi': 50",
+        "dpi: 50 -> 51",
     ),
 ]
 CODE = [

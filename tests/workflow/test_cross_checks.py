@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from running import HOPPER, ROOT, TINY, overlay, snakemake
+from running import HOPPER, ROOT, TINY, full_text, overlay, snakemake
 from snakemake.utils import update_config
 
 from tto.cross_checks import check_combinations
@@ -117,7 +117,7 @@ def test_the_longest_names_and_many_settings_make_files_that_fit(tmp_path: Path)
     }
     run = snakemake(tmp_path, "--dry-run", "--configfile", overlay(tmp_path, content))
     assert run.returncode == 0, run.stdout
-    paths = {word.strip(",") for word in run.stdout.split() if word.startswith("results/")}
+    paths = {word.strip(",") for word in full_text(tmp_path).split() if word.startswith("results/")}
     assert len({path for path in paths if "/trials/" in path and path.endswith("rollout0.h5")}) > 3
     # `.NAME.PID@MACHINE.tmp` is the longest name that is made of a file's
     assert max(len(part) for path in paths for part in path.split("/")) <= 255 - 64

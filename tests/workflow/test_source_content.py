@@ -1,7 +1,6 @@
 """A dataset depends on the content of its file, whatever the file's time and name."""
 
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def test_older_content_of_the_same_size_is_noticed(tmp_path: Path, name: str):
     shutil.move(tmp_path / "other", tmp_path / name)
     run = snakemake(tmp_path, target, "-n", "--configfile", config)
     assert planned(run.stdout) == {"import_dataset": 1}
-    assert re.search("reason: .*[Pp]arams", run.stdout)
+    assert "code or data have changed" in run.stdout
     assert snakemake(tmp_path, target, "--configfile", config).returncode == 0
     assert (tmp_path / target / "data/main_data.hdf5").read_bytes() != before
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from browser import CHROMIUM, LOOK, open_browser
-from running import HOPPER, TINY, overlay, planned, snakemake
+from running import HOPPER, TINY, full_text, overlay, planned, snakemake
 
 from tto.cli.inspection import inspect
 
@@ -29,7 +29,7 @@ def test_the_paper_is_nine_datasets_of_five_models_of_three_rollouts(tmp_path: P
     imitation, rooms, analysis = 2, 1, 3
     datasets = 9 + imitation + rooms + analysis
     assert (jobs["tokenize"], jobs["train"], jobs["plan"]) == (datasets, 5 * datasets, 45)
-    paths = set(re.findall(r"results/paper/rollouts/[^,\s]+/tto/[^,\s]+\.h5", run.stdout))
+    paths = set(re.findall(r"results/paper/rollouts/[^,\s]+/tto/[^,\s]+\.h5", full_text(tmp_path)))
     assert len(paths) == 9 * 5 * 3
     assert "results/paper/rollouts/walker2d-medium-expert-v2/tto/seed4-rollout2.h5" in paths
 
@@ -68,8 +68,8 @@ def test_an_overlay_takes_a_dataset_out(tmp_path: Path):
     }
     run = snakemake(tmp_path, "--dry-run", "--configfile", overlay(tmp_path, mine))
     assert run.returncode == 0, run.stdout
-    assert "results/demo/tokens/mine.h5" in run.stdout
-    assert HOPPER not in run.stdout
+    assert "results/demo/tokens/mine.h5" in full_text(tmp_path)
+    assert HOPPER not in full_text(tmp_path)
 
 
 @pytest.mark.slow

@@ -46,6 +46,8 @@ Anything = Annotated[
 Checkpoint = Annotated[
     Path, typer.Argument(help="Folder of a checkpoint, or the file with its weights.")
 ]
+Run = Annotated[Path, typer.Argument(help="Folder of a run, as results/demo.")]
+Port = Annotated[int, typer.Option(min=1, help="Port at which a browser finds it.")]
 Env = Annotated[
     str | None,
     typer.Option(
@@ -287,6 +289,14 @@ def _planning(
     given |= {"budget_ms": budget_ms, "objective": objective}
     given = {name: value for name, value in given.items() if value is not None}
     return given | dict(map(_assignment, others or ()))
+
+
+@app.command("watch")
+def watch_run(run: Run, port: Port = 6006) -> None:
+    """Show the losses of a run in TensorBoard, while it goes on or later."""
+    from tto.cli.watch import watch
+
+    watch(run, port=port)
 
 
 def _assignment(text: str) -> tuple[str, Any]:

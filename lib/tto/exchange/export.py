@@ -64,7 +64,7 @@ logits = model(tokens, use_cache=False, return_dict=True).logits[:, :, :{V}]
 
 Logit {V} belongs to the stop token{stop}. To plan with it, import it into
 [this reproduction](https://arxiv.org/abs/2106.02039): `tto import FOLDER MODEL`, then
-`tto plan MODEL`."""
+`tto play MODEL`."""
 _USE_TTO = """```python
 import tto
 
@@ -73,7 +73,7 @@ action = controller.act(observation)
 controller.observe(action, reward)
 ```
 
-or `tto plan FOLDER --video out.mp4`."""
+or `tto play FOLDER --video out.mp4`."""
 
 
 def export_model(
