@@ -6,7 +6,8 @@
 # make test-fuzz FUZZ=2000   random hostile inputs, that many of each kind
 # make lint   the first two of them
 # make setup  set up .venv and no more
-# make docs   the library's reference from its docstrings, to site/
+# make docs   the docs as a site that opens offline, with the library's reference: site/index.html
+# make release  wheel, site and container recipes, to dist/
 # make readme renew the README's results from the published run that it names
 # make lock   renew requirements.lock
 # make clean  remove what the demo and the tools left (results/demo, caches), not .venv, and not what
@@ -19,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test gpu test-slurm test-faults test-fuzz lint setup docs readme lock clean
+.PHONY: demo test gpu test-slurm test-faults test-fuzz lint setup docs release readme lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/runtime.stamp
@@ -54,7 +55,19 @@ lint: .venv/test.stamp
 setup: .venv/runtime.stamp
 
 docs: .venv/test.stamp
-	$(BIN)/python docs/reference.py site
+	$(BIN)/python docs/build_site.py site
+
+release: .venv/test.stamp
+	rm -rf dist && mkdir -p dist/source
+	# from a copy, as a build leaves files beside its sources
+	git archive HEAD pyproject.toml README.md LICENSE lib | tar -x -C dist/source
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist dist/source
+	rm -r dist/source
+	$(BIN)/python docs/build_site.py dist/site
+	cd dist && tar -czf tto-docs.tar.gz site && rm -r site
+	git archive --output dist/tto-containers.tar.gz HEAD Dockerfile .dockerignore apptainer.def \
+	  requirements.lock pyproject.toml README.md LICENSE lib
+	cp CHANGELOG.md dist
 
 readme: .venv/runtime.stamp
 	$(BIN)/python -m tto.report.page.readme
@@ -69,7 +82,7 @@ lock: .venv/test.stamp
 	sed -E '/^(nvidia-|cuda-|triton=)/d; s/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' .venv/requirements.lock > requirements.lock
 
 clean:
-	rm -rf results/demo site .pytest_cache .ruff_cache .hypothesis
+	rm -rf results/demo site dist .pytest_cache .ruff_cache .hypothesis
 	# Without its memory, Snakemake would take results of other settings for those of the config.
 	test ! -d .snakemake || find .snakemake -mindepth 1 -maxdepth 1 \
 	  ! -name metadata ! -name incomplete ! -name locks ! -name 'metadata.db*' -exec rm -rf {} +
