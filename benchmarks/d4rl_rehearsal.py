@@ -118,20 +118,21 @@ def observed(states: np.ndarray) -> np.ndarray:
 
 
 class PeakMemory(threading.Thread):
-    """Watches the peaks of the processes that run a workflow's scripts.
+    """Watches the peaks of the processes that run the scripts of the workflow in a folder.
 
     Attributes:
         megabytes: the largest peak so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__(daemon=True)
+        self.folder = folder.resolve()
         self.megabytes = 0.0
         self._ended = threading.Event()
 
     def run(self) -> None:
         while not self._ended.wait(0.05):
-            self.megabytes = max([self.megabytes, *_peaks()])
+            self.megabytes = max([self.megabytes, *_peaks(self.folder)])
 
     def __enter__(self) -> "PeakMemory":
         self.start()
@@ -142,13 +143,15 @@ class PeakMemory(threading.Thread):
         self.join()
 
 
-def _peaks() -> Iterator[float]:
-    """Peaks in megabytes of the processes of this user that run a script of a workflow."""
+def _peaks(folder: Path) -> Iterator[float]:
+    """Peaks in megabytes of the processes that run a script of the workflow in a folder."""
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
         try:
             if b".snakemake/scripts/" not in (process / "cmdline").read_bytes():
+                continue
+            if (process / "cwd").readlink() != folder:
                 continue
             found = re.search(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())
         except OSError:  # it has ended
@@ -178,7 +181,7 @@ def rehearse(folder: Path, address: str) -> None:
     for name, (target, record) in STAGES.items():
         began = time.monotonic()
         configs = ("--configfile", "config/paper.yaml", overlay)
-        with PeakMemory() as peak, start(folder, target, *configs) as run:
+        with PeakMemory(folder) as peak, start(folder, target, *configs) as run:
             output, _ = run.communicate()
         if run.returncode:
             sys.exit(f"{name} failed:\n{output[-3000:]}")
