@@ -1,5 +1,6 @@
 # make demo   the whole workflow on data collected on this machine, in about twelve minutes
 # make test   linters, type checker and tests
+# make gpu    tests, times and memory of a GPU, on a page in docs/benchmarks; DRY=1 tries it without one
 # make test-slurm  the workflow on a Slurm that is started on this machine (root, Debian), with faults
 # make test-faults FAULTS=100   kill processes of a tiny run that often, then damaged files and full disks
 # make test-fuzz FUZZ=2000   random hostile inputs, that many of each kind
@@ -19,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test test-slurm test-faults test-fuzz lint setup docs release readme lock clean
+.PHONY: demo test gpu test-slurm test-faults test-fuzz lint setup docs release readme lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/runtime.stamp
@@ -28,6 +29,9 @@ demo: .venv/runtime.stamp
 
 test: lint
 	$(BIN)/python -m pytest
+
+gpu: .venv/test.stamp
+	$(BIN)/python benchmarks/gpu.py $(if $(DRY),--dry)
 
 test-slurm: .venv/test.stamp
 	timeout 1h $(BIN)/python -m pytest -m slurm -rs $(PYTEST)

@@ -1,9 +1,12 @@
 """Returns of a few planners with the same models, and paired differences over models.
 
     python benchmarks/planners.py results/sweeps/models/hopper-medium-replay-v2/seed? --episodes 10
+    python benchmarks/planners.py MODELS --precisions
 
-The planners start from the same first states, which are not those of reported results. Behaviour
-cloning is added if the models' run has trained it.
+The second command compares the first planner in float32 and in bfloat16, and in float32 with other
+draws, which shows how much returns differ anyway. The planners start from the same first states,
+which are not those of reported results. Behaviour cloning is added if the models' run has trained
+it.
 """
 
 import argparse
@@ -14,8 +17,9 @@ import numpy as np
 
 from tto.baselines.behavior_cloning import load_behavior_cloning
 from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
-from tto.model.trained import load
+from tto.model.trained import TrainedModel, load
 from tto.planning.controller import Controller
+from tto.planning.fastest import fastest_engine
 from tto.report.numbers.statistics import paired_difference
 
 OFFSET = 800_000  # offset of the reset seeds, which differs from those of trials and of results
@@ -32,6 +36,21 @@ PLANNERS: dict[str, dict[str, Any]] = {
         "action_decode": "mean",
     },
 }
+FIRST = next(iter(PLANNERS.values()))
+PRECISIONS: dict[str, dict[str, Any]] = {
+    "float32": FIRST,
+    "bfloat16": FIRST | {"precision": "bfloat16"},
+    "float32, other draws": FIRST | {"other_draws": True},
+}
+OTHER = 10_000  # added to the seeds of other draws
+
+
+def player(model: TrainedModel, settings: dict[str, Any], seeds: list[int]) -> Controller:
+    """A planner with some settings, whose draws have the same seeds as the first states."""
+    settings = dict(settings)
+    engine = fastest_engine(model.network, precision=settings.pop("precision", "float32"))
+    shift = OTHER * settings.pop("other_draws", False)
+    return Controller(model, seed=[seed + shift for seed in seeds], engine=engine, **settings)
 
 
 def returns(policy: Policy, env: str, seeds: list[int]) -> np.ndarray:
@@ -44,14 +63,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", nargs="+", type=Path, help="folders of models, one a seed")
     parser.add_argument("--episodes", type=int, default=10)
+    parser.add_argument("--precisions", action="store_true", help="float32 against bfloat16")
     arguments = parser.parse_args()
+    planners = PRECISIONS if arguments.precisions else PLANNERS
     found: dict[str, dict[int, np.ndarray]] = {}
     for number, folder in enumerate(arguments.models):
         model = load(folder)
         env = model.tokens.env
         seeds = evaluation_seeds(seed=number, rollouts=arguments.episodes, offset=OFFSET)
-        for name, settings in PLANNERS.items():
-            controller = Controller(model, seed=seeds, **settings)
+        for name, settings in planners.items():
+            controller = player(model, settings, seeds)
             found.setdefault(name, {})[number] = returns(controller, env, seeds)
             print(f"{folder.name} {name}: {found[name][number].mean():.0f}", flush=True)
         run = folder.parents[2]

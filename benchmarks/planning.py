@@ -124,21 +124,24 @@ def seconds(call: Callable[[], object], repeats: int) -> tuple[float, float]:
     return min(cpu), min(wall)
 
 
-def plan(engine: Engine, setting: Setting) -> None:
+def plan(engine: Engine, setting: Setting, *, device: str = "cpu") -> None:
     """Make one plan from random contexts."""
     D, O, H = setting.D, setting.observation_dim, setting.horizon
     search = SearchConfig(beam_width=setting.beam, horizon=H, expansion=EXPANSION)
     generator = torch.Generator().manual_seed(0)
+    B = setting.episodes
+    contexts = torch.randint(VOCABULARY, (B, setting.context * D + O), generator=generator)
+    uniforms = torch.rand(B, H, D, setting.beam * EXPANSION, generator=generator)
     return_search(
         engine,
-        torch.randint(VOCABULARY, (setting.episodes, setting.context * D + O), generator=generator),
+        contexts.to(device),
         config=search,
         observation_dim=O,
-        centers=torch.linspace(-1, 1, VOCABULARY).expand(D, -1),
+        centers=torch.linspace(-1, 1, VOCABULARY, device=device).expand(D, -1),
         discount=0.99,
         to_go_includes_reward=True,
         window=Window(D, setting.transitions),
-        uniforms=torch.rand(setting.episodes, H, D, setting.beam * EXPANSION, generator=generator),
+        uniforms=uniforms.to(device),
     )
 
 

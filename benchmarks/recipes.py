@@ -296,7 +296,7 @@ def draw(rows: pd.DataFrame, output: Path) -> None:
             axis.minorticks_off()
         for axis, kind in zip(panels[:, 0], kinds, strict=True):
             axis.set_ylabel(f"{'all tokens' if kind == 'loss' else 'actions'} (nats)")
-        panels[0, 0].legend()
+        panels[0, -1].legend(loc="upper left")  # where budgets have no points
         save_figure(figure, [output.with_suffix(".png"), output.with_suffix(".pdf")], dpi=150)
 
 

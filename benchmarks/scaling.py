@@ -10,6 +10,7 @@ the 25 of the others). Different models are independent and run in waves, one on
 
 import argparse
 import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,37 @@ def model_tokens(config: dict[str, Any], dataset: str) -> float:
     return max(1, int(1e6 / rows * training["epochs"])) * rows * window * D
 
 
+def cost(
+    name: str, *, training: float, plans: tuple[float, float], workers: Sequence[int]
+) -> Iterator[str]:
+    """Lines about what a config costs.
+
+    Args:
+        name: config in the folder config/.
+        training: tokens per second of a worker.
+        plans: seconds of a plan for one episode, for hopper and for the others.
+        workers: numbers of workers.
+    """
+    config = merged(name)
+    seeds, rollouts = len(config["seeds"]), config["rollouts"]
+    tokens = {name: model_tokens(config, name) for name in config["datasets"]}
+    hours = [tokens[name] / training / 3600 for name in tokens for _ in range(seeds)]
+    hopper = sum(name.startswith("hopper") for name in tokens)
+    shares = (hopper, len(tokens) - hopper)
+    planning = sum(n * s for n, s in zip(shares, plans, strict=True))
+    planning *= seeds * rollouts * STEPS / 3600
+    total = seeds * sum(tokens.values())
+    yield f"{len(hours)} models, {total:.3g} tokens; the longest takes {max(hours):.1f} h"
+    yield f"training {sum(hours):.0f} worker hours, planning {planning:.0f} worker hours"
+    for count in workers:
+        ideal = max(max(hours), sum(hours) / count)
+        waves = math.ceil(len(hours) / count)
+        yield (
+            f"{count:4d} workers: training {ideal:.1f} h at best ({waves} waves), "
+            f"planning {planning / min(count, len(hours)):.1f} h"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Cost of the whole paper.")
     parser.add_argument("--config", choices=["paper", "official"], default="paper")
@@ -53,24 +85,13 @@ def main() -> None:
     )
     parser.add_argument("--workers", type=int, nargs="+", default=[2])
     arguments = parser.parse_args()
-    config = merged(arguments.config)
-    seeds, rollouts = len(config["seeds"]), config["rollouts"]
-    tokens = {name: model_tokens(config, name) for name in config["datasets"]}
-    hours = [tokens[name] / arguments.training / 3600 for name in tokens for _ in range(seeds)]
-    hopper = sum(name.startswith("hopper") for name in tokens)
-    shares = (hopper, len(tokens) - hopper)
-    plans = sum(n * s for n, s in zip(shares, arguments.plans, strict=True))
-    planning = plans * seeds * rollouts * STEPS / 3600
-    total = seeds * sum(tokens.values())
-    print(f"{len(hours)} models, {total:.3g} tokens; the longest takes {max(hours):.1f} h")
-    print(f"training {sum(hours):.0f} worker hours, planning {planning:.0f} worker hours")
-    for workers in arguments.workers:
-        ideal = max(max(hours), sum(hours) / workers)
-        waves = math.ceil(len(hours) / workers)
-        print(
-            f"{workers:4d} workers: training {ideal:.1f} h at best ({waves} waves), "
-            f"planning {planning / min(workers, len(hours)):.1f} h"
-        )
+    lines = cost(
+        arguments.config,
+        training=arguments.training,
+        plans=arguments.plans,
+        workers=arguments.workers,
+    )
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

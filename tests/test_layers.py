@@ -37,7 +37,7 @@ BASE = {
     "methods",
 }
 # Modules of the workflow itself; they import from BASE and each other.
-HOUSE = {"config", "job", "snakemake_patches"}
+HOUSE = {"config", "gpus", "job", "snakemake_patches"}
 TOP = {"cli", "cross_checks"}  # may import all modules; no other module may import it
 
 

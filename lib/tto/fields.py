@@ -16,7 +16,9 @@ import typing
 from collections.abc import Sequence
 from typing import Any, Literal, get_args, get_origin
 
-from tto.errors import TTOError
+import numpy as np
+
+from tto.errors import TTOError, number_meant, shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +85,7 @@ def check_fields(record: Any, section: str) -> None:
     """Check the type and range of each field of a dataclass, for its `__post_init__`.
 
     Integers pass as floats, but booleans do not pass as numbers; no number may be NaN or infinite.
+    NumPy's numbers become Python's.
 
     Args:
         section: first part of the fields' names in errors, such as "model" for "model.layers".
@@ -92,8 +95,14 @@ def check_fields(record: Any, section: str) -> None:
     """
     for name, annotation in _annotations(type(record)).items():
         value = getattr(record, name)
+        if isinstance(value, np.generic):
+            value = value.item()
+            object.__setattr__(record, name, value)  # the record may be frozen
         if not _fits(value, annotation):
-            raise TTOError(f"{section}.{name}: expected {_words(annotation)}, got {value!r:.80}")
+            hint = number_meant(value) if isinstance(value, str) else ""
+            raise TTOError(
+                f"{section}.{name}: expected {_words(annotation)}, got {shown(value)}{hint}"
+            )
 
 
 @functools.cache

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from tto.errors import TTOError, one_line
 from tto.files import StrPath
+from tto.gpus import own_gpus
 from tto.ownership import owned
 
 START_LOG = Path(".snakemake/log/start.log")  # tracebacks from before the first job
 
 
 @contextlib.contextmanager
-def job(log_path: StrPath, outputs: Iterable[StrPath] = ()) -> Iterator[None]:
+def job(log_path: StrPath, outputs: Iterable[StrPath] = (), *, gpus: int = 0) -> Iterator[None]:
     """Run a script's body with its log in the file at `log_path`.
 
     The file receives the library's log records of level INFO and above, all warnings and all
@@ -30,6 +31,7 @@ def job(log_path: StrPath, outputs: Iterable[StrPath] = ()) -> Iterator[None]:
         log_path: the job's log.
         outputs: files and folders that the job makes. It owns them while it works, so that an older
             job that goes on after its workflow was killed does not write them (`tto.ownership`).
+        gpus: number of GPUs that the job computes on; it waits until they are free (`tto.gpus`).
     """
     Path(log_path).parent.mkdir(parents=True, exist_ok=True)
     with open(log_path, "a", buffering=1, encoding="utf-8") as log:
@@ -45,7 +47,7 @@ def job(log_path: StrPath, outputs: Iterable[StrPath] = ()) -> Iterator[None]:
             contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(log)
         )
         try:
-            with owned(outputs), stream:
+            with owned(outputs), stream, own_gpus(gpus):
                 yield
         except Exception as error:
             if is_bug(error):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-import yaml
 from PIL import Image
 from tiny_models import FOUR_ROOMS, save_model
 
@@ -20,12 +20,13 @@ from tto.baselines.behavior_cloning import train_behavior_cloning
 from tto.baselines.offline_rl import train_offline_rl
 from tto.baselines.policies import load_policy
 from tto.cli.app import main
-from tto.cli.play import planning_settings
+from tto.cli.names import find, models, policy_beside
 from tto.data.episode import Episode
 from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError
 from tto.evaluation.rollout import evaluate
 from tto.evaluation.rollout_file import Evaluation, write_rollouts
+from tto.model.planner_file import write_planner
 from tto.tokens.token_file import TokenBlock, write_token_file
 from tto.tokens.tokenize import tokenize_dataset
 from tto.training.checkpoint import save_checkpoint
@@ -66,10 +67,10 @@ def four_rooms_dataset(folder: Path) -> None:
     )
 
 
-def test_plan_acts_like_a_controller(tmp_path, run):
+def test_play_acts_like_a_controller(tmp_path, run):
     folder = save_model(tmp_path / "model", goal=True)
     arguments = ["--beam-width", 2, "--horizon", 2, "--context", 1, "--max-steps", 6, "--seed", 5]
-    status, printed = run("plan", folder, *arguments, "--set", "action_decode=mean")
+    status, printed = run("play", folder, *arguments, "--no-video", "--set", "action_decode=mean")
     assert status == 0
     controller = tto.Controller(
         tto.load(folder),
@@ -81,11 +82,11 @@ def test_plan_acts_like_a_controller(tmp_path, run):
         seed=5,
     )
     (rollout,) = evaluate(controller, FOUR_ROOMS, seeds=[5], max_steps=6)
-    (row,) = [line.split() for line in printed.splitlines() if line.startswith("5 ")]
-    assert row[:4] == ["5", f"{rollout.total_reward:.1f}", "-", str(len(rollout.rewards))]
+    (row,) = [line.split() for line in printed.splitlines() if line.startswith("TTO  ")]
+    assert row[:5] == ["TTO", "5", f"{rollout.total_reward:.1f}", "-", str(len(rollout.rewards))]
 
 
-def test_plan_plays_baselines_too(tmp_path, run):
+def test_play_plays_baselines_too(tmp_path, run):
     four_rooms_dataset(tmp_path / "rooms")
     dataset = open_dataset(tmp_path / "rooms")
     train_behavior_cloning(dataset, tmp_path / "bc", seed=0, hidden=[4], epochs=1)
@@ -93,23 +94,25 @@ def test_plan_plays_baselines_too(tmp_path, run):
     more = {"method": "td3_bc", "seed": 0, "checkpoints": tmp_path / "checkpoints"}
     train_offline_rl(dataset, tmp_path / "td3_bc", **more, **sizes)
     for method in ("bc", "td3_bc"):
-        status, printed = run("plan", tmp_path / method, "--episodes", 2, "--max-steps", 3)
+        status, printed = run(
+            "play", tmp_path / method, "--episodes=2", "--max-steps=3", "--no-video"
+        )
         assert status in (None, 0)
-        assert re.findall(r"^(\d) +\S+ +\S+ +(\d)", printed, re.MULTILINE) == [
+        assert re.findall(r"^.*\S  (\d) +\S+ +\S+ +(\d)", printed, re.MULTILINE) == [
             ("0", "3"),
             ("1", "3"),
         ]
-        status, _ = run("plan", tmp_path / method, "--horizon", 2)
+        status, _ = run("play", tmp_path / method, "--horizon", 2)
         assert "expected no settings for a policy" in str(status)
     with pytest.raises(TTOError, match="expected the model of a baseline that acts"):
         load_policy(tmp_path / "rooms")
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".mp4"])
-def test_plan_films_the_first_episode(tmp_path, run, suffix):
+def test_play_films_the_first_episode(tmp_path, run, suffix):
     folder, video = save_model(tmp_path / "model", goal=True), tmp_path / f"film{suffix}"
     arguments = ["--beam-width", 2, "--horizon", 1, "--max-steps", 6, "--episodes", 2]
-    status, printed = run("plan", folder, *arguments, "--video", video)
+    status, printed = run("play", folder, *arguments, "--video", video)
     assert status == 0
     assert f"wrote {video}" in printed
     if suffix == ".gif":
@@ -121,52 +124,82 @@ def test_plan_films_the_first_episode(tmp_path, run, suffix):
         assert (frames, seconds) == (7, pytest.approx(7 / 20, abs=0.05))
 
 
-def test_plan_takes_the_settings_of_the_models_run(tmp_path):
-    folder = tmp_path / "results" / "mine" / "models" / "rooms" / "seed0"
-    config = {
-        "planning": {"horizon": 3, "context": 2, "overrides": {"rooms": {"beam_width": 9}}},
-        "goal_reaching": {"datasets": {"rooms": {}}, "planning": {"objective": "goal"}},
-    }
-    folder.mkdir(parents=True)
-    assert planning_settings(folder, None, {}) == ({}, None)
-    path = tmp_path / "results" / "mine" / "config.yaml"
-    path.write_text(yaml.safe_dump(config))
-    settings, source = planning_settings(folder, None, {"horizon": 1, "context": None})
-    assert source == path
-    assert settings == {"horizon": 1, "context": 2, "beam_width": 9, "objective": "goal"}
-    assert planning_settings(folder, None, {"budget_ms": 5.0})[0].keys() == {
-        "context",
-        "objective",
-        "budget_ms",
-    }
-    assert planning_settings(tmp_path / "model", path, {})[0] == {"horizon": 3, "context": 2}
+def test_play_takes_the_models_planner(tmp_path, run):
+    folder = save_model(tmp_path / "model", goal=True)
+    settings = {"objective": "goal", "beam_width": 2, "horizon": 1, "context": 1}
+    write_planner(folder / "planner.json", settings | {"precision": "float32"})
+    arguments = ["--max-steps", 4, "--no-video"]
+    given = [f"--{key.replace('_', '-')}={value}" for key, value in settings.items()]
+    stored, same, other = (
+        re.findall(r"^TTO +\d+ +(\S+)", run("play", folder, *arguments, *more)[1], re.MULTILINE)
+        for more in ([], given, ["--horizon=2", "--beam-width=3", "--seed=0"])
+    )
+    assert stored == same
+    controller = tto.Controller(tto.load(folder), horizon=2, seed=0)
+    assert (controller.search.beam_width, controller.search.horizon) == (2, 2)
+    assert (controller.objective, controller.context) == ("goal", 1)
+    assert len(other) == 1
+    (folder / "planner.json").write_text('{"beams": 3}')
+    assert "expected a known setting, got 'beams'" in str(run("play", folder, *arguments)[0])
+    for text in ("[1]", "{", "[" * 100_000):
+        (folder / "planner.json").write_text(text)
+        assert "planner.json: expected" in str(run("play", folder, *arguments)[0])
 
 
-def test_plan_takes_the_choice_and_the_horizon_of_the_models_run(tmp_path):
-    run = tmp_path / "results" / "mine"
-    config = {
-        "planning": {"horizon": 3, "beam_width": 4},
-        "datasets": {"hopper": {}},
-        "imitation": {
-            "datasets": {"expert": {}},
-            "horizons": [2, 9],
-            "planning": {"beam_width": 64},
-        },
-        "tuning": {"planners": {"far": {"horizon": 7}, "plain": {}}},
-    }
-    for dataset in ("hopper", "expert"):
-        (run / "models" / dataset / "seed0").mkdir(parents=True)
-    (run / "config.yaml").write_text(yaml.safe_dump(config))
+def test_a_run_plays_cloning_beside_the_model(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = save_model(Path("results/mine/models/rooms/seed0"), goal=True)
+    save_model(Path("results/mine/models/rooms/seed1"), goal=True)
+    four_rooms_dataset(tmp_path / "rooms")
+    cloning = Path("results/mine/baselines/rooms/bc/seed0")
+    train_behavior_cloning(open_dataset(tmp_path / "rooms"), cloning, seed=0, hidden=[4], epochs=1)
+    assert policy_beside(model, "bc") == cloning.resolve()
+    assert policy_beside(model, "cql") is None
+    names = [name for name, _ in models() if name.startswith("mine")]
+    assert names == ["mine/rooms/seed0", "mine/rooms/seed1"]
+    listed = run("list")[1]
+    assert re.search(r"mine/rooms/seed0 +tto/FourRooms-v0 +tiny +bc$", listed, re.MULTILINE)
+    for name in ("mine", "mine/rooms", "mine/rooms/seed0", "results/mine", model):
+        assert find(name) == model
+    assert find("mine", method="bc") == cloning.resolve()
+    assert find("mine/rooms/seed1").name == "seed1"
 
-    def horizon_and_width(dataset):
-        settings, _ = planning_settings(run / "models" / dataset / "seed0", None, {})
-        return settings["horizon"], settings["beam_width"]
+    arguments = ["--beam-width", 2, "--horizon", 1, "--max-steps", 3, "--episodes", 2]
+    status, printed = run("play", "mine", *arguments)
+    assert status == 0
+    players = re.findall(r"^(TTO|behaviour cloning) +(\d)", printed, re.MULTILINE)
+    both = ("TTO", "behaviour cloning")
+    assert players == [(name, seed) for name in both for seed in ("0", "1")]
+    (film,) = tmp_path.glob("mine.*")
+    assert f"wrote {film.name}" in printed
+    assert run("play", "mine", *arguments, "--video", "both.gif")[0] == 0
+    assert run("play", "mine", *arguments, "--video", "one.gif", "--beside", "none")[0] == 0
+    with Image.open("both.gif") as wide, Image.open("one.gif") as one:
+        assert (wide.width, wide.height) == (2 * one.width, one.height)
+        assert wide.n_frames == one.n_frames == 4
+    for arguments, message in (
+        (("mine", "--method", "cql"), "method cql: expected a policy of it beside the model"),
+        (("mine", "--method", "gail"), "method: expected tto, bc, "),
+        (("mina",), "a name that tto list shows, got neither; known are"),
+        (("results",), "results: expected a model, a policy or a run, found neither"),
+    ):
+        assert message in str(run("play", *arguments)[0])
 
-    assert horizon_and_width("hopper") == (3, 4)
-    (run / "tuning" / "tto").mkdir(parents=True)
-    (run / "tuning" / "tto" / "hopper.txt").write_text("far\n")
-    assert horizon_and_width("hopper") == (7, 4)
-    assert horizon_and_width("expert") == (2, 64)
+
+def test_evaluate_prints_the_mean_and_writes_the_episodes(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = save_model(tmp_path / "model", goal=True)
+    arguments = ["--beam-width", 2, "--horizon", 1, "--max-steps", 3, "--episodes", 3]
+    status, printed = run("evaluate", model, *arguments, "--seed", 4, "--output", "here.csv")
+    assert status == 0
+    rows = pd.read_csv("here.csv")
+    assert list(rows["seed"]) == [4, 5, 6]
+    assert list(rows["length"]) == [3, 3, 3]
+    mean, deviation = rows["return"].mean(), rows["return"].std()
+    assert re.search(rf"^return +{mean:.1f} +{deviation:.1f} +\S+ to \S+$", printed, re.MULTILINE)
+    assert "score" not in printed  # the four rooms have none
+    assert run("evaluate", "model", *arguments)[0] == 0
+    assert Path("model.csv").exists()
 
 
 def test_inspect_a_dataset_and_its_tokens(tmp_path, run):
@@ -259,29 +292,40 @@ def test_export_import_and_plan(tmp_path, run):
     np.testing.assert_allclose(before, after, rtol=0, atol=1e-5)
     stored = json.loads((tmp_path / "back" / "config.json").read_text())
     assert stored["imported"] == str(tmp_path / "hub")
-    assert run("plan", tmp_path / "back", "--beam-width", 2, "--max-steps", 2)[0] == 0
+    assert run("play", tmp_path / "back", "--beam-width=2", "--max-steps=2", "--no-video")[0] == 0
 
 
 def test_bad_input_is_one_line(tmp_path, run):
     model, hub = save_model(tmp_path / "model", attend_values=True), tmp_path / "hub"
     run("export", save_model(tmp_path / "other"), hub)
     cases = [
-        (("plan", tmp_path / "none"), "expected config.json in it, found none"),
-        (("plan", hub), "got None; train it again, update the package, or import a"),
-        (("plan", model, "--set", "beam"), "expected NAME=VALUE, got 'beam'"),
-        (("plan", model, "--set", "beams=3"), "expected a known setting, got 'beams'"),
-        (("plan", model, "--set", "temperature=-1"), "planning.temperature: expected finite"),
-        (("plan", model, "--set", "temperature=.nan"), "planning.temperature: expected finite"),
-        (("plan", model, "--set", "horizon=2.0"), "planning.horizon: expected an integer, got 2.0"),
-        (("plan", model, "--set", "value=bogus"), "planning.value: expected expectation, sample"),
-        (("plan", model, "--set", "precision=x"), "planning.precision: expected float32, bfloat16"),
-        (("plan", model, "--set", "seed=3"), "expected a known setting, got 'seed'"),
-        (("plan", model, "--set", "engine=x"), "expected a known setting, got 'engine'"),
-        (("plan", model, "--set", "value=["), "--set value: expected a number, a word"),
-        (("plan", model, "--context", 4), "planning.context: expected at most 3 past transitions"),
-        (("plan", model, "--video", tmp_path / "a.avi"), "a name in .mp4 or .gif"),
-        (("plan", model, "--env", "Hopper-v5", "--max-steps", 1), "expected observations of 2"),
-        (("plan", model, "--config", tmp_path / "none.yaml"), "name another by --config"),
+        (("play", tmp_path / "none"), "expected a folder, or a name that tto list shows"),
+        (("play", hub), "got None; train it again, update the package, or import a"),
+        (("play", model, "--set", "beam"), "expected NAME=VALUE, got 'beam'"),
+        (("play", model, "--set", "beams=3"), "expected a known setting, got 'beams'"),
+        (
+            ("play", model, "--set", "temperature=-1"),
+            "planning.temperature: expected a number above 0",
+        ),
+        (
+            ("play", model, "--set", "temperature=.nan"),
+            "planning.temperature: expected a number above 0",
+        ),
+        (
+            ("play", model, "--set", "horizon=2.0"),
+            "planning.horizon: expected a whole number at least 1, got 2.0",
+        ),
+        (("play", model, "--set", "beam_width=1e3"), "got '1e3'; write 1000"),
+        (("play", model, "--set", "expansion=null"), "planning.expansion: expected a whole number"),
+        (("play", model, "--set", "window=null"), "planning.window: expected a value, got null"),
+        (("play", model, "--set", "action_top=[0.5]"), "planning.action_top: expected a number"),
+        (("play", model, "--set", "value=bogus"), "planning.value: expected expectation, sample"),
+        (("play", model, "--set", "seed=3"), "expected a known setting, got 'seed'"),
+        (("play", model, "--set", "engine=x"), "expected a known setting, got 'engine'"),
+        (("play", model, "--set", "value=["), "--set value: expected a number, a word"),
+        (("play", model, "--context", 4), "planning.context: expected at most 3 past transitions"),
+        (("play", model, "--video", tmp_path / "a.avi"), "a name in .mp4 or .gif"),
+        (("play", model, "--env", "Hopper-v5", "--max-steps", 1), "expected observations of 2"),
         (("inspect", tmp_path / "none"), "expected a file or folder, found none"),
         (("inspect", Path(__file__)), "got another kind of file"),
         (("inspect", tmp_path), "expected a folder with model.safetensors"),
@@ -289,7 +333,8 @@ def test_bad_input_is_one_line(tmp_path, run):
         (("export", model, tmp_path), "expected a new folder, found one"),
     ]
     for arguments, message in cases:
-        line, _ = run(*arguments)
+        silent = ["--no-video"] if arguments[0] == "play" and "--video" not in arguments else []
+        line, _ = run(*arguments, *silent)
         assert str(line).startswith("Error: "), arguments
         assert message in str(line), arguments
         assert "\n" not in str(line), arguments

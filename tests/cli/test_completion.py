@@ -39,7 +39,7 @@ def test_completion_is_installed_for_bash(tmp_path: Path):
     ("typed", "expected"),
     [
         ("tto in", ["inspect"]),
-        ("tto plan --bea", ["--beam-width"]),
+        ("tto play --bea", ["--beam-width"]),
         ("tto export --layout t", ["transformers", "tto"]),
     ],
 )

@@ -18,6 +18,7 @@ from tto.cli.model_facts import facts_of
 from tto.errors import TTOError
 from tto.exchange.card import Facts, model_card
 from tto.exchange.hub import fetch, is_address, push
+from tto.model.planner_file import PLANNER, write_planner
 
 TOKENS = np.random.default_rng(0).integers(8, size=(4, 6))
 COMMAND = "import sys; from tto.cli.app import main; main()"
@@ -50,11 +51,12 @@ def run(folder: Path, hub: Hub, code: str, *arguments: object, **settings: str) 
 @pytest.mark.slow
 def test_a_model_is_pushed_and_loaded(tmp_path: Path, hub: Hub):
     model = save_model(tmp_path / "model", attend_values=True)
+    write_planner(model / PLANNER, {"beam_width": 7})
     (tmp_path / "model/secret.pkl").write_bytes(b"x")
     said = run(tmp_path, hub, COMMAND, "push", model, "me/rooms", "--license", "mit", "--private")
     assert 'tto.load("hf://me/rooms")' in said
     files = hub.repositories["me/rooms"]
-    assert set(files) == {"README.md", "config.json", "model.safetensors"}
+    assert set(files) == {"README.md", "config.json", "model.safetensors", PLANNER}
     assert "me/rooms" in hub.private
     card = yaml.safe_load(files["README.md"].decode().split("---")[1])
     assert (card["license"], card["library_name"]) == ("mit", "tto")
@@ -69,6 +71,7 @@ def test_a_model_is_pushed_and_loaded(tmp_path: Path, hub: Hub):
     assert "wrote back" in run(tmp_path, hub, COMMAND, "import", "hf://me/rooms", "back")
     loaded = tto.load(tmp_path / "back").log_probs(TOKENS)
     np.testing.assert_array_equal(loaded, tto.load(model).log_probs(TOKENS))
+    assert tto.load(tmp_path / "back").planner == {"beam_width": 7}
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from tiny_models import save_model
 
 from tto.cli.inspection import inspect
 from tto.cli.play import play
+from tto.cli.players import player
 from tto.errors import TTOError
 from tto.evaluation.rollout import Rollout
 from tto.evaluation.rollout_file import Evaluation, read_rollout, write_rollouts
@@ -43,7 +44,7 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_models_environment(tmp_path):
     save_model(tmp_path / "model", "Hopper-v5")
     plant(tmp_path / "model", lambda config: config["tokens"].update(env=ENV))
-    for use in (inspect, lambda folder: play(folder, planning={})):
+    for use in (inspect, player):
         with pytest.raises(TTOError, match=r"tokens\.env: expected text .*without ':'"):
             use(tmp_path / "model")
     assert PLANTED not in sys.modules
@@ -53,7 +54,7 @@ def test_an_unknown_environment_of_a_model_says_how_to_name_its_module(tmp_path)
     save_model(tmp_path / "model", "Hopper-v5")
     plant(tmp_path / "model", lambda config: config["tokens"].update(env="Mine-v0"))
     with pytest.raises(TTOError, match="name the module that registers it: my_package:Mine-v0"):
-        play(tmp_path / "model", planning={})
+        play([player(tmp_path / "model")])
 
 
 def test_a_rollouts_environment(tmp_path):

@@ -34,7 +34,7 @@ from tto.model.transformer import ModelConfig, TrajectoryTransformer
 NOT_RUN = {
     "tar": "moving results: test_incremental.py does it, with Python's tarfile",
     "tto --install-completion": "changes the shell's files: tests/cli/test_completion.py runs it",
-    "tto plan results/glide": "an environment of one's own: test_docs_runs.py runs it",
+    "tto play results/glide": "an environment of one's own: test_docs_runs.py runs it",
     "tto watch": "opens a server: tests/cli/test_watch.py",
     "torchrun": "needs several machines; tests/training trains with several processes",
 }
@@ -96,8 +96,10 @@ def check_tto(command: Command) -> None:
     if has_placeholder(command) or not options:
         assert name in {*known, "COMMAND"}, command
         return
-    if name == "plan":
+    if name in ("play", "evaluate"):
         options += ["--max-steps", "3"]
+    if name == "play" and "--video" not in options:
+        options += ["--no-video"]
     if "--video" in options:  # in a process of its own, that has not imported MuJoCo yet
         try:
             working_renderer()

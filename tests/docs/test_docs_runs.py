@@ -66,7 +66,7 @@ def test_the_tutorials_environment_is_collected_learned_played_and_filmed(clone:
     assert "glide" in (clone / table).read_text()
     film = subprocess.run(
         [
-            *(Path(sys.executable).with_name("tto"), "plan", "results/glide/models/glide/seed0"),
+            *(Path(sys.executable).with_name("tto"), "play", "results/glide/models/glide/seed0"),
             *("--env", "my_world:Glide-v0", "--video", "glide.gif", "--max-steps", "3"),
         ],
         cwd=clone,

@@ -31,6 +31,12 @@ ENGINES: dict[str, Callable[..., Engine]] = {
 CASES = int(os.environ.get("TTO_FUZZ", "25"))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def compiled() -> None:
+    """Compile the native engine before the first example, whose time is limited."""
+    NativeEngine(random_model().network, threads=1)
+
+
 class Case:
     """A random model, search and context.
 

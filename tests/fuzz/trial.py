@@ -83,7 +83,7 @@ def act(folder: str) -> None:
 
     from tto.baselines.policies import load_policy
 
-    policy, _, _ = load_policy(folder)
+    policy = load_policy(folder).policy
     actions = policy.act(np.zeros((1, 3)))
     assert np.isfinite(actions).all()
 

@@ -44,3 +44,10 @@ def test_a_folder_that_is_no_path_is_refused(folder: object):
 def test_a_device_that_is_not_there_is_refused(device: str):
     with pytest.raises(TTOError, match="device: expected cpu, cuda"):
         load("nowhere", device=device)
+
+
+@pytest.mark.parametrize("path", ["a\nb", "x" * 300, "x" * 5000, "a\0b", "\ud800"])
+def test_a_path_that_cannot_be_one_is_refused_by_one_line(path):
+    with pytest.raises(TTOError, match=r"expected config\.json in it, found none") as caught:
+        load(path)
+    assert str(caught.value).isprintable()

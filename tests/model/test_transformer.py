@@ -169,3 +169,16 @@ def test_the_generator_determines_the_weights():
 
     np.testing.assert_array_equal(weights(0), weights(0))
     assert not np.array_equal(weights(0), weights(1))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_gradients_on_a_gpu_are_those_of_the_processor(variant):
+    gradients = []
+    for device in ("cpu", "cuda"):
+        network = small_model(variant).to(device)
+        logits = network(random_tokens(network, 4, 28).to(device))
+        logits.log_softmax(dim=-1)[..., 0].sum().backward()
+        gradients.append([parameter.grad.cpu() for parameter in network.parameters()])
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-3, rtol=1e-3)

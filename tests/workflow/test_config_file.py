@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from running import snakemake
 
-from tto.config.file import check_plain, explained_on_command_line, read_config_file
+from tto.config.command_line import check_config_files, explained_on_command_line
+from tto.config.file import check_plain, read_config_file
 from tto.errors import TTOError
 
 ROOT = Path(__file__).parents[2]
@@ -95,3 +97,50 @@ def test_an_entry_of_the_command_line_is_shown_as_an_overlay():
 
 def test_text_of_other_alphabets_is_plain():
     check_plain({"label": "Länge (Schritte), β"})
+
+
+@pytest.mark.parametrize(
+    ("profile", "text", "message"),
+    [
+        ("default", "a: &x {b: *x}\n", "config: a.b contains itself"),
+        ("default", "run: a\nrun: b\n", "line 2: the key 'run' is there twice"),
+        ("default", '__use_yte__: true\nrun: ?open("made", "w")\n', "got a template"),
+        ("slurm", "a: &x {b: *x}\n", "config: a.b contains itself"),
+    ],
+)
+def test_snakemake_never_reads_a_file_that_it_would_misread(
+    tmp_path: Path, profile: str, text: str, message: str
+):
+    (tmp_path / "bad.yaml").write_text(text)
+    by = ("--workflow-profile", f"profiles/{profile}")
+    run = snakemake(tmp_path, "-n", *by, "--configfile", "bad.yaml")
+    notice, error = run.stdout.splitlines()
+    assert run.returncode == 1
+    assert notice.startswith("Using workflow specific profile")
+    assert error.startswith("Error: ")
+    assert message in error
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--configfile", "bad.yaml"],
+        ["--configfiles", "good.yaml", "bad.yaml", "-n"],
+        ["--configfile=bad.yaml"],
+        ["-n", "--configf", "bad.yaml", "--config", "a=1", "--", "all"],
+    ],
+)
+def test_each_way_to_name_a_config_file_is_known(arguments, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("good.yaml").write_text("seeds: [0]\n")
+    Path("bad.yaml").write_text("a: &x [*x]\n")
+    with pytest.raises(TTOError, match="contains itself"):
+        check_config_files(arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["all", "-n"], ["--configfile"], ["--config", "a=1", "b"]]
+)
+def test_other_command_lines_are_left_to_snakemake(arguments):
+    check_config_files(arguments)

@@ -33,7 +33,7 @@ def test_bad_input_is_one_line_and_status_1(tmp_path: Path):
     with pytest.raises(SystemExit) as caught:
         run(log, TTOError("expected a number,\n got none"))
     assert caught.value.code == 1
-    assert log.read_text().splitlines()[-1] == "Error: expected a number, got none"
+    assert log.read_text().splitlines()[-1] == r"Error: expected a number,\n got none"
     assert "Traceback" not in log.read_text()
 
 

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 from tto.config.check import check_config, sorted_keys
-from tto.config.file import explained_on_command_line, read_config_file
+from tto.config.command_line import explained_on_command_line
+from tto.config.file import read_config_file
 from tto.data.collect import dataset_kind, uses_ladder
 from tto.data.d4rl import d4rl_file
 from tto.data.environments import IMPORTS, env_dimensions, robot_of, split_module
@@ -340,6 +341,14 @@ def candidates_of(method=None):
         return candidates(config, acting) if tuned else {}
 
     return named
+
+
+def planner_of(wildcards):
+    """A param: the settings that a dataset's models play with; imitation's first horizon."""
+    planning = settings("planning")(wildcards)
+    if wildcards.dataset in IMITATION:
+        planning["horizon"] = config["imitation"]["horizons"][0]
+    return planning
 
 
 def shown(part):

@@ -63,7 +63,7 @@ rule play_loss_ladder:
         dataset=f"{RESULTS}/datasets/{{dataset}}",
         weights=rules.train.output.weights,
         config=rules.train.output.config,
-        choice=choice_of("tto"),
+        planner=f"{RESULTS}/models/{{dataset}}/seed{{seed}}/planner.json",
         cloning=policy_models("model.safetensors", "bc"),
         cloning_choice=choice_of("bc"),
         ladder=ladder_of,
@@ -81,8 +81,6 @@ rule play_loss_ladder:
         gpu=GPUS,
     params:
         rollouts=config["loss_ladder"]["rollouts"],
-        planning=settings("planning"),
-        candidates=candidates_of("tto"),
         behavior_cloning=settings("behavior_cloning"),
         cloning_candidates=candidates_of("bc"),
         kind=lambda wildcards: LADDER_COLLECTED.get(wildcards.dataset),

@@ -1,13 +1,34 @@
 # Models to episodes: each job plays all rollouts of one model in one batch.
 
 
+rule write_planner:
+    input:
+        choice=choice_of("tto"),
+    output:
+        [f"{RESULTS}/models/{{dataset}}/seed{seed}/planner.json" for seed in SEEDS],
+    log:
+        log_file("write_planner/{dataset}"),
+    benchmark:
+        benchmark_file("write_planner/{dataset}")
+    wildcard_constraints:
+        dataset=one_of(OFFLINE | IMITATION | ROOMS),
+    conda:
+        "../../environment.yml"
+    params:
+        planning=planner_of,
+        candidates=candidates_of("tto"),
+        code=stage_code("evaluation/write_planner.py"),
+    script:
+        "../scripts/evaluation/write_planner.py"
+
+
 rule plan:
     input:
         weights=rules.train.output.weights,
         config=rules.train.output.config,
         dimensions=rules.train.output.dimensions,
         metrics=rules.train.output.metrics,
-        choice=choice_of("tto"),
+        planner=f"{RESULTS}/models/{{dataset}}/seed{{seed}}/planner.json",
     output:
         [f"{RESULTS}/rollouts/{{dataset}}/tto/seed{{seed}}-rollout{j}.h5" for j in ROLLOUTS],
     log:
@@ -23,8 +44,7 @@ rule plan:
         gpu=GPUS,
     params:
         method="tto",
-        planning=settings("planning"),
-        candidates=candidates_of("tto"),
+        changes={},  # of the model's planner
         evaluation=evaluation_of,
         code=stage_code("evaluation/plan.py"),
     script:
@@ -46,8 +66,7 @@ use rule plan as imitate with:
         horizon="[0-9]+",
     params:
         method=lambda wildcards: f"imitation_h{wildcards.horizon}",
-        planning=lambda wildcards: settings("planning")(wildcards)
-        | {"horizon": int(wildcards.horizon)},
+        changes=lambda wildcards: {"horizon": int(wildcards.horizon)},
 
 
 use rule plan as reach_goals with:

@@ -42,7 +42,7 @@ use rule plan as plan_trial with:
     benchmark:
         benchmark_file("plan_trial/{trial}/{dataset}-seed{seed}")
     params:
-        candidates={},
+        changes=settings("planning"),  # all of them
         evaluation=trial_evaluation,
 
 

@@ -66,11 +66,12 @@ def check_settings(method: str, settings: Mapping[str, Any]) -> None:
 
 
 class StoredPolicy(NamedTuple):
-    """A policy, the environment in which it acts, and the dataset that it was trained on."""
+    """A policy, the environment in which it acts, its training dataset, and its method."""
 
     policy: Policy
     env_id: str
     dataset: str
+    method: str
 
 
 def train_policy(
@@ -135,5 +136,6 @@ def load_policy(folder: StrPath) -> StoredPolicy:
             f"{folder}: expected the model of a baseline that acts ({', '.join(BASELINES)})"
         )
     config = read_config(Path(folder))
-    load = _METHODS[str(_method(config))].load
-    return StoredPolicy(load(folder), str(config["env_id"]), str(config["dataset"]))
+    method = str(_method(config))
+    policy = _METHODS[method].load(folder)
+    return StoredPolicy(policy, str(config["env_id"]), str(config["dataset"]), method)

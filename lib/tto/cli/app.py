@@ -20,7 +20,24 @@ app = typer.Typer(
 
 Model = Annotated[Path, typer.Argument(help="Folder of a trained or imported model.")]
 Player = Annotated[
-    Path, typer.Argument(help="Folder of a trained or imported model, or of a baseline's policy.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A name that `tto list` shows, or the folder of a model, a policy or a run.",
+    ),
+]
+Method = Annotated[
+    str, typer.Option(help="Method that plays: tto, or bc, cql, ... trained beside the model.")
+]
+Beside = Annotated[
+    str | None,
+    typer.Option(
+        help="Method that plays the same episodes, beside it in the film; none for nobody. By "
+        "default behaviour cloning, where the run trained it."
+    ),
+]
+Output = Annotated[
+    Path | None, typer.Option(help="CSV file of the episodes; by default NAME.csv here.")
 ]
 New = Annotated[Path, typer.Argument(help="Folder to write; it must not exist.")]
 Anything = Annotated[
@@ -38,14 +55,14 @@ Env = Annotated[
         "default the model's own."
     ),
 ]
-Video = Annotated[Path | None, typer.Option(help="Film the first episode: FILE.mp4 or FILE.gif.")]
+Video = Annotated[
+    Path | None,
+    typer.Option(help="Film of the first episode, FILE.mp4 or FILE.gif; by default NAME.mp4 here."),
+]
+Silent = Annotated[bool, typer.Option("--no-video", help="Make no film.")]
 Episodes = Annotated[int, typer.Option(min=1, help="Number of episodes, played in parallel.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; each next one adds 1.")]
 MaxSteps = Annotated[int | None, typer.Option(min=1, help="Stop episodes after this many steps.")]
-Config = Annotated[
-    Path | None,
-    typer.Option(help="Workflow config with the planning settings; by default the run's own."),
-]
 BeamWidth = Annotated[int | None, typer.Option(min=1, help="Number of sequences kept.")]
 Horizon = Annotated[int | None, typer.Option(min=1, help="Number of transitions planned.")]
 Context = Annotated[
@@ -116,14 +133,16 @@ def main() -> None:
 
 
 @app.command()
-def plan(
+def play(
     model: Player,
+    method: Method = "tto",
+    beside: Beside = None,
     env: Env = None,
     video: Video = None,
+    no_video: Silent = False,
     episodes: Episodes = 1,
     seed: Seed = 0,
     max_steps: MaxSteps = None,
-    config: Config = None,
     beam_width: BeamWidth = None,
     horizon: Horizon = None,
     context: Context = None,
@@ -133,33 +152,90 @@ def plan(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Let a model plan, or a policy act, in its environment; print returns and make a film."""
-    if video is not None:
+    """Let a model plan, or a policy act, in its environment; film it, and print returns.
+
+    A model plays as its run played it; the options of planning change that.
+    """
+    if not no_video:
         from tto.evaluation.headless import choose_renderer
 
         choose_renderer()
-    from tto.cli.play import planning_settings, play, table
+    from tto.cli.names import find, policy_beside
+    from tto.cli.play import film_name, table, why_no_film
+    from tto.cli.play import play as play_episodes
+    from tto.cli.players import player
 
-    given = {"beam_width": beam_width, "horizon": horizon, "context": context}
-    given |= {"budget_ms": budget_ms, "objective": objective}
-    given |= dict(map(_assignment, others or ()))
-    settings, source = planning_settings(model, config, given)
-    if source is not None:
-        typer.echo(f"planning settings from {source}")
-    env_id, rollouts = play(
-        model,
-        planning=settings,
-        env=env,
-        episodes=episodes,
-        seed=seed,
-        max_steps=max_steps,
-        device=device,
-        threads=threads,
-        video=video,
-    )
-    typer.echo(table(rollouts, env_id, seed=seed))
-    if video is not None:
-        typer.echo(f"wrote {video}")
+    planning = _planning(beam_width, horizon, context, budget_ms, objective, others)
+    folder = find(model, method=method)
+    options: dict[str, Any] = {"env": env, "seed": seed, "device": device, "threads": threads}
+    players = [player(folder, planning=planning, **options)]
+    other = None
+    if beside is None and not no_video and players[0].name == "tto":
+        other = policy_beside(folder, "bc")
+    elif beside not in (None, "none"):
+        other = find(model, method=str(beside))
+    if other is not None:
+        players.append(player(other, **options))
+    film = None if no_video else video or film_name(model)
+    if film is not None and video is None and (reason := why_no_film(players[0].env_id)):
+        typer.echo(f"no film: {reason}")
+        film = None
+    played = play_episodes(players, episodes=episodes, seed=seed, max_steps=max_steps, video=film)
+    typer.echo(table(played, seed=seed))
+    if film is not None:
+        typer.echo(f"wrote {film}")
+
+
+@app.command()
+def evaluate(
+    model: Player,
+    method: Method = "tto",
+    env: Env = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Number of episodes.")] = 20,
+    seed: Seed = 0,
+    max_steps: MaxSteps = None,
+    beam_width: BeamWidth = None,
+    horizon: Horizon = None,
+    context: Context = None,
+    budget_ms: Budget = None,
+    objective: Objective = None,
+    others: Others = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    output: Output = None,
+) -> None:
+    """Play episodes; print the mean return with its interval, and write a row for each.
+
+    A model plays as its run played it; the options of planning change that.
+    """
+    from tto.cli.evaluate import rows_of, summary
+    from tto.cli.names import find
+    from tto.cli.play import file_name
+    from tto.cli.play import play as play_episodes
+    from tto.cli.players import player
+    from tto.row_files import write_rows
+
+    planning = _planning(beam_width, horizon, context, budget_ms, objective, others)
+    folder = find(model, method=method)
+    options: dict[str, Any] = {"env": env, "seed": seed, "device": device, "threads": threads}
+    one = player(folder, planning=planning, **options)
+    (played,) = play_episodes([one], episodes=episodes, seed=seed, max_steps=max_steps)
+    rows = rows_of(played, seed=seed)
+    typer.echo(f"{played.name} on {played.env_id}, {episodes} episodes")
+    typer.echo(summary(rows))
+    path = output or file_name(model, ".csv" if method == "tto" else f"-{method}.csv")
+    write_rows(path, rows)
+    typer.echo(f"wrote {path}")
+
+
+@app.command("list")
+def list_models(
+    results: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("results"),
+) -> None:
+    """Name the models that can be played: those of the package, then those of runs."""
+    from tto.cli.names import described
+
+    typer.echo(described(results))
 
 
 @app.command("inspect")
@@ -194,7 +270,7 @@ def import_checkpoint(
     given = ImportSettings(env=env, dataset=dataset, heads=heads, discount=discount)
     here = fetch(str(source)) if is_address(source) else source
     save(model, import_model(here, bins=bins, given=given), extra={"imported": str(source)})
-    typer.echo(f"wrote {model}; next: tto plan {model}")
+    typer.echo(f"wrote {model}; next: tto play {model}")
 
 
 @app.command("export")
@@ -224,6 +300,21 @@ def push_folder(
 
     address = push_model(model, name, licence=licence, private=private)
     typer.echo(f'pushed; next: tto.load("{address}")')
+
+
+def _planning(
+    beam_width: int | None,
+    horizon: int | None,
+    context: int | None,
+    budget_ms: float | None,
+    objective: str | None,
+    others: list[str] | None,
+) -> dict[str, Any]:
+    """The planning settings that the command line gives."""
+    given = {"beam_width": beam_width, "horizon": horizon, "context": context}
+    given |= {"budget_ms": budget_ms, "objective": objective}
+    given = {name: value for name, value in given.items() if value is not None}
+    return given | dict(map(_assignment, others or ()))
 
 
 @app.command("watch")

@@ -1,6 +1,5 @@
 """What a run knows of one of its models, for the model's card."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from tto.config.trials import changes_of_candidate
 from tto.evaluation.results import read_results
 from tto.evaluation.sweeps import read_choice
 from tto.exchange.card import Facts
+from tto.model.planner_file import read_planner
 from tto.model.weights_file import read_config
 from tto.report.numbers.statistics import estimate, values_by_seed
 
@@ -37,8 +37,7 @@ def facts_of(folder: Path, *, licence: str | None = None) -> Facts:
         TTOError: a file of the run is damaged.
     """
     folder = folder.resolve()
-    planner = folder / "planner.json"
-    settings = json.loads(planner.read_text()) if planner.is_file() else {}
+    settings = read_planner(folder)
     if folder.parent.parent.name != "models":
         return Facts(planner=settings, licence=licence)
     run, dataset = folder.parents[2], folder.parent.name
@@ -69,12 +68,11 @@ def _data(config: dict[str, Any], dataset: str) -> str:
 
 def _scores(results: pd.DataFrame, dataset: str) -> list[tuple[str, str, str]]:
     lines = []
-    of_dataset = results[results["dataset"] == dataset]
     for method, name in NAMES.items():
-        rows = of_dataset[of_dataset["method"] == method]
-        if rows.empty:
+        rows = pd.DataFrame(results.query(f"dataset == {dataset!r} and method == {method!r}"))
+        if not len(rows):
             continue
-        column = "return" if rows["score"].isna().any() else "score"
+        column = "score" if bool(rows["score"].notna().all()) else "return"
         values = values_by_seed(rows, column)
         number = estimate(list(values.values())).text()
         what = "normalised score" if column == "score" else "return"

@@ -51,7 +51,7 @@ def baseline(folder: Path) -> Lines:
     """Describe behaviour cloning, a method of offline RL, or an ensemble."""
     stored = stored_config(folder)
     if is_policy(folder):
-        _, env_id, dataset = load_policy(folder)
+        _, env_id, dataset, _ = load_policy(folder)
         kind = str(stored.get("method", "bc"))
         lines = [("policy", kind), ("environment", env_id), ("dataset", dataset)]
     else:

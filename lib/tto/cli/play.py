@@ -1,190 +1,126 @@
-"""`tto plan`: let a trained model or policy play episodes, and film the first one."""
+"""`tto play`: a model or policy plays episodes, and the first one is filmed.
+
+Beside a model's film runs that of another method, from the same start, so that one sees what
+planning adds.
+"""
 
 import contextlib
-from collections.abc import Mapping
+import dataclasses
+import importlib.util
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
-import torch
 
-from tto.baselines.policies import is_policy, load_policy
-from tto.config.file import read_config_file
-from tto.config.settings import datasets_of, settings_of
-from tto.config.trials import changes_of_candidate
-from tto.data.environments import make_env, normalized_score, without_module
-from tto.errors import TTOError, one_line, shown, suggestion
-from tto.evaluation.film import FilmedEnv, open_film
+from tto.cli.players import Player
+from tto.data.environments import make_env, normalized_score
+from tto.errors import TTOError
+from tto.evaluation.film import FilmedEnv, Reel, open_film, write_beside
 from tto.evaluation.rollout import Rollout, evaluate
-from tto.evaluation.sweeps import read_choice
 from tto.files import StrPath
-from tto.model.device import checked_threads, device_named
-from tto.model.trained import load
-from tto.planning.controller import Controller
-from tto.planning.fastest import fastest_engine
-from tto.planning.native import Precision
-from tto.planning.settings import SearchSettings, check_choice
 
-# The keys of the config's section planning, and a time in place of two of them.
-_PLANNING = {
-    *SearchSettings.__annotations__,
-    *("objective", "context", "window", "action_decode", "precision", "budget_ms"),
-}
+_NAMES = {"tto": "TTO", "bc": "behaviour cloning", "td3_bc": "TD3+BC"}  # others: in capitals
+
+
+@dataclasses.dataclass(frozen=True)
+class Played:
+    """The episodes of one player."""
+
+    name: str
+    env_id: str
+    rollouts: list[Rollout]
 
 
 def play(
-    folder: StrPath,
+    players: Sequence[Player],
     *,
-    planning: Mapping[str, Any],
-    env: str | None = None,
     episodes: int = 1,
     seed: int = 0,
     max_steps: int | None = None,
-    device: str = "auto",
-    threads: int | None = None,
     video: StrPath | None = None,
-) -> tuple[str, list[Rollout]]:
-    """Play episodes in parallel.
+) -> list[Played]:
+    """Let each player play the same episodes, all of one player in parallel.
 
     Args:
-        folder: folder of a trained or imported model, or of a baseline's policy, which does not
-            plan.
-        planning: settings of `tto.Controller`, and `precision`; none for a policy.
-        env: environment of the same sizes as the model's own, and the module that registers it if
-            need be, as in `my_package:MyEnv-v0`; None takes the model's own, which names no module.
-        episodes: number of episodes.
-        seed: seed of the controller; episode i starts from seed + i.
+        players: those who play; all play in the environment of the first.
+        episodes: number of episodes; episode i starts from seed + i.
+        seed: seed of the first episode's start.
         max_steps: steps after which episodes are stopped; None has no limit of its own.
-        device: device of the model.
-        threads: number of processor threads; None leaves PyTorch's default.
-        video: film of the first episode, a name in .mp4 or .gif; None makes no film.
-
-    Returns:
-        The environment's id and the episodes.
+        video: film of the first episode of all players, side by side, a name in .mp4 or .gif; None
+            makes no film.
 
     Raises:
-        TTOError: the folder is no model, or an argument does not fit the model.
+        TTOError: the environment does not fit a player, or cannot be filmed.
     """
-    if threads is not None:
-        torch.set_num_threads(checked_threads(threads))
-    if is_policy(folder):
-        if planning:
-            raise TTOError(
-                f"planning: expected no settings for a policy, which does not plan, got "
-                f"{', '.join(planning)}"
-            )
-        player, own_env, dataset = load_policy(folder)
-    else:
-        player, own_env, dataset = _planner(folder, planning, seed=seed, device=device)
-    env_id = without_module(own_env) if env is None else env
-    seeds = [seed + i for i in range(episodes)]
+    env_id, played = players[0].env_id, []
     with contextlib.ExitStack() as stack:
         film = stack.enter_context(open_film(video)) if video is not None else None
-        waiting = [film] if film is not None else []
+        reels: list[Reel] = []
+        for player in players:
+            makers: Iterator[Any] = iter(())
+            if film is not None:
+                reels.append(Reel())
+                makers = iter([FilmedEnv(env_id, reels[-1], name=title(player.name))])
 
-        def make(env_id: str) -> Any:  # the first environment belongs to the first episode
-            return FilmedEnv(env_id, waiting.pop()) if waiting else make_env(env_id)
+            def make(env_id: str, makers: Iterator[Any] = makers) -> Any:
+                return next(makers, None) or make_env(env_id)  # the first is the first episode's
 
-        rollouts = evaluate(
-            player,
-            env_id,
-            seeds=seeds,
-            max_steps=max_steps,
-            make=make,
-            description=dataset,
-        )
-    return env_id, rollouts
-
-
-def _planner(
-    folder: StrPath, planning: Mapping[str, Any], *, seed: int, device: str
-) -> tuple[Controller, str, str]:
-    """The controller of a model, its environment and its dataset."""
-    for name in planning:
-        if name not in _PLANNING:
-            hint = suggestion(name, sorted(_PLANNING))
-            raise TTOError(f"planning: expected a known setting, got {shown(name)}{hint}")
-    check_choice("precision", planning.get("precision", "float32"), get_args(Precision))
-    model = load(folder, device=device_named(device))
-    settings = {"objective": "goal" if model.config.goal else "return", **planning}
-    engine = fastest_engine(model.network, precision=settings.pop("precision", "float32"))
-    controller = Controller(model, seed=seed, engine=engine, **settings)
-    return controller, model.tokens.env, model.tokens.dataset
+            rollouts = evaluate(
+                player.policy,
+                env_id,
+                seeds=[seed + i for i in range(episodes)],
+                max_steps=max_steps,
+                make=make,
+                description=title(player.name),
+            )
+            played.append(Played(title(player.name), env_id, rollouts))
+        if film is not None:
+            write_beside(reels, film)
+    return played
 
 
-def planning_settings(
-    folder: StrPath,
-    config: StrPath | None,
-    given: Mapping[str, Any],
-) -> tuple[dict[str, Any], Path | None]:
-    """Planning settings of a model: those of its run's config, updated by `given`.
-
-    Args:
-        folder: folder of the model.
-        config: a workflow's config; None takes `results/<run>/config.yaml` of the model's run if it
-            exists, else the defaults of `tto.Controller`.
-        given: settings that replace those of the config; values of None are ignored.
-
-    Returns:
-        The settings, and the path of the config or None.
-
-    Raises:
-        TTOError: the config cannot be read.
-    """
-    folder = Path(folder).resolve()
-    path = Path(config) if config is not None else _config_of_run(folder)
-    given = {name: value for name, value in given.items() if value is not None}
-    if path is None:
-        return given, None
-    settings = _planning_in(path, folder.parent.name)
-    if "budget_ms" in given:  # the budget replaces these
-        settings = {k: v for k, v in settings.items() if k not in ("beam_width", "horizon")}
-    return settings | given, path
+def title(method: str) -> str:
+    """A method's name as people read it."""
+    return _NAMES.get(method, method.upper())
 
 
-def table(rollouts: list[Rollout], env_id: str, *, seed: int) -> str:
-    """A table with one line per episode: return, score, length, end and time of a plan.
+def film_name(name: str) -> Path:
+    """The film's default path: a .mp4, or a .gif without the package that writes .mp4."""
+    return file_name(name, ".gif" if importlib.util.find_spec("imageio_ffmpeg") is None else ".mp4")
+
+
+def file_name(name: str, ending: str) -> Path:
+    """A path in the current folder for what a model did: `demo-hopper-medium-v2-seed0.mp4`."""
+    parts = [part for part in Path(name).parts if part not in ("results", "models", ".", "..", "/")]
+    return Path("-".join(parts or ["model"]) + ending)
+
+
+def why_no_film(env_id: str) -> str | None:
+    """Why an environment cannot be filmed here, in one line; None if it can be."""
+    try:
+        with FilmedEnv(env_id, Reel()) as env:
+            env.reset(seed=0)
+    except TTOError as error:
+        return str(error)
+    return None
+
+
+def table(played: Sequence[Played], *, seed: int) -> str:
+    """A line for each episode: player, return, score, length, end and time of a plan.
 
     The time is the median in milliseconds of planning for all running episodes. The last column is
     the number of these at the start.
     """
-    lines = ["seed   return  score  steps  end         ms a plan  of episodes"]
-    for i, rollout in enumerate(rollouts):
-        score = normalized_score(env_id, rollout.total_reward)
-        lines.append(
-            f"{seed + i:<4} {rollout.total_reward:>8.1f}  "
-            f"{'-' if score is None else f'{score:.1f}':>5}  {len(rollout.rewards):>5}  "
-            f"{'terminated' if rollout.terminated else 'time limit'}  "
-            f"{1000 * np.median(rollout.plan_seconds):>9.1f}  {rollout.batch.max():>11}"
-        )
+    width = max(len(each.name) for each in played)
+    lines = [f"{'player':{width}}  seed   return  score  steps  end         ms a plan  of episodes"]
+    for each in played:
+        for i, rollout in enumerate(each.rollouts):
+            score = normalized_score(each.env_id, rollout.total_reward)
+            lines.append(
+                f"{each.name:{width}}  {seed + i:<4} {rollout.total_reward:>8.1f}  "
+                f"{'-' if score is None else f'{score:.1f}':>5}  {len(rollout.rewards):>5}  "
+                f"{'terminated' if rollout.terminated else 'time limit'}  "
+                f"{1000 * np.median(rollout.plan_seconds):>9.1f}  {rollout.batch.max():>11}"
+            )
     return "\n".join(lines)
-
-
-def _config_of_run(folder: Path) -> Path | None:
-    """`results/<run>/config.yaml` of `results/<run>/models/<dataset>/seed<k>`, if it exists."""
-    if folder.parent.parent.name != "models":
-        return None
-    path = folder.parents[2] / "config.yaml"
-    return path if path.is_file() else None
-
-
-def _planning_in(path: Path, dataset: str) -> dict[str, Any]:
-    """The settings that a run plays a dataset with, its tuned choice included.
-
-    An imitation run plays several horizons; the first one is taken.
-    """
-    try:
-        config = read_config_file(path)
-        choice = path.parent / "tuning" / "tto" / f"{dataset}.txt"
-        changes = (
-            changes_of_candidate(config, "tto", read_choice(choice)) if choice.is_file() else {}
-        )
-        settings = settings_of(config, "planning", dataset, changes)
-        if dataset in datasets_of(config, "imitation"):
-            settings["horizon"] = config["imitation"]["horizons"][0]
-    except (TTOError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise TTOError(
-            f"config {path}: expected a workflow's config with a section planning, got a file that "
-            f"cannot be read ({one_line(error)}); name another by --config"
-        ) from error
-    return settings

@@ -4,14 +4,13 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from tto.config.file import check_plain
-from tto.errors import TTOError, shown, suggestion
+from tto.errors import TTOError, number_meant, shown, suggestion
 
 # Experiments with datasets and settings of their own; offline RL has the top level's.
 EXPERIMENTS = ("imitation", "goal_reaching", "model_analysis")
@@ -164,9 +163,8 @@ def describe(error: ValidationError) -> str:
         required: Any = error.validator_value
         missing = next(key for key in required if key not in error.instance)
         return f"config: {where} lacks the key {missing!r}; config/config.yaml shows it"
-    return (
-        f"config: {where} must be {_expectation(error)}, not {shown(error.instance)}{_hint(error)}"
-    )
+    hint = number_meant(error.instance) if error.validator == "type" else ""
+    return f"config: {where} must be {_expectation(error)}, not {shown(error.instance)}{hint}"
 
 
 def sorted_keys(value: Any) -> Any:
@@ -227,21 +225,3 @@ def _expectation(error: ValidationError) -> str:
             return "without repetition"
         case _:
             return f"such that {error.validator} is {value!r}"
-
-
-def _hint(error: ValidationError) -> str:
-    """The form in which a number is accepted: `1e-3` is text in YAML 1.1, and 2.0 no integer."""
-    value: Any = error.instance
-    if error.validator != "type":
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return f"; write {int(value)}"
-    if isinstance(value, str):
-        try:
-            number = Decimal(value)
-        except InvalidOperation:
-            return ""
-        # a number of as many digits as its exponent says would fill the screen
-        if number.is_finite() and abs(number.adjusted()) < 20:
-            return f"; write {number:f}"
-    return ""

@@ -5,12 +5,10 @@ a value contain itself. Each of these would silently change a setting or fail fa
 they are refused here, before the schema is looked at.
 """
 
-import contextlib
 import json
 import math
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -145,44 +143,3 @@ def _check_text(text: str, where: str) -> None:
             f"config: {where} must be text of one line without control characters, not "
             f"{shown(text)}"
         )
-
-
-@contextlib.contextmanager
-def explained_on_command_line(given: Mapping[str, Any]) -> Iterator[None]:
-    """Say in an error about `--config` how to write its value as an overlay.
-
-    Snakemake reads the numbers in lists and mappings of `--config` as text, `[0]` as `['0']`.
-
-    Args:
-        given: the entries of `--config`, as Snakemake read them.
-
-    Raises:
-        TTOError: the error of the block, with more words if it is about such an entry.
-    """
-    try:
-        yield
-    except TTOError as error:
-        nested = [key for key, value in given.items() if isinstance(value, Mapping | list)]
-        about = next(
-            (key for key in nested if re.search(rf"\b{re.escape(key)}\b", str(error))), None
-        )
-        if about is None:
-            raise
-        line = yaml.safe_dump({about: _numbers(given[about])}, default_flow_style=True, width=1000)
-        raise TTOError(
-            f"{error}; --config reads numbers in lists and mappings as text: write "
-            f"`{line.strip()[1:-1]}` into a file mine.yaml and run with --configfile mine.yaml"
-        ) from error
-
-
-def _numbers(value: Any) -> Any:
-    """A value with numbers, true, false and null in place of their text."""
-    if isinstance(value, Mapping):
-        return {str(key): _numbers(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_numbers(inner) for inner in value]
-    try:
-        read = yaml.safe_load(str(value))
-    except (ValueError, yaml.YAMLError):
-        return str(value)
-    return read if read is None or isinstance(read, bool | int | float) else str(value)

@@ -234,7 +234,10 @@ def _check_jumps(path: Path, jumps: Bool[np.ndarray, " rows"], *, refused: bool)
             else f"{path}: expected each row to begin in the next_observations of the row before, "
             f"but {count} of {len(jumps)} rows lead elsewhere; repair next_observations"
         )
-    LOGGER.warning("%s: ended an episode at %d rows whose next state is elsewhere", path, count)
+    LOGGER.warning(
+        "%s: ended an episode at each row (%d) whose next state is not that of the row after it",
+        *(path, count),
+    )
 
 
 def _time_limits(

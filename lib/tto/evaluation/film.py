@@ -7,8 +7,9 @@ follows a robot. `FilmedEnv` can replace any environment, with any policy.
 
 import contextlib
 import functools
+import io
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,33 @@ class Film:
         return writer
 
 
+class Reel:
+    """The frames of one episode, kept compressed until they are joined with those of others."""
+
+    def __init__(self) -> None:
+        self.fps: float = _DEFAULT_FPS
+        self.frames: list[bytes] = []
+
+    def add(self, frame: UInt8[np.ndarray, "height width 3"]) -> None:
+        """Append a frame."""
+        compressed = io.BytesIO()
+        Image.fromarray(frame).save(compressed, format="PNG", compress_level=1)
+        self.frames.append(compressed.getvalue())
+
+
+def write_beside(reels: Sequence[Reel], film: Film) -> None:
+    """Write episodes side by side; one that ended keeps its last frame until all have.
+
+    Args:
+        reels: frames of the episodes, all of one height.
+        film: film that is written.
+    """
+    film.fps = reels[0].fps
+    for number in range(max(len(reel.frames) for reel in reels)):
+        frames = (reel.frames[min(number, len(reel.frames) - 1)] for reel in reels)
+        film.add(np.hstack([np.asarray(Image.open(io.BytesIO(frame))) for frame in frames]))
+
+
 @contextlib.contextmanager
 def open_film(path: StrPath) -> Iterator[Film]:
     """Open a film for the file at `path`, which appears once the film is complete.
@@ -111,7 +139,7 @@ def open_film(path: StrPath) -> Iterator[Film]:
 class FilmedEnv(gymnasium.Wrapper):
     """An environment that adds a frame to a film at each reset and at every n-th step."""
 
-    def __init__(self, env_id: str, film: Film, *, name: str = "") -> None:
+    def __init__(self, env_id: str, film: Film | Reel, *, name: str = "") -> None:
         """Make the environment.
 
         Args:

@@ -22,7 +22,6 @@ from tto.evaluation.rollout import Policy, evaluate
 from tto.evaluation.rollout_file import Evaluation
 from tto.model.trained import TrainedModel
 from tto.planning.controller import Controller
-from tto.planning.engine import Engine
 from tto.tokens.discretizer import Discretizer
 
 COLUMNS = ("dataset", "rung", "seed", "rollout", "return", "score")
@@ -107,25 +106,21 @@ def play_ladder(
     evaluation: Evaluation,
     *,
     rollouts: int,
-    planning: Mapping[str, Any],
     behavior_cloning: Mapping[str, Any],
     collectors: tuple[Sequence[BehaviorPolicy], Sequence[float]] | None = None,
-    engine: Engine | None = None,
 ) -> pd.DataFrame:
     """Play all rungs and return one row for each episode, with the columns of `COLUMNS`.
 
     Args:
         dataset: the dataset of the model.
-        model: trained Transformer.
+        model: trained Transformer, which searches as its planner says.
         cloning: a trained policy of behaviour cloning.
         evaluation: environment, seeds and labels of the run.
         rollouts: episodes of each rung.
-        planning: settings of the controller.
         behavior_cloning: settings of the cloning of rounded states and actions, which is trained
             here.
         collectors: policies that collected the dataset, and their shares; None leaves their rungs
             out.
-        engine: engine of the controller.
     """
     seeds = evaluation.reset_seeds(rollouts)
     O = dataset.observation_dim
@@ -151,8 +146,7 @@ def play_ladder(
             )
         )
     for rung, changes in TRANSFORMER_RUNGS.items():
-        settings = {**planning, **changes}
-        policies[rung] = Controller(model, seed=seeds, engine=engine, **settings)
+        policies[rung] = Controller(model, seed=seeds, **changes)
     rows = []
     for rung, policy in policies.items():
         played = evaluate(

@@ -85,7 +85,7 @@ logits = model(tokens, use_cache=False, return_dict=True).logits[:, :, :{V}]
 
 Logit {V} belongs to the stop token{stop}. To plan with it, import it into
 [this reproduction](https://arxiv.org/abs/2106.02039): `tto import FOLDER MODEL`, then
-`{command} MODEL`."""
+`tto play MODEL`."""
 _USE_TTO = """```python
 import tto
 
@@ -94,8 +94,7 @@ action = controller.act(observation)
 controller.observe(action, reward)
 ```
 
-`FOLDER` is this folder, or `hf://USER/NAME`. `{command} FOLDER --video out.mp4` films it."""
-_COMMAND = "tto plan"
+`FOLDER` is this folder, or `hf://USER/NAME`. `tto play FOLDER --video out.mp4` films it."""
 _COMPARISON = (
     "Scores on data that was collected locally are not comparable with scores on D4RL's data."
 )
@@ -141,7 +140,6 @@ def model_card(model: TrainedModel, *, layout: ExportLayout, facts: Facts | None
             bins=bins,
             V=config.vocabulary,
             stop=stop,
-            command=_COMMAND,
             goal=', objective="goal", goal=goal' if config.goal else "",
             settings="".join(
                 f", {name}={value!r}"

@@ -14,12 +14,13 @@ from typing import Any
 from tto.errors import TTOError, one_line
 from tto.exchange.pretrained import BINS_FILE, import_model
 from tto.files import StrPath
+from tto.model.planner_file import PLANNER
 from tto.model.trained import TrainedModel, is_model
 from tto.model.trained import load as load_folder
 
 # A path keeps one of the slashes.
 _ADDRESS = re.compile(r"hf:/{1,2}(\w[\w.-]*/\w[\w.-]*?)(?:@([\w./-]+))?")
-_FILES = ["model.safetensors", "config.json", "planner.json", BINS_FILE, "README.md"]
+_FILES = ["model.safetensors", "config.json", PLANNER, BINS_FILE, "README.md"]
 
 
 def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:

@@ -1,7 +1,8 @@
 """A trained model with its bins, and its folder on disk."""
 
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from safetensors import SafetensorError
 from tto.errors import TTOError, one_line
 from tto.files import StrPath, check_is_no_pointer
 from tto.model.device import check_device
+from tto.model.planner_file import PLANNER, read_planner, write_planner
 from tto.model.transformer import ModelConfig, TrajectoryTransformer, network_of
 from tto.model.weights_file import CONFIG, WEIGHTS, read_config, read_weights, write_weights
 from tto.tokens.arrays import mask_array, real_array, token_array
@@ -31,6 +33,8 @@ class TrainedModel:
         network: the Transformer, over tokens.
         discretizer: edges of the bins, which turn values into tokens and back.
         tokens: source dataset, sizes and encoding of the tokens.
+        planner: settings that `tto.Controller` takes where it is given no others; empty for its
+            own defaults.
 
     Raises:
         TTOError: sizes of the network, the bins and the tokens differ.
@@ -39,6 +43,7 @@ class TrainedModel:
     network: TrajectoryTransformer
     discretizer: Discretizer
     tokens: TokenAttributes
+    planner: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         tokens, config, bins = self.tokens, self.network.config, self.discretizer
@@ -134,6 +139,8 @@ class TrainedModel:
 def save(folder: StrPath, model: TrainedModel, *, extra: dict[str, Any]) -> None:
     """Write model.safetensors (weights and edges) and config.json into `folder`.
 
+    A model with settings of a planner also gets planner.json.
+
     Args:
         extra: further entries of config.json.
     """
@@ -150,6 +157,8 @@ def save(folder: StrPath, model: TrainedModel, *, extra: dict[str, Any]) -> None
         **extra,
     }
     write_weights(folder, tensors, stored)
+    if model.planner:
+        write_planner(folder / PLANNER, model.planner)
 
 
 def is_model(folder: StrPath) -> bool:
@@ -173,7 +182,7 @@ def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:
     check_device(device)
     folder = Path(folder)
     for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
+        if not os.path.isfile(folder / name):  # also where the path is too long to be one
             raise TTOError(
                 f"model {folder}: expected {name} in it, found none; train it first, or import "
                 "a checkpoint of another implementation by tto import"
@@ -191,12 +200,13 @@ def load(folder: StrPath, *, device: str = "cpu") -> TrainedModel:
         tensors = read_weights(folder, stored)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _damaged(folder, error) from error
+    planner = read_planner(folder)
     try:
         config = ModelConfig(**stored["model"])
         tokens = TokenAttributes(**stored["tokens"])
         discretizer = Discretizer(tokens.discretizer, tensors.pop(_EDGES).double().numpy())
         network = network_of(config, tensors)
-        return TrainedModel(network.to(device).eval(), discretizer, tokens)
+        return TrainedModel(network.to(device).eval(), discretizer, tokens, planner)
     except (ValueError, KeyError, TypeError, RuntimeError, TTOError) as error:
         raise _damaged(folder, error) from error
 

@@ -16,6 +16,7 @@ from tto.model.trained import TrainedModel
 from tto.planning.budget import largest_within, milliseconds
 from tto.planning.engine import Engine
 from tto.planning.fastest import fastest_engine
+from tto.planning.native import Precision
 from tto.planning.search import Plan, Window, likelihood_search, return_search
 from tto.planning.settings import (
     SearchConfig,
@@ -33,6 +34,8 @@ LOGGER = logging.getLogger(__name__)
 
 Seeds = int | np.integer | Sequence[int] | Integer[np.ndarray, " B"]
 _USUAL_CONTEXT = 5
+# Settings of a planner that are the controller's own; the others are the search's.
+OWN_SETTINGS = ("objective", "context", "window", "action_decode", "precision")
 Objective = Literal["return", "likelihood", "goal"]
 ActionDecode = Literal["best", "mean", "expected", "drawn"]
 
@@ -44,12 +47,13 @@ class Controller:
         self,
         model: TrainedModel,
         *,
-        objective: Objective = "return",
+        objective: Objective | None = None,
         context: int | None = None,
         window: int | None = None,
-        action_decode: ActionDecode = "best",
+        action_decode: ActionDecode | None = None,
         goal: Float[np.ndarray, "*B O"] | None = None,
         seed: Seeds = 0,
+        precision: Precision | None = None,
         engine: Engine | None = None,
         budget_ms: float | None = None,
         search: SearchConfig | None = None,
@@ -57,30 +61,38 @@ class Controller:
     ) -> None:
         """Check the settings; with a time budget, also choose beam width and horizon.
 
+        A setting that is None or not given is that of the model's planner (`planner.json` in its
+        folder, as its run played it), or else the default named here.
+
         Args:
+            model: the model that plans.
             objective: "return" plans for the highest return (offline reinforcement learning),
                 "likelihood" for the most probable trajectory (imitation), "goal" for the most
-                probable trajectory that ends at the goal.
+                probable trajectory that ends at the goal. The default is "goal" for a model with
+                goals, "return" for others.
             context: number of past transitions that the model sees, at most as many as its block
-                holds beside the current one; a smaller `window` cuts it. None takes five, or as
-                many as fit. Where context and horizon together exceed the window, it slides: the
+                holds beside the current one; a smaller `window` cuts it. The default is five, or
+                as many as fit. Where context and horizon together exceed the window, it slides: the
                 oldest transition leaves before a new one begins.
-            window: largest number of transitions that the model sees while it plans; None takes the
-                model's whole block. The official code uses 5, of a block of 10.
-            action_decode: "best" takes the first action of the best sequence, "mean" the mean first
-                action of all sequences that the search ends with. "expected" and "drawn" take the
-                expectation of, or a draw from, the distribution that the objective leaves. For
-                "return", this is the first actions that the search ends with, so "expected" equals
-                "mean". For the others, it is the model's own distribution, and nothing is searched.
+            window: largest number of transitions that the model sees while it plans; the default is
+                the model's whole block. The official code uses 5, of a block of 10.
+            action_decode: "best", the default, takes the first action of the best sequence, "mean"
+                the mean first action of all sequences that the search ends with. "expected" and
+                "drawn" take the expectation of, or a draw from, the distribution that the objective
+                leaves. For "return", this is the first actions that the search ends with, so
+                "expected" equals "mean". For the others, it is the model's own distribution, and
+                nothing is searched.
             goal: the observation to reach, either one for all episodes or one for each; `reset`
                 can replace it.
             seed: seed of the draws. Episode i of a batch uses [seed, i], or the i-th seed of a
                 sequence.
-            engine: engine that computes the logits; by default the fastest one.
+            precision: precision of the fastest engine (`tto.planning.fastest`), "float32" by
+                default, or "bfloat16".
+            engine: engine that computes the logits, in place of the fastest one.
             budget_ms: milliseconds for one step of one episode, given in place of beam_width and
                 horizon. The largest values that fit are found by timing plans
                 (`tto.planning.budget`) and replace those of `self.search`.
-            search: settings of the search; by default those of `SearchConfig`.
+            search: settings of the search, in place of those of the model's planner.
             settings: fields of `SearchConfig` (beam_width, horizon, ...), which replace those of
                 `search`.
 
@@ -91,33 +103,40 @@ class Controller:
             raise TTOError(
                 f"model: expected a model, as tto.load returns, got {type(model).__name__}"
             )
-        _check_objective(objective, model.config.goal)
-        check_choice("action_decode", action_decode, get_args(ActionDecode))
+        own, of_search = _planner_of(model)
+        usual = "goal" if model.config.goal else "return"
+        chosen: Objective = _first(objective, own.get("objective"), usual)
+        decode: ActionDecode = _first(action_decode, own.get("action_decode"), "best")
+        computed_in: Precision = _first(precision, own.get("precision"), "float32")
+        context, window = _first(context, own.get("context")), _first(window, own.get("window"))
+        _check_objective(chosen, model.config.goal)
+        check_choice("precision", computed_in, get_args(Precision))
+        check_choice("action_decode", decode, get_args(ActionDecode))
         if goal is not None and not model.config.goal:
-            raise TTOError(
-                f'goal: expected none for objective "{objective}", got one; leave it out'
-            )
+            raise TTOError(f'goal: expected none for objective "{chosen}", got one; leave it out')
         if model.tokens.mask_token:
             raise TTOError(
                 f"planning: expected a model of fully observed data, got one of the masked dataset "
                 f"{model.tokens.dataset}, which can predict but not plan"
             )
-        self.search = search_config(search, settings, others=_own_settings())
         if budget_ms is not None:
             if {"beam_width", "horizon"} & settings.keys():
                 raise TTOError(
                     "planning: expected budget_ms, or beam_width and horizon, got both; drop one"
                 )
             check_number("budget_ms", budget_ms)
-            self.search = replace(self.search, horizon=1)
+            settings["horizon"] = 1
+        changes = settings if search is not None else {**of_search, **settings}
+        self.search = search_config(search, changes, others=_own_settings())
         block, has_goal = model.config.block_transitions, model.config.goal
         seen = planned_window(block, window, self.search.horizon, goal=has_goal)
         if context is None:
             context = min(_USUAL_CONTEXT, block - has_goal - 1)
         self.window = Window(model.config.transition_dim, seen, goal=has_goal)
         self.context = planned_context(context, block, seen, goal=has_goal)
-        self.model, self.objective, self.action_decode = model, objective, action_decode
-        self.seeds, self.engine = _seeds(seed), engine or fastest_engine(model.network)
+        self.model, self.objective, self.action_decode = model, chosen, decode
+        self.seeds = _seeds(seed)
+        self.engine = engine or fastest_engine(model.network, precision=computed_in)
         self._centers = torch.as_tensor(
             model.discretizer.centers, dtype=torch.float32, device=model.network.output.device
         )
@@ -336,6 +355,17 @@ class Controller:
             trial.observe(trial.act(middle[:O]), middle[-2])
 
         return milliseconds(step)
+
+
+def _planner_of(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The controller's own settings in a model's planner, and those of the search."""
+    own = {name: value for name, value in model.planner.items() if name in OWN_SETTINGS}
+    return own, {name: value for name, value in model.planner.items() if name not in own}
+
+
+def _first(*values: Any) -> Any:
+    """The first value that is not None; None if all are."""
+    return next((value for value in values if value is not None), None)
 
 
 def _own_settings() -> list[str]:

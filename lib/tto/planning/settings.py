@@ -3,14 +3,16 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypedDict, get_args, get_type_hints
+from typing import Annotated, Literal, TypedDict
 
 import numpy as np
 
 from tto.errors import TTOError, shown, suggestion
+from tto.fields import COUNT, POSITIVE, Between, check_fields
 
 Proposal = Literal["drawn", "beam", "uniform"]
 ValueEstimate = Literal["expectation", "sample", "mode"]
+_PART = Between(0, 1, open_low=True)
 
 
 @dataclass(frozen=True)
@@ -43,30 +45,20 @@ class SearchConfig:
         TTOError: a value is out of range or unknown.
     """
 
-    beam_width: int = 32
-    horizon: int = 5
-    expansion: int = 2
+    beam_width: Annotated[int, COUNT] = 32
+    horizon: Annotated[int, COUNT] = 5
+    expansion: Annotated[int, COUNT] = 2
     proposal: Proposal = "drawn"
-    observation_top: int = 1
-    action_top: float = 0.2
-    action_mass: float = 1.0
-    temperature: float = 1.0
+    observation_top: Annotated[int, COUNT] = 1
+    action_top: Annotated[float, _PART] = 0.2
+    action_mass: Annotated[float, _PART] = 1.0
+    temperature: Annotated[float, POSITIVE] = 1.0
     value: ValueEstimate = "expectation"
     reward_to_go: bool = True
-    value_levels: int | None = None
+    value_levels: Annotated[int, COUNT] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("beam_width", "horizon", "expansion", "observation_top"):
-            check_integer(name, getattr(self, name), least=1)
-        if self.value_levels is not None:
-            check_integer("value_levels", self.value_levels, least=1)
-        for name in ("action_top", "action_mass"):
-            check_number(name, getattr(self, name), most=1)
-        check_number("temperature", self.temperature)
-        for name in ("proposal", "value"):
-            check_choice(name, getattr(self, name), get_args(get_type_hints(SearchConfig)[name]))
-        if not isinstance(self.reward_to_go, bool):
-            raise _wrong("reward_to_go", "true or false", self.reward_to_go)
+        check_fields(self, "planning")
 
 
 def check_integer(name: str, value: object, *, least: int | None = None) -> None:
@@ -77,12 +69,12 @@ def check_integer(name: str, value: object, *, least: int | None = None) -> None
         raise _wrong(name, f"at least {least}", value)
 
 
-def check_number(name: str, value: object, *, most: float = math.inf) -> None:
-    """Raise a `TTOError` unless a setting is a finite number above 0 and at most `most`."""
+def check_number(name: str, value: object) -> None:
+    """Raise a `TTOError` unless a setting is a finite number above 0."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise _wrong(name, "a number", value)
-    if not (0 < value <= most and value < math.inf):
-        raise _wrong(name, f"in (0, {most}]" if most < math.inf else "finite and above 0", value)
+    if not 0 < value < math.inf:
+        raise _wrong(name, "finite and above 0", value)
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:

@@ -2,24 +2,28 @@
 
 A token then costs two launches instead of about a hundred: one to draw it and one for the pass
 through the network. CUDA graphs require that every tensor keeps its address and shape. So the
-buffers hold keys and values of whole blocks, rows are padded to a power of two, and the position
-and the number of the draw are tensors. Attention spans a multiple of `SPAN` tokens and is masked by
-the position, so there is one graph for each number of rows and each span. Tokens that no later one
+position and the number of the draw are tensors, and the numbers of episodes and of rows of an
+episode are padded to powers of two. Attention spans a multiple of `SPAN` tokens of the context and
+of the plan and is masked by the position, so there is one graph for each of these four numbers.
+
+Keys and values of a context are stored once for all rows that continue it, and those of planned
+tokens for each row; there is room for the longest context and plan so far. Tokens that no later one
 attends to (hidden rewards-to-go) take no place in a span. On other devices the same steps run one
 operation at a time.
 
-Letters: B episodes, N rows, R rows with padding, L tokens, S drawn tokens, V bins, H heads, K head
-size.
+Letters: B contexts, W rows of each, N = BW rows, R rows with padding, L tokens, S drawn tokens, V
+bins, H heads, K head size.
 """
 
 import copy
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from tto.errors import TTOError
@@ -36,7 +40,7 @@ SPAN = 64
 
 
 class StaticEngine:
-    """Keeps keys and values in one buffer; no shape changes from token to token."""
+    """Keeps keys and values in buffers; no shape changes from token to token."""
 
     def __init__(
         self,
@@ -44,11 +48,11 @@ class StaticEngine:
         *,
         precision: Literal["float32", "bfloat16"] = "float32",
     ) -> None:
-        """Prepare lookup tables for positions; buffers are made once the number of rows is known.
+        """Prepare lookup tables for positions; buffers are made once their sizes are known.
 
         Args:
-            precision: "bfloat16" applies to all computations but logits and draws. It uses a copy
-                of the network, which later changes of the network do not reach.
+            precision: "bfloat16" applies to all computations but softmax, logits and draws. It uses
+                a copy of the network, which later changes of the network do not reach.
 
         Raises:
             TTOError: the precision is unknown, or the model has Gaussian outputs.
@@ -61,61 +65,78 @@ class StaticEngine:
         self._blocks = network
         if precision != "float32":
             self._blocks = copy.deepcopy(network).to(self._dtype)
-        device, places = network.output.device, torch.arange(config.block_size)
-        heads, dimensions = len(network.output), places.to(device) % config.transition_dim
+        device = network.output.device
+        heads = len(network.output)
+        dimensions = torch.arange(config.block_size, device=device) % config.transition_dim
         self._offsets = dimensions * config.vocabulary  # of equation 1
         self._heads = (dimensions + 1) % config.transition_dim % heads  # predict the next dimension
         self._positions = position_vectors(network).to(self._dtype)
-        seen = attended(config.block_size, config, device)
-        last, self._span = seen.cumsum(dim=0) - 1, _spanned(int(seen.sum()))
-        self._visible = torch.arange(self._span, device=device) <= last[:, None]
-        # Tokens that no later one attends to go to a slot behind all spans.
-        self._slots = torch.where(seen, last, self._span)
+        self._seen = attended(config.block_size, config, device)
+        # Found on the processor, so that no plan waits for the device.
+        seen = attended(config.block_size, config, torch.device("cpu"))
+        self._attended = seen.nonzero()[:, 0].to(device)
         self._position, self._index = torch.zeros(2, 1, dtype=torch.long, device=device)
-        self._capacity, self._graphs = 0, {}
+        self._graphs: dict[Hashable, torch.cuda.CUDAGraph] = {}
+        self._contexts = self._zeros(config.layers, 2, 0, config.heads, 0, self._head_size)
+        self._own = self._zeros(config.layers, 2, 0, 0, self._head_size)
 
     @torch.inference_mode()
     def start(self, contexts: Int[Tensor, "B L"], *, length: int) -> Float[Tensor, "B V"]:
         check_length(self.network, contexts.shape[1], length)
-        B, L = contexts.shape
-        self._grow(B)
-        config, device = self.network.config, contexts.device
-        mask, seen = attention_mask(L, config, device), attended(L, config, device)
-        kept = attended_count(L, config)
+        (B, L), config, device = contexts.shape, self.network.config, contexts.device
+        self._length, self._room = L, length
+        self._common = kept = attended_count(L, config)  # cached tokens of a context
+        self._arrange(B, 1)
+        self._make_room(contexts=kept, plan=attended_count(L + length, config) - kept)
+        mask, seen = attention_mask(L, config, device), self._attended[:kept]
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            self._cache[layer, 0, :B, :, :kept] = k[:, :, seen]
-            self._cache[layer, 1, :B, :, :kept] = v[:, :, seen]
+            self._contexts[layer, 0, :B, :, :kept] = k[:, :, seen]
+            self._contexts[layer, 1, :B, :, :kept] = v[:, :, seen]
             return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
         x = self._blocks.run_blocks(self._blocks.embed(contexts), attend)
         x = self._blocks.output_norm(x[:, -1]).float()
-        head = L % self.network.config.transition_dim % len(self.network.output)
-        logits = F.linear(x, self.network.output[head])
-        self._logits[:B] = logits[:, : self.network.config.vocabulary]
-        self._rows, self._length, self._room = B, L, length
+        logits = F.linear(x, self.network.output[L % config.transition_dim % len(self._outputs)])
+        self._of_rows(self._logits)[:, 0] = logits[:, : config.vocabulary]
         self._position.fill_(L)
-        return self._logits[:B].clone()
+        self._lay_out_plan()
+        return logits[:, : config.vocabulary]
 
     @torch.inference_mode()
     def select(self, parents: Int[Tensor, " N"]) -> None:
-        N, kept = len(parents), attended_count(self._length, self.network.config)
-        cache, logits = self._cache[:, :, parents, :, :kept], self._logits[parents]
-        self._grow(N)
-        self._cache[:, :, :N, :, :kept], self._logits[:N] = cache, logits
-        self._rows = N
+        N, B, W = len(parents), self._B, self._W
+        H, K = self.network.config.heads, self._head_size
+        owners, logits = parents // W, self._of_rows(self._logits).flatten(0, 1)[parents]
+        kept = attended_count(self._length, self.network.config) - self._common
+        before = self._plan_cache()
+        contexts = self._contexts
+        # One context needs no look at the parents, for which the processor would wait.
+        ordered = torch.arange(N, device=parents.device) * B // N
+        shared = B == 1 or (N % B == 0 and torch.equal(owners, ordered))
+        self._arrange(*((B, N // B) if shared else (N, 1)))
+        self._make_room(contexts=self._common, plan=self._own.shape[3] - 1)
+        if not shared:
+            for layer, old in enumerate(contexts):
+                self._contexts[layer, :, :N, :, : self._common] = old[:, owners, :, : self._common]
+        # A layer at a time, so that the copies in between are small.
+        for old, new in zip(before, self._plan_cache(), strict=True):
+            rows = old[:, owners, :, parents % W, :kept]  # (N, 2, H, kept, K)
+            rows = rows.view(self._B, self._W, 2, H, kept, K).permute(2, 0, 3, 1, 4, 5)
+            new[:, : self._B, :, : self._W, :kept] = rows
+        self._of_rows(self._logits).copy_(logits.unflatten(0, (self._B, self._W)))
 
     @torch.inference_mode()
     def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
-        self._tokens[: self._rows] = tokens
+        self._of_rows(self._tokens).copy_(tokens.view(self._B, self._W))
         self._advance()
-        return self._logits[: self._rows].clone()
+        return _copied(self._of_rows(self._logits)).flatten(0, 1)
 
     @torch.inference_mode()
     def draw(self, rules: Sequence[DrawRule], uniforms: Float[Tensor, "N S"]) -> Drawn:
-        N, S, R = self._rows, len(rules), _padded(self._rows)
+        S, R = len(rules), self._R
         self._index.zero_()
-        self._uniforms[:S, :N] = uniforms.t()
+        self._of_rows(self._uniforms[:S], 1).copy_(uniforms.t().unflatten(1, (self._B, self._W)))
         for i, rule in enumerate(rules):
             if rule.centers is not None:
                 self._centers[i] = rule.centers
@@ -123,8 +144,9 @@ class StaticEngine:
             self._run(key, lambda rule=rule: self._draw_step(R, rule))
             if i + 1 < S:
                 self._advance()
-        log_probs, expected = self._drawn[:, :S, :N].mT.clone()
-        return Drawn(self._drawn_tokens[:S, :N].t().clone(), log_probs, expected)
+        log_probs, expected = _copied(self._of_rows(self._drawn[:, :S], 2)).flatten(2).mT
+        tokens = _copied(self._of_rows(self._drawn_tokens[:S], 1)).flatten(1).t()
+        return Drawn(tokens, log_probs, expected)
 
     def _advance(self) -> None:
         """Append the drawn tokens to the rows and compute the next logits."""
@@ -132,27 +154,40 @@ class StaticEngine:
             raise TTOError(
                 "static engine: expected no more tokens than the `length` given to `start`"
             )
-        R = _padded(self._rows)
-        span = _spanned(attended_count(self._length + 1, self.network.config))
-        self._run((R, span), lambda: self._forward_step(R, span))
+        kept = attended_count(self._length + 1, self.network.config) - self._common
+        common = min(_spanned(self._common), self._contexts.shape[4])
+        plan = min(_spanned(kept), self._own.shape[3] - 1)
+        key = (self._padded_B, self._padded_W, common, plan)
+        self._run(key, lambda: self._forward_step(common, plan))
         self._length, self._room = self._length + 1, self._room - 1
 
-    def _forward_step(self, R: int, span: int) -> None:
-        network, position = self._blocks, self._position
+    def _forward_step(self, common: int, plan: int) -> None:
+        """Pass the rows' tokens through the network, which attends to spans of these lengths."""
+        network, position, R = self._blocks, self._position, self._R
         tokens = self._tokens[:R] + self._offsets[position]
         x = network.token_embedding(tokens)[:, None] + self._positions[position]
-        mask, slot = self._visible[position, :span], self._slots[position]
+        slot, cache = self._slots[position], self._plan_cache()
+        mask = torch.cat([self._in_context[None, :common], self._in_plan[position, :plan]], dim=1)
+        B, W, H = self._padded_B, self._padded_W, self.network.config.heads
+
+        def by_context(x: Tensor) -> Tensor:  # (R, H, 1, K) to (B, H, W, 1, K)
+            return x.unflatten(0, (B, W)).transpose(1, 2)
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            keys, values = self._cache[layer, :, :R]
-            keys.index_copy_(2, slot, k)
-            values.index_copy_(2, slot, v)
-            return F.scaled_dot_product_attention(
-                q, keys[:, :, :span], values[:, :, :span], attn_mask=mask
-            )
+            contexts, (keys, values) = self._contexts[layer, :, :B, :, :common], cache[layer]
+            keys.index_copy_(3, slot, by_context(k))
+            values.index_copy_(3, slot, by_context(v))
+            q = by_context(q) / math.sqrt(self._head_size)
+            on_context = q[..., 0, :] @ contexts[0].mT  # (B, H, W, common)
+            on_plan = (q @ keys[..., :plan, :].mT)[..., 0, :]  # (B, H, W, plan)
+            scores = torch.cat([on_context, on_plan], dim=-1) + mask
+            weights = scores.softmax(dim=-1, dtype=torch.float32).to(self._dtype)
+            out = weights[..., :common] @ contexts[1]
+            out = out + (weights[..., None, common:] @ values[..., :plan, :])[..., 0, :]
+            return out.transpose(1, 2).reshape(R, H, 1, self._head_size)
 
         x = network.output_norm(network.run_blocks(x, attend)[:, 0]).float()
-        logits = F.linear(x, self.network.output.index_select(0, self._heads[position])[0])
+        logits = F.linear(x, self._outputs.index_select(0, self._heads[position])[0])
         self._logits[:R] = logits[:, : self.network.config.vocabulary]
         position += 1
 
@@ -169,7 +204,7 @@ class StaticEngine:
 
     def _run(self, key: Hashable, step: Callable[[], None]) -> None:
         """Run a step; on CUDA devices as a graph, which is captured the first time."""
-        device = self._logits.device
+        device = self._outputs.device
         if device.type != "cuda":
             step()
             return
@@ -188,25 +223,78 @@ class StaticEngine:
                 step()
         self._graphs[key].replay()
 
-    def _grow(self, rows: int) -> None:
-        """Allocate buffers for `rows` rows; drop the graphs, which refer to the old buffers."""
-        if rows <= self._capacity:
+    @property
+    def _outputs(self) -> Float[Tensor, "heads outputs C"]:
+        return self.network.output
+
+    @property
+    def _head_size(self) -> int:
+        return self.network.config.width // self.network.config.heads
+
+    def _arrange(self, B: int, W: int) -> None:
+        """From now on, there are B contexts, and W rows continue each of them."""
+        self._B, self._W = B, W
+        self._padded_B, self._padded_W = _padded(B), _padded(W)
+        self._R = self._padded_B * self._padded_W
+
+    def _of_rows(self, buffer: Shaped[Tensor, "..."], dim: int = 0) -> Shaped[Tensor, "..."]:
+        """The rows without padding in a buffer whose dimension `dim` they are, as (B, W)."""
+        rows = buffer.narrow(dim, 0, self._R).unflatten(dim, (self._padded_B, self._padded_W))
+        return rows.narrow(dim, 0, self._B).narrow(dim + 1, 0, self._W)
+
+    def _plan_cache(self) -> Float[Tensor, "layers 2 B H W slots K"]:
+        """Keys and values of planned tokens, by layer, as many as there are rows with padding."""
+        H = self.network.config.heads
+        return self._own[:, :, : self._R * H].unflatten(2, (self._padded_B, H, self._padded_W))
+
+    def _lay_out_plan(self) -> None:
+        """Which slots the tokens after this context take, and which ones they attend to."""
+        slots = self._own.shape[3] - 1
+        places = torch.arange(max(slots, self._contexts.shape[4]), device=self._seen.device)
+        last = self._seen.cumsum(dim=0) - 1 - self._common
+        # Tokens that no later one attends to go to a slot behind all others.
+        self._slots.copy_(torch.where(self._seen, last, slots).clamp(0, slots))
+        hidden = -math.inf
+        self._in_plan.zero_().masked_fill_(places[:slots] > last[:, None], hidden)
+        common = self._in_context.zero_()
+        common.masked_fill_(places[: len(common)] >= self._common, hidden)
+
+    def _make_room(self, *, contexts: int, plan: int) -> None:
+        """Make buffers larger where the rows, or these numbers of cached tokens, do not fit.
+
+        Graphs refer to the old buffers, so they are dropped. What the old buffers held is lost.
+        """
+        config = self.network.config
+        L, V, H, K = config.block_size, config.vocabulary, config.heads, self._head_size
+        before = self._contexts, self._own
+        _, _, most_contexts, _, most_tokens, _ = self._contexts.shape
+        if self._padded_B > most_contexts or contexts > most_tokens:
+            sizes = max(self._padded_B, most_contexts), H, max(contexts, most_tokens), K
+            self._contexts = self._zeros(config.layers, 2, *sizes)
+            self._in_context = self._zeros(sizes[2], dtype=torch.float32)
+        rows, slots = self._own.shape[2] // H, self._own.shape[3]
+        if rows < self._R or slots < plan + 1:
+            R, slots = max(self._R, rows), max(plan + 1, slots)
+            self._own = self._zeros(config.layers, 2, R * H, slots, K)
+            self._in_plan = self._zeros(L, slots - 1, dtype=torch.float32)
+            self._slots = self._zeros(L, dtype=torch.long)
+            self._tokens, self._drawn_tokens = (
+                self._zeros(*shape, dtype=torch.long) for shape in ((R,), (L, R))
+            )
+            self._logits, self._uniforms, self._centers, self._drawn = (
+                self._zeros(*shape, dtype=torch.float32)
+                for shape in ((R, V), (L, R), (L, V), (2, L, R))
+            )
+        if before[0] is self._contexts and before[1] is self._own:
             return
-        config, device = self.network.config, self.network.output.device
-        R = self._capacity = _padded(rows)
-        L, K, V = config.block_size, config.width // config.heads, config.vocabulary
+        self._lay_out_plan()
         self._graphs.clear()
         # A pool whose graphs are all gone cannot take others.
-        self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+        on_cuda = self._outputs.device.type == "cuda"
+        self._pool = torch.cuda.graph_pool_handle() if on_cuda else None
 
-        def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-            return torch.zeros(*shape, dtype=dtype, device=device)
-
-        slots = self._span + 1
-        self._cache = zeros(config.layers, 2, R, config.heads, slots, K, dtype=self._dtype)
-        self._tokens, self._logits = zeros(R, dtype=torch.long), zeros(R, V)
-        self._uniforms, self._centers = zeros(L, R), zeros(L, V)
-        self._drawn_tokens, self._drawn = zeros(L, R, dtype=torch.long), zeros(2, L, R)
+    def _zeros(self, *shape: int, dtype: torch.dtype | None = None) -> Shaped[Tensor, "..."]:
+        return torch.zeros(shape, dtype=dtype or self._dtype, device=self._outputs.device)
 
 
 def _spanned(tokens: int) -> int:
@@ -217,3 +305,7 @@ def _spanned(tokens: int) -> int:
 def _padded(rows: int) -> int:
     """The next power of two."""
     return 1 << (rows - 1).bit_length()
+
+
+def _copied(values: Shaped[Tensor, "..."]) -> Shaped[Tensor, "..."]:
+    return values.clone(memory_format=torch.contiguous_format)

@@ -11,7 +11,7 @@ from tto.model.device import device_named
 from tto.model.trained import load
 from tto.row_files import write_rows
 
-with job(snakemake.log[0], snakemake.output):
+with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
     torch.set_num_threads(snakemake.threads)
     model = load(
         Path(snakemake.input.weights).parent, device=device_named(snakemake.config["device"])

@@ -12,7 +12,7 @@ from tto.model.device import device_named
 from tto.model.trained import load
 from tto.tokens.token_file import read_token_file
 
-with job(snakemake.log[0], snakemake.output):
+with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
     torch.set_num_threads(snakemake.threads)
     tokens = read_token_file(snakemake.input.tokens)
     truth = held_out_truth(

@@ -11,7 +11,7 @@ from tto.job import job
 from tto.model.device import device_named
 from tto.model.trained import load
 
-with job(snakemake.log[0], snakemake.output):
+with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
     torch.set_num_threads(snakemake.threads)
     prediction, device = snakemake.params.prediction, device_named(snakemake.config["device"])
     held_out = open_dataset(snakemake.input.held_out)

@@ -7,23 +7,17 @@ import torch
 from tto.evaluation.action_shift import action_judge
 from tto.evaluation.rollout_file import Evaluation
 from tto.evaluation.run import evaluate_run
-from tto.evaluation.sweeps import read_choice
 from tto.job import job
 from tto.model.device import device_named
 from tto.model.trained import load
 from tto.planning.controller import Controller
-from tto.planning.fastest import fastest_engine
 
-with job(snakemake.log[0], snakemake.output):
+with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
     torch.set_num_threads(snakemake.threads)
     model_folder = Path(snakemake.input.weights).parent
     model = load(model_folder, device=device_named(snakemake.config["device"]))
     seed = int(snakemake.wildcards.seed)
-    planning = dict(snakemake.params.planning)
-    if choice := snakemake.input.get("choice"):
-        planning |= snakemake.params.candidates[read_choice(choice)]
-    engine = fastest_engine(model.network, precision=planning.pop("precision"))
-    controller = Controller(model, seed=seed, engine=engine, **planning)
+    controller = Controller(model, seed=seed, **snakemake.params.changes)
     evaluate_run(
         controller,
         snakemake.output,

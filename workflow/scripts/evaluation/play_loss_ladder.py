@@ -14,16 +14,13 @@ from tto.evaluation.sweeps import read_choice
 from tto.job import job
 from tto.model.device import device_named
 from tto.model.trained import load
-from tto.planning.fastest import fastest_engine
 from tto.row_files import write_rows
 
-with job(snakemake.log[0], snakemake.output):
+with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
     torch.set_num_threads(snakemake.threads)
     params, inputs = snakemake.params, snakemake.input
     model = load(Path(inputs.weights).parent, device=device_named(snakemake.config["device"]))
-    planning, cloning = dict(params.planning), dict(params.behavior_cloning)
-    if choice := inputs.get("choice"):
-        planning |= params.candidates[read_choice(choice)]
+    cloning = dict(params.behavior_cloning)
     folders = dict(zip(params.cloning_candidates or [""], inputs.cloning, strict=True))
     name = read_choice(inputs.cloning_choice) if inputs.get("cloning_choice") else ""
     cloning |= params.cloning_candidates.get(name, {})
@@ -42,8 +39,6 @@ with job(snakemake.log[0], snakemake.output):
             **params.evaluation,
         ),
         rollouts=params.rollouts,
-        engine=fastest_engine(model.network, precision=planning.pop("precision")),
-        planning=planning,
         behavior_cloning=cloning,
         collectors=found,
     )

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-with job(snakemake.log[0], snakemake.output):
+processes = snakemake.config["training"]["processes"]
+gpus = processes if snakemake.resources.gpu else 0  # Snakemake lowers the number to its limit
+
+with job(snakemake.log[0], snakemake.output, gpus=gpus):
     params = snakemake.params
     device = device_named(snakemake.config["device"])
     training = dict(params.training)
@@ -29,7 +32,6 @@ with job(snakemake.log[0], snakemake.output):
         "checkpoints": params.checkpoints,
         "events": params.events,
     }
-    processes = snakemake.config["training"]["processes"]
     if processes > 1:
         threads = max(1, snakemake.threads // processes)
         path = Path(snakemake.log[0]).with_suffix(".job.json")

@@ -9,7 +9,7 @@ from tto.data.episodes import open_dataset
 from tto.job import job
 from tto.model.device import device_named
 
-with job(snakemake.log[0], snakemake.output):
+with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
     torch.set_num_threads(snakemake.threads)
     train_ensemble(
         open_dataset(snakemake.input[0]),

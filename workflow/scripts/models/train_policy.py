@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-with job(snakemake.log[0], snakemake.output):
+with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
     torch.set_num_threads(snakemake.threads)
     train_policy(
         open_dataset(snakemake.input[0]),
