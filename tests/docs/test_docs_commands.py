@@ -178,11 +178,10 @@ def check_pip(command: Command) -> None:
 
 def check_container(command: Command) -> None:
     """What it runs inside is a command of the docs; the recipes are in tests/release."""
-    words = command.words
-    for name in ("snakemake", "tto"):
-        if name in words[3:] and words[1] in ("run", "exec"):
-            inside = words[len(words) - words[::-1].index(name) - 1 :]
-            CHECKS[name](Command(command.place, inside))
+    inside = [i for i, word in enumerate(command.words) if word in ("snakemake", "tto")]
+    if command.words[1] in ("run", "exec"):
+        words = command.words[inside[-1] :]
+        CHECKS[words[0]](Command(command.place, words))
 
 
 CHECKS = {
