@@ -461,3 +461,7 @@ def test_inspect_says_whether_a_model_can_plan(tmp_path, run):
     assert value_of("it can plan", printed).startswith(("yes", "only in part"))
     status, _ = run("inspect", tmp_path / "tokens.h5", "--data", tmp_path / "tokens.h5")
     assert "expected config.json" in str(status)
+
+
+def test_a_folder_near_the_root_has_nobody_beside_it():
+    assert policy_beside("/model", "bc") is None

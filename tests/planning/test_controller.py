@@ -224,6 +224,15 @@ def test_wrong_settings_are_errors(settings, message):
         create(object.__new__(Controller), random_model(), **settings)
 
 
+def test_a_planners_setting_can_be_replaced_by_none():
+    model = random_model(transitions=6).with_planner({"window": 3, "horizon": 2, "value_levels": 4})
+    changed = model.with_planner({"window": None, "value_levels": None})
+    narrow, wide = Controller(model), Controller(changed)
+    assert (narrow.search.horizon, wide.search.horizon) == (2, 2)
+    assert (narrow.search.value_levels, wide.search.value_levels) == (4, None)
+    assert wide.window == Controller(random_model(transitions=6)).window != narrow.window
+
+
 def test_seeds_of_numpy_are_those_of_python():
     actions = [
         Controller(random_model(), seed=seed, horizon=2, beam_width=2).act(np.zeros((2, 3)))

@@ -1,6 +1,6 @@
-"""Names of models and policies: those that come with the package, and those of runs.
+"""Names of models and policies of runs.
 
-`hopper` comes with the package. `demo/hopper-medium-replay-v2/seed0` is a model of the run in
+`demo/hopper-medium-replay-v2/seed0` is a model of the run in
 `results/demo`. A name may leave out its end: the run alone means its first dataset and seed.
 """
 
@@ -17,7 +17,6 @@ from tto.model.trained import is_model
 from tto.model.weights_file import CONFIG, WEIGHTS, read_config
 
 _SHOWN = ("objective", "context", "horizon", "beam_width")  # settings of the planner
-SHIPPED = Path(__file__).parents[1] / "models"
 RESULTS = Path("results")
 
 
@@ -29,10 +28,7 @@ class Named(NamedTuple):
 
 
 def models(results: StrPath = RESULTS) -> Iterator[Named]:
-    """Models of the package, then those of each run in the folder `results`."""
-    for folder in sorted(SHIPPED.glob("*/")):
-        if is_model(folder):
-            yield Named(folder.name, folder)
+    """Models of each run in the folder `results`."""
     for folder in sorted(Path(results).glob("*/models/*/seed*/")):
         if is_model(folder):
             run, _, dataset, seed = folder.parts[-4:]
@@ -94,9 +90,9 @@ def find(name: StrPath, *, method: str = OURS, results: StrPath = RESULTS) -> Pa
 def policy_beside(folder: StrPath, method: str) -> Path | None:
     """The policy of a method that was trained on the same data with the same seed, or None."""
     folder = Path(folder).resolve()
-    dataset, seed = folder.parts[-2:]
-    of_run = folder.parents[2] / "baselines" / dataset / method / seed
-    return next((path for path in (folder / method, of_run) if is_policy(path)), None)
+    run = folder.parent.parent.parent  # of results/<run>/models/<dataset>/seed<k>
+    policy = run / "baselines" / folder.parent.name / method / folder.name
+    return policy if is_policy(policy) else None
 
 
 def _model(name: StrPath, results: StrPath) -> Path:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,10 @@ class TrainedModel:
     def config(self) -> ModelConfig:
         """The network's sizes and variants."""
         return self.network.config
+
+    def with_planner(self, changes: Mapping[str, Any]) -> "TrainedModel":
+        """The same model with some settings of its planner replaced; None is a setting, too."""
+        return replace(self, planner={**self.planner, **changes})
 
     def encode(
         self,

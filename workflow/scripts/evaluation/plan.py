@@ -17,7 +17,7 @@ with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
     model_folder = Path(snakemake.input.weights).parent
     model = load(model_folder, device=device_named(snakemake.config["device"]))
     seed = int(snakemake.wildcards.seed)
-    controller = Controller(model, seed=seed, **snakemake.params.changes)
+    controller = Controller(model.with_planner(snakemake.params.changes), seed=seed)
     evaluate_run(
         controller,
         snakemake.output,
