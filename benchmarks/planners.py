@@ -19,7 +19,6 @@ from tto.baselines.behavior_cloning import load_behavior_cloning
 from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
 from tto.model.trained import TrainedModel, load
 from tto.planning.controller import Controller
-from tto.planning.fastest import fastest_engine
 from tto.report.numbers.statistics import paired_difference
 
 OFFSET = 800_000  # offset of the reset seeds, which differs from those of trials and of results
@@ -47,10 +46,9 @@ OTHER = 10_000  # added to the seeds of other draws
 
 def player(model: TrainedModel, settings: dict[str, Any], seeds: list[int]) -> Controller:
     """A planner with some settings, whose draws have the same seeds as the first states."""
-    settings = dict(settings)
-    engine = fastest_engine(model.network, precision=settings.pop("precision", "float32"))
+    settings = {"precision": "float32", **settings}
     shift = OTHER * settings.pop("other_draws", False)
-    return Controller(model, seed=[seed + shift for seed in seeds], engine=engine, **settings)
+    return Controller(model, seed=[seed + shift for seed in seeds], **settings)
 
 
 def returns(policy: Policy, env: str, seeds: list[int]) -> np.ndarray:

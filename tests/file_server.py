@@ -33,15 +33,22 @@ class Server:
 def serve(files: dict[str, bytes]) -> Iterator[Server]:
     """Serve `files` until the block ends."""
     server = Server(files)
-    http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
-    server.address = f"http://127.0.0.1:{http_server.server_address[1]}/"
-    thread = threading.Thread(target=http_server.serve_forever, args=(0.01,))
+    with serving(_handler(server)) as address:
+        server.address = f"{address}/"
+        yield server
+
+
+@contextlib.contextmanager
+def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Answer requests by `handler` until the block ends; yield the base address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield server
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
-        http_server.shutdown()
-        http_server.server_close()
+        server.shutdown()
+        server.server_close()
         thread.join()
 
 

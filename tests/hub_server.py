@@ -5,10 +5,11 @@ import contextlib
 import hashlib
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
+
+from file_server import serving
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -34,16 +35,8 @@ class Hub:
 def serve_hub() -> Iterator[Hub]:
     """Serve an empty hub until the block ends."""
     hub = Hub()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
-    hub.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with serving(_handler(hub)) as hub.address:
         yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _handler(hub: Hub) -> type[http.server.BaseHTTPRequestHandler]:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -78,6 +79,32 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def is_private_folder(folder: Path) -> bool:
+    """Whether a folder, which is made if need be, is this user's and only the user can write it.
+
+    Raises:
+        OSError: it cannot be made or written.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        return False
+    for parent in folder.resolve().parents:  # whoever can rename it could put another there
+        mode = parent.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return False
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
+        if found.st_mode & 0o022:  # others may have written what is in it
+            for path in folder.iterdir():
+                remove(path)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{folder} cannot be written")
+    return True
+
+
 @contextlib.contextmanager
 def exclusive_lock(path: StrPath, *, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold a lock, named by a file, in the block of the `with` statement.
@@ -93,14 +120,7 @@ def exclusive_lock(path: StrPath, *, waiting: Callable[[], None] = lambda: None)
         OSError: the file cannot be opened.
         TTOError: the file is a link.
     """
-    try:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-    except OSError as error:
-        if error.errno != errno.ELOOP:
-            raise
-        raise TTOError(
-            f"{path}: expected a lock file of its own, got a link to another file; remove it"
-        ) from error
+    lock = _open_lock(path)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,6 +130,41 @@ def exclusive_lock(path: StrPath, *, waiting: Callable[[], None] = lambda: None)
         yield
     finally:
         os.close(lock)
+
+
+def take_lock(path: StrPath, until: contextlib.ExitStack) -> bool:
+    """Take a lock as `exclusive_lock` does, but only if no other process holds it.
+
+    Args:
+        path: the lock's file.
+        until: the stack at whose end the lock is given back.
+
+    Returns:
+        Whether the lock was free.
+
+    Raises:
+        OSError: the file cannot be opened.
+        TTOError: the file is a link.
+    """
+    lock = _open_lock(path)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    until.callback(os.close, lock)
+    return True
+
+
+def _open_lock(path: StrPath) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise TTOError(
+            f"{path}: expected a lock file of its own, got a link to another file; remove it"
+        ) from error
 
 
 def content_digest(path: StrPath) -> str:

@@ -9,7 +9,6 @@ GPUs than the job asks for, nothing is changed.
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import re
@@ -21,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tto.errors import TTOError
-from tto.files import exclusive_lock
+from tto.files import exclusive_lock, is_private_folder, take_lock
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +76,11 @@ def _take(
     with exclusive_lock(folder / _file_name("gate")):
         while True:
             for gpu in gpus:
-                if len(taken) < count and gpu not in taken and _lock(folder, gpu, locks):
+                if (
+                    len(taken) < count
+                    and gpu not in taken
+                    and take_lock(folder / _file_name(gpu), locks)
+                ):
                     taken.add(gpu)
             if len(taken) == count:
                 return [gpu for gpu in gpus if gpu in taken]
@@ -85,18 +88,6 @@ def _take(
                 logger.info("waits for a GPU: other jobs use %s", ", ".join(gpus))
                 waits = True
             time.sleep(_PAUSE)
-
-
-def _lock(folder: Path, gpu: str, locks: contextlib.ExitStack) -> bool:
-    """Whether a GPU was free; `locks` then holds it."""
-    name = os.open(folder / _file_name(gpu), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(name, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(name)
-        return False
-    locks.callback(os.close, name)
-    return True
 
 
 def _file_name(gpu: str) -> str:
@@ -110,8 +101,7 @@ def _file_name(gpu: str) -> str:
 
 def _own_folder() -> Path:
     folder = Path(tempfile.gettempdir()) / f"tto-gpus-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+    if not is_private_folder(folder):
         raise TTOError(
             f"{folder}: expected a folder of your own for the locks of GPUs, got another user's; "
             "remove it, or set TMPDIR to a folder of yours"

@@ -232,7 +232,7 @@ def evaluate(
 def list_models(
     results: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("results"),
 ) -> None:
-    """Name the models that can be played: those of the package, then those of runs."""
+    """Name the models of runs, which can be played."""
     from tto.cli.names import described
 
     typer.echo(described(results))
@@ -302,6 +302,14 @@ def push_folder(
     typer.echo(f'pushed; next: tto.load("{address}")')
 
 
+@app.command("watch")
+def watch_run(run: Run, port: Port = 6006) -> None:
+    """Show the losses of a run in TensorBoard, while it goes on or later."""
+    from tto.cli.watch import watch
+
+    watch(run, port=port)
+
+
 def _planning(
     beam_width: int | None,
     horizon: int | None,
@@ -315,14 +323,6 @@ def _planning(
     given |= {"budget_ms": budget_ms, "objective": objective}
     given = {name: value for name, value in given.items() if value is not None}
     return given | dict(map(_assignment, others or ()))
-
-
-@app.command("watch")
-def watch_run(run: Run, port: Port = 6006) -> None:
-    """Show the losses of a run in TensorBoard, while it goes on or later."""
-    from tto.cli.watch import watch
-
-    watch(run, port=port)
 
 
 def _assignment(text: str) -> tuple[str, Any]:

@@ -19,8 +19,9 @@ from tto.errors import TTOError
 from tto.evaluation.film import FilmedEnv, Reel, open_film, write_beside
 from tto.evaluation.rollout import Rollout, evaluate
 from tto.files import StrPath
+from tto.report.numbers.names import BASELINE, OUR_METHODS
 
-_NAMES = {"tto": "TTO", "bc": "behaviour cloning", "td3_bc": "TD3+BC"}  # others: in capitals
+_TITLES = {**OUR_METHODS, BASELINE: "behaviour cloning"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +83,7 @@ def play(
 
 def title(method: str) -> str:
     """A method's name as people read it."""
-    return _NAMES.get(method, method.upper())
+    return _TITLES[method]
 
 
 def film_name(name: str) -> Path:

@@ -25,7 +25,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tto.errors import TTOError, one_line
-from tto.files import atomic_path, content_digest, exclusive_lock, remove
+from tto.files import (
+    atomic_path,
+    content_digest,
+    exclusive_lock,
+    is_private_folder,
+    remove,
+)
 
 LOGGER = logging.getLogger(__name__)
 SOURCES = Path(__file__).parent / "native"
@@ -213,7 +219,7 @@ def _cache_folder() -> Path:
     """A folder of this user alone: in the user's cache, or else a temporary one."""
     for folder in _cache_folders():
         try:
-            if _is_private(folder):
+            if is_private_folder(folder):
                 return folder
         except OSError:
             continue
@@ -223,32 +229,6 @@ def _cache_folder() -> Path:
             folder,
         )
     return _temporary_folder()
-
-
-def _is_private(folder: Path) -> bool:
-    """Whether a folder, which is made if need be, is this user's and only the user can write it.
-
-    Raises:
-        OSError: it cannot be made or written.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        return False
-    for parent in folder.resolve().parents:  # whoever can rename it could put another there
-        mode = parent.stat().st_mode
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            return False
-    if found.st_mode & 0o077:
-        folder.chmod(0o700)
-        if found.st_mode & 0o022:  # others may have written what is in it
-            for path in folder.iterdir():
-                remove(path)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"{folder} cannot be written")
-    return True
 
 
 @functools.cache
