@@ -1,9 +1,12 @@
-"""Returns of a few planners with the same models, and paired differences over models.
+"""Returns of a few planners with the same models, and paired differences.
 
     python benchmarks/planners.py results/sweeps/models/hopper-medium-replay-v2/seed? --episodes 10
+    python benchmarks/planners.py MODEL --planners "context 3, horizon 3, mean" \
+        "context 0, horizon 3, mean"
     python benchmarks/planners.py MODELS --precisions
 
-The second command compares the first planner in float32 and in bfloat16, and in float32 with other
+Differences are paired over models, or over first states if there is one model. The last command
+compares the first planner in float32 and in bfloat16, and in float32 with other
 draws, which shows how much returns differ anyway. The planners start from the same first states,
 which are not those of reported results. Behaviour cloning is added if the models' run has trained
 it.
@@ -19,7 +22,7 @@ from tto.baselines.behavior_cloning import load_behavior_cloning
 from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
 from tto.model.trained import TrainedModel, load
 from tto.planning.controller import Controller
-from tto.report.numbers.statistics import paired_difference
+from tto.report.numbers.statistics import Estimate, estimate, paired_difference
 
 OFFSET = 800_000  # offset of the reset seeds, which differs from those of trials and of results
 PLANNERS: dict[str, dict[str, Any]] = {
@@ -56,14 +59,25 @@ def returns(policy: Policy, env: str, seeds: list[int]) -> np.ndarray:
     return np.array([rollout.total_reward for rollout in evaluate(policy, env, seeds=seeds)])
 
 
+def difference(first: dict[int, np.ndarray], other: dict[int, np.ndarray]) -> Estimate | None:
+    """Mean of `first` less `other`, over models, or over the first states of the only model."""
+    if len(first) == 1 and other.keys() == first.keys():
+        ((key, returns),) = first.items()
+        return estimate([np.array([value]) for value in returns - other[key]])
+    paired = paired_difference(first, other)
+    return None if paired is None else paired.difference
+
+
 def main() -> None:
     """Play all planners with all models and print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", nargs="+", type=Path, help="folders of models, one a seed")
     parser.add_argument("--episodes", type=int, default=10)
+    parser.add_argument("--planners", nargs="+", default=list(PLANNERS), choices=list(PLANNERS))
     parser.add_argument("--precisions", action="store_true", help="float32 against bfloat16")
     arguments = parser.parse_args()
-    planners = PRECISIONS if arguments.precisions else PLANNERS
+    chosen = {name: PLANNERS[name] for name in arguments.planners}
+    planners = PRECISIONS if arguments.precisions else chosen
     found: dict[str, dict[int, np.ndarray]] = {}
     for number, folder in enumerate(arguments.models):
         model = load(folder)
@@ -84,8 +98,8 @@ def main() -> None:
     print(f"| planner | return | {first} less this |\n|---|---:|---:|")
     for name, by_seed in found.items():
         mean = np.mean([values.mean() for values in by_seed.values()])
-        paired = None if name == first else paired_difference(found[first], by_seed)
-        shown = "" if paired is None else paired.difference.text(0, signed=True)
+        less = None if name == first else difference(found[first], by_seed)
+        shown = "" if less is None else less.text(0, signed=True)
         print(f"| {name} | {mean:.0f} | {shown} |")
 
 

@@ -121,15 +121,15 @@ def test_kills_at_random_moments_do_not_change_the_weights(tokens: Path):
     seconds = time.monotonic() - began
     rng = np.random.default_rng(0)
     killed = tokens.parent / "killed"
-    survived, updates = 0, 0
+    survived, updates, finished = 0, 0, 0
     while survived < KILLS:
         child = start(tokens, "killed")
         child.join(float(rng.uniform(0, 2.5 * seconds / KILLS)))
         if child.exitcode is not None:  # it finished: start another training
             assert child.exitcode == 0
             assert_equal_results(whole, killed)
-            killed.rename(killed.with_name(f"killed-{survived}"))
-            updates = 0
+            killed.rename(killed.with_name(f"finished-{finished}"))
+            updates, finished = 0, finished + 1
             continue
         child.kill()
         child.join()

@@ -16,8 +16,8 @@ def test_every_rule_hands_its_outputs_to_the_job():
     scripts = sorted((ROOT / "workflow/scripts").rglob("*.py"))
     assert len(scripts) > 40
     for script in scripts:
-        calls = re.findall(r"with job\((.*?)\)[:,]", script.read_text())
-        assert calls == ["snakemake.log[0], snakemake.output"], script
+        (call,) = re.findall(r"with job\((.*?)\)[:,]", script.read_text())
+        assert call.startswith("snakemake.log[0], snakemake.output"), script
 
 
 @pytest.mark.slow
