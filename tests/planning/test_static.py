@@ -1,41 +1,22 @@
 """The engine with fixed shapes, beyond test_search.py: spans, padding and CUDA graphs."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
+from draws import draws_of
 from small_world import VARIANTS, random_contexts, random_model
 
 from tto.errors import TTOError
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.planning import static
 from tto.planning.cached import CachedEngine
-from tto.planning.draw import DrawRule
-from tto.planning.engine import Engine
+from tto.planning.draw import _draw_by_rank, draw_tokens
 from tto.planning.fastest import fastest_engine
 from tto.planning.static import StaticEngine
 from tto.planning.uncached import UncachedEngine
-
-RULES = [
-    DrawRule(1),
-    DrawRule(3, mass=0.6),
-    DrawRule(7, centers=torch.linspace(-1, 1, 7)),
-    DrawRule(1),
-]
-
-
-def draws_of(engine: Engine, contexts: torch.Tensor, *, device: str = "cpu") -> list[torch.Tensor]:
-    """Tokens, log-probabilities and expected values while 2 rows become 9, then 33, then 5."""
-    generator = torch.Generator().manual_seed(0)
-    engine.start(contexts.to(device), length=24)
-    rows, out = len(contexts), []
-    for wanted in (9, 33, 5):
-        parents = torch.randint(rows, (wanted,), generator=generator)
-        engine.select(parents.to(device))
-        uniforms = torch.rand(wanted, len(RULES), generator=generator)
-        drawn = engine.draw(RULES, uniforms.to(device))
-        engine.append(drawn.tokens[:, -1])
-        out += [drawn.tokens, drawn.log_probs, drawn.expected]
-        rows = wanted
-    return [values.cpu() for values in out]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -47,6 +28,26 @@ def test_spans_and_padded_rows_change_nothing(variant, monkeypatch):
     expected = draws_of(CachedEngine(model.network), contexts)
     for _ in range(2):  # the second time with buffers that hold the first plan's keys
         torch.testing.assert_close(draws_of(engine, contexts), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_compiled_steps_equal_single_operations():
+    """In a process of its own: the compiler cannot read functions whose shapes are checked."""
+    script = Path(__file__).with_name("compiled_steps.py")
+    run = subprocess.run([sys.executable, script], check=False, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("mass", [1.0, 0.7, 0.3])
+@pytest.mark.parametrize("top", [2, 5, 20, 30])
+def test_the_draw_without_a_sort_takes_the_same_bins(top, mass):
+    """Some logits are equal, of which lower bins come first."""
+    generator = torch.Generator().manual_seed(top)
+    logits = torch.randint(-6, 6, (2000, 20), generator=generator).double() / 2
+    uniforms = torch.rand(2000, generator=generator, dtype=torch.double)
+    settings = {"top": top, "mass": mass, "temperature": 0.8}
+    found = _draw_by_rank(logits, uniforms, **settings)
+    assert torch.equal(found, draw_tokens(logits, uniforms, **settings))
 
 
 def test_a_cache_of_the_papers_size_holds_a_context_once_and_the_plan():
@@ -111,11 +112,12 @@ def test_more_tokens_than_announced_are_an_error():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_graphs_equal_single_operations(variant):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_graphs_equal_single_operations(variant, compiled):
     model = random_model(variant)
     contexts = random_contexts(model, 2, past=1)
     expected = draws_of(CachedEngine(model.network), contexts)
-    engine = fastest_engine(model.network.cuda())
+    engine = fastest_engine(model.network.cuda(), compiled=compiled)
     assert isinstance(engine, StaticEngine)
     for _ in range(2):  # captured, then replayed
         drawn = draws_of(engine, contexts, device="cuda")

@@ -23,6 +23,7 @@ from tto.planning.settings import (
     SearchSettings,
     check_choice,
     check_number,
+    check_truth,
     planned_context,
     planned_window,
     search_config,
@@ -35,7 +36,7 @@ LOGGER = logging.getLogger(__name__)
 Seeds = int | np.integer | Sequence[int] | Integer[np.ndarray, " B"]
 _USUAL_CONTEXT = 5
 # Settings of a planner that are the controller's own; the others are the search's.
-OWN_SETTINGS = ("objective", "context", "window", "action_decode", "precision")
+OWN_SETTINGS = ("objective", "context", "window", "action_decode", "precision", "compile")
 Objective = Literal["return", "likelihood", "goal"]
 ActionDecode = Literal["best", "mean", "expected", "drawn"]
 
@@ -54,6 +55,7 @@ class Controller:
         goal: Float[np.ndarray, "*B O"] | None = None,
         seed: Seeds = 0,
         precision: Precision | None = None,
+        compile: bool | None = None,
         engine: Engine | None = None,
         budget_ms: float | None = None,
         search: SearchConfig | None = None,
@@ -88,6 +90,8 @@ class Controller:
                 sequence.
             precision: precision of the fastest engine (`tto.planning.fastest`), "float32" by
                 default, or "bfloat16".
+            compile: whether the steps of planning on a GPU are compiled first, which takes minutes;
+                by default they are not.
             engine: engine that computes the logits, in place of the fastest one.
             budget_ms: milliseconds for one step of one episode, given in place of beam_width and
                 horizon. The largest values that fit are found by timing plans
@@ -108,10 +112,12 @@ class Controller:
         chosen: Objective = _first(objective, own.get("objective"), usual)
         decode: ActionDecode = _first(action_decode, own.get("action_decode"), "best")
         computed_in: Precision = _first(precision, own.get("precision"), "float32")
+        compiled = _first(compile, own.get("compile"), False)
         context, window = _first(context, own.get("context")), _first(window, own.get("window"))
         _check_objective(chosen, model.config.goal)
         check_choice("precision", computed_in, get_args(Precision))
         check_choice("action_decode", decode, get_args(ActionDecode))
+        check_truth("compile", compiled)
         if goal is not None and not model.config.goal:
             raise TTOError(f'goal: expected none for objective "{chosen}", got one; leave it out')
         if model.tokens.mask_token:
@@ -136,7 +142,9 @@ class Controller:
         self.context = planned_context(context, block, seen, goal=has_goal)
         self.model, self.objective, self.action_decode = model, chosen, decode
         self.seeds = _seeds(seed)
-        self.engine = engine or fastest_engine(model.network, precision=computed_in)
+        self.engine = engine or fastest_engine(
+            model.network, precision=computed_in, compiled=compiled
+        )
         self._centers = torch.as_tensor(
             model.discretizer.centers, dtype=torch.float32, device=model.network.output.device
         )

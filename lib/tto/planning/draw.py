@@ -96,6 +96,8 @@ def draw_tokens(
     """
     if top == 1:
         return logits.argmax(dim=-1)
+    if torch.compiler.is_compiling():
+        return _draw_by_rank(logits, uniforms, top=top, mass=mass, temperature=temperature)
     values, order = largest(logits, top)
     probabilities = (values / temperature).softmax(dim=-1)
     cumulative = probabilities.cumsum(dim=-1)
@@ -105,3 +107,33 @@ def draw_tokens(
     target = uniforms[:, None].to(cumulative.dtype) * cumulative[:, -1:]
     place = torch.searchsorted(cumulative, target, right=True).clamp(max=order.shape[-1] - 1)
     return order.gather(1, place)[:, 0]
+
+
+def _draw_by_rank(
+    logits: Float[Tensor, "N V"],
+    uniforms: Float[Tensor, " N"],
+    *,
+    top: int,
+    mass: float,
+    temperature: float,
+) -> Int[Tensor, " N"]:
+    """`draw_tokens` by comparing all pairs of bins: more work, but a compiler makes it one kernel.
+
+    A sort, a cumulative sum and a binary search are kernels of their own.
+    """
+    bins = torch.arange(logits.shape[-1], device=logits.device)
+    ours, others = logits[:, :, None], logits[:, None, :]
+    before = (others > ours) | ((others == ours) & (bins < bins[:, None]))  # (N, V, others)
+    rank = before.sum(dim=-1)
+    kept = (logits / temperature).masked_fill(rank >= top, -torch.inf)
+    probabilities = kept.softmax(dim=-1)
+
+    def likelier(probabilities: Float[Tensor, "N V"]) -> Float[Tensor, "N V"]:
+        return (probabilities[:, None, :] * before).sum(dim=-1)
+
+    if mass < 1:
+        probabilities = probabilities.masked_fill(likelier(probabilities) >= mass, 0.0)
+    target = uniforms[:, None].to(probabilities.dtype) * probabilities.sum(dim=-1, keepdim=True)
+    passed = (likelier(probabilities) + probabilities <= target) & (rank < top)
+    place = passed.sum(dim=-1, keepdim=True).clamp(max=min(top, len(bins)) - 1)
+    return (rank == place).to(torch.uint8).argmax(dim=-1)

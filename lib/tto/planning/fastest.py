@@ -17,6 +17,7 @@ def fastest_engine(
     *,
     precision: Precision = "float32",
     threads: int | None = None,
+    compiled: bool = False,
 ) -> Engine:
     """The native engine on a processor, CUDA graphs on CUDA devices, else the cached engine.
 
@@ -26,13 +27,15 @@ def fastest_engine(
     Args:
         precision: precision of the native engine and of CUDA graphs; the cached engine computes in
             the network's own.
+        compiled: whether the steps that become CUDA graphs are compiled first (`StaticEngine`);
+            the other engines have no use for it.
         threads: number of threads of the native engine; by default as many as PyTorch uses.
     """
     device = network.output.device.type
     if network.config.output == "gaussian":
         return CachedEngine(network)
     if device == "cuda":
-        return StaticEngine(network, precision=precision)
+        return StaticEngine(network, precision=precision, compiled=compiled)
     if device != "cpu":
         return CachedEngine(network)
     try:

@@ -83,6 +83,12 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         raise _wrong(name, ", ".join(choices), value)
 
 
+def check_truth(name: str, value: object) -> None:
+    """Raise a `TTOError` unless a setting is true or false."""
+    if not isinstance(value, bool):
+        raise _wrong(name, "true or false", value)
+
+
 def _wrong(name: str, expected: str, value: object) -> TTOError:
     return TTOError(f"planning.{name}: expected {expected}, got {shown(value)}")
 

@@ -11,6 +11,9 @@ tokens for each row; there is room for the longest context and plan so far. Toke
 attends to (hidden rewards-to-go) take no place in a span. On other devices the same steps run one
 operation at a time.
 
+The graph of a step replays each of its kernels. Compiled steps have about half as many, since
+PyTorch's compiler joins norms, sums, softmax and the whole draw with what is beside them.
+
 Letters: B contexts, W rows of each, N = BW rows, R rows with padding, L tokens, S drawn tokens, V
 bins, H heads, K head size.
 """
@@ -47,12 +50,14 @@ class StaticEngine:
         network: TrajectoryTransformer,
         *,
         precision: Literal["float32", "bfloat16"] = "float32",
+        compiled: bool = False,
     ) -> None:
         """Prepare lookup tables for positions; buffers are made once their sizes are known.
 
         Args:
             precision: "bfloat16" applies to all computations but softmax, logits and draws. It uses
                 a copy of the network, which later changes of the network do not reach.
+            compiled: whether each step is compiled first, which takes minutes.
 
         Raises:
             TTOError: the precision is unknown, or the model has Gaussian outputs.
@@ -60,7 +65,7 @@ class StaticEngine:
         check_logits(network)
         if precision not in ("float32", "bfloat16"):
             raise TTOError(f"precision: expected float32 or bfloat16, got {precision!r}")
-        self._dtype = getattr(torch, precision)
+        self._dtype, self._compiled = getattr(torch, precision), compiled
         self.network, config = network, network.config
         self._blocks = network
         if precision != "float32":
@@ -76,7 +81,7 @@ class StaticEngine:
         seen = attended(config.block_size, config, torch.device("cpu"))
         self._attended = seen.nonzero()[:, 0].to(device)
         self._position, self._index = torch.zeros(2, 1, dtype=torch.long, device=device)
-        self._graphs: dict[Hashable, torch.cuda.CUDAGraph] = {}
+        self._steps: dict[Hashable, Callable[[], object]] = {}
         self._contexts = self._zeros(config.layers, 2, 0, config.heads, 0, self._head_size)
         self._own = self._zeros(config.layers, 2, 0, 0, self._head_size)
 
@@ -203,25 +208,30 @@ class StaticEngine:
         index += 1
 
     def _run(self, key: Hashable, step: Callable[[], None]) -> None:
-        """Run a step; on CUDA devices as a graph, which is captured the first time."""
+        """Run a step; the first time it is prepared: compiled, and captured on CUDA devices."""
+        if key not in self._steps:
+            self._steps[key] = self._prepared(step)
+        self._steps[key]()
+
+    def _prepared(self, step: Callable[[], None]) -> Callable[[], object]:
         device = self._outputs.device
+        if self._compiled:
+            step = _compiled(step)
         if device.type != "cuda":
+            return step
+        before = self._position.clone(), self._index.clone()
+        # The first run is not captured, because libraries initialise themselves in it.
+        stream = torch.cuda.Stream(device)
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
             step()
-            return
-        if key not in self._graphs:
-            before = self._position.clone(), self._index.clone()
-            # The first run is not captured, because libraries initialise themselves in it.
-            stream = torch.cuda.Stream(device)
-            stream.wait_stream(torch.cuda.current_stream(device))
-            with torch.cuda.stream(stream):
-                step()
-            torch.cuda.current_stream(device).wait_stream(stream)
-            self._position.copy_(before[0])
-            self._index.copy_(before[1])
-            self._graphs[key] = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graphs[key], pool=self._pool):
-                step()
-        self._graphs[key].replay()
+        torch.cuda.current_stream(device).wait_stream(stream)
+        self._position.copy_(before[0])
+        self._index.copy_(before[1])
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._pool):
+            step()
+        return graph.replay
 
     @property
     def _outputs(self) -> Float[Tensor, "heads outputs C"]:
@@ -262,7 +272,7 @@ class StaticEngine:
     def _make_room(self, *, contexts: int, plan: int) -> None:
         """Make buffers larger where the rows, or these numbers of cached tokens, do not fit.
 
-        Graphs refer to the old buffers, so they are dropped. What the old buffers held is lost.
+        Steps refer to the old buffers, so they are dropped. What the old buffers held is lost.
         """
         config = self.network.config
         L, V, H, K = config.block_size, config.vocabulary, config.heads, self._head_size
@@ -288,13 +298,25 @@ class StaticEngine:
         if before[0] is self._contexts and before[1] is self._own:
             return
         self._lay_out_plan()
-        self._graphs.clear()
+        self._steps.clear()
         # A pool whose graphs are all gone cannot take others.
         on_cuda = self._outputs.device.type == "cuda"
         self._pool = torch.cuda.graph_pool_handle() if on_cuda else None
 
     def _zeros(self, *shape: int, dtype: torch.dtype | None = None) -> Shaped[Tensor, "..."]:
         return torch.zeros(shape, dtype=dtype or self._dtype, device=self._outputs.device)
+
+
+def _compiled(step: Callable[[], None]) -> Callable[[], None]:
+    """A step as few kernels, for its own shapes; the CUDA graph around it is ours."""
+    fast = torch.compile(step, fullgraph=True, dynamic=False)
+
+    def run() -> None:
+        # Steps of all shapes share their code, of which PyTorch compiles eight forms by default.
+        with torch._dynamo.config.patch(recompile_limit=1024, accumulated_recompile_limit=4096):
+            fast()
+
+    return run
 
 
 def _spanned(tokens: int) -> int:
