@@ -1,7 +1,8 @@
 """Names of models and policies of runs.
 
 `demo/hopper-medium-replay-v2/seed0` is a model of the run in
-`results/demo`. A name may leave out its end: the run alone means its first dataset and seed.
+`results/demo`. A name may leave out its end: the run alone means its first dataset and seed. Behind
+the runs in `results` come those that a clone of the repository holds in `resources/runs`.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tto.model.weights_file import CONFIG, WEIGHTS, read_config
 
 _SHOWN = ("objective", "context", "horizon", "beam_width")  # settings of the planner
 RESULTS = Path("results")
+SHIPPED = Path(__file__).parents[3] / "resources/runs"  # of a clone
 
 
 class Named(NamedTuple):
@@ -28,11 +30,15 @@ class Named(NamedTuple):
 
 
 def models(results: StrPath = RESULTS) -> Iterator[Named]:
-    """Models of each run in the folder `results`."""
-    for folder in sorted(Path(results).glob("*/models/*/seed*/")):
-        if is_model(folder):
+    """Models of each run in the folder `results`, then of the shipped ones with other names."""
+    seen = set()
+    for runs in (Path(results), SHIPPED):
+        for folder in sorted(runs.glob("*/models/*/seed*/")):
             run, _, dataset, seed = folder.parts[-4:]
-            yield Named(f"{run}/{dataset}/{seed}", folder)
+            name = f"{run}/{dataset}/{seed}"
+            if is_model(folder) and name not in seen:
+                seen.add(name)
+                yield Named(name, folder)
 
 
 def described(results: StrPath = RESULTS) -> str:

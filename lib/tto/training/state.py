@@ -167,6 +167,7 @@ class TrainingState:
         )
 
     def _make_update(self) -> float:
+        """Make an update; return its loss without weights, in nats a token, as held-out losses."""
         rate = learning_rate(self.update, updates=self.updates, config=self.training.optimizer)
         rng = np.random.default_rng([self.seed, 2, self.update])
         short = self.update < self.training.short_windows * self.updates
@@ -191,7 +192,8 @@ class TrainingState:
         for optimizer in self.optimizers:
             optimizer.step()
         # Only here, because a GPU's work so far must end before its loss can be read.
-        value = self.group.sum(loss.detach().clone()).item()
+        plain = (losses.detach() * counted[:, 1:]).sum() / total
+        value = self.group.sum(plain).item()
         self._check(value, rate)
         return value
 

@@ -7,7 +7,8 @@ from PIL import Image
 from tto.analysis.predictions import Origin, Predictions
 from tto.errors import TTOError
 from tto.evaluation.headless import working_renderer
-from tto.report.drawing.poses import load_robot
+from tto.report.drawing.poses import limb_points, load_robot
+from tto.report.drawing.scene import FIELD_OF_VIEW, Camera, columns
 from tto.report.figures.paper.figure1 import (
     PANELS,
     draw_figure1,
@@ -68,6 +69,28 @@ def test_a_prediction_far_away_does_not_shrink_the_rest():
     strips = make_strips(robot, Predictions(predictions.origin, hopping(), hopping(), wild))
     assert shared_camera(strips, aspect=1.0).distance < 1.5 * near.distance
     assert 0.8 <= picture_aspect(strips) <= 4.0
+
+
+def test_all_of_a_raised_limb_is_in_the_picture():
+    """Points at the edges of boxes around the limbs, and the picture's edges at their depth."""
+    robot, predictions = load_robot("Hopper-v5"), make_predictions()
+    strips = make_strips(robot, predictions)
+    for aspect in (0.8, 2.0):
+        camera = shared_camera(strips, aspect=aspect)
+        for strip in strips.values():
+            places = columns(camera, strip.limbs.reshape(-1, 3), aspect=aspect)
+            assert 0 < places.min() < places.max() < 1
+    standing = limb_points(robot, strips["recorded"].positions[:1])[0]
+    torso = 1.45 + 0.05  # end of its capsule and its radius, in metres
+    assert standing[:, 2].max() == pytest.approx(torso, abs=1e-6)
+
+
+def test_a_point_in_the_middle_is_in_the_middle_column():
+    camera = Camera((1.0, 0.0, 0.5), 10.0)
+    points = np.array([[1.0, 0.0, 0.5], [1.0, 2.0, 0.0], [2.0, 0.0, 0.5]])
+    tangent = np.tan(np.deg2rad(FIELD_OF_VIEW) / 2)
+    expected = [0.5, 0.5, 0.5 + 1 / (2 * 10 * tangent)]
+    np.testing.assert_allclose(columns(camera, points, aspect=1.0), expected)
 
 
 def test_frame_times():

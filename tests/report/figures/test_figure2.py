@@ -138,3 +138,15 @@ def test_extra_lines_are_thinner_and_no_other_look_changes(monkeypatch, tmp_path
 def test_no_row_of_the_papers_models_is_an_error(tmp_path):
     with pytest.raises(TTOError, match="expected rows of transformer"):
         draw_figure2(rows_of(levels={"wide": 1.0}), [tmp_path / "f.png"])
+
+
+def test_other_robots_leave_the_figure_to_the_papers(monkeypatch):
+    titles = []
+    monkeypatch.setattr(
+        "tto.report.figures.paper.figure2.save_figure",
+        lambda figure, *_, **__: titles.extend(axis.get_title() for axis in figure.axes),
+    )
+    hopper, humanoid = rows_of(), rows_of(env="tto/Humanoid-v5")
+    draw_figure2(pd.concat([hopper, humanoid]), [])
+    draw_figure2(hopper, [])
+    assert titles == ["humanoid, fully observed", "hopper, fully observed"]

@@ -102,15 +102,28 @@ def test_lines_of_training_curves(tmp_path, monkeypatch):
         lambda figure, *_, **__: drawn.append(figure),
     )
     draw_training_curves({("d", 3): tmp_path / "m.csv"}, [])
-    left, right = drawn[0].axes
-    train, held_out = left.lines
+    (panel,) = drawn[0].axes
+    train, held_out = panel.lines
     np.testing.assert_array_equal(train.get_xdata(), [0, 1, 2, 3])  # millions of tokens
     np.testing.assert_array_equal(train.get_ydata(), [4.6, 3.0, 2.0, 1.5])
     np.testing.assert_array_equal(held_out.get_xdata(), [1, 3])
     np.testing.assert_array_equal(held_out.get_ydata(), [3.1, 1.6])
-    assert "millions" in left.get_xlabel()
-    np.testing.assert_array_equal(right.lines[0].get_xdata(), [0, 1, 2, 3])  # minutes
-    assert "minutes" in right.get_xlabel()
+    assert panel.get_xlabel() == "tokens (millions)"
+    assert panel.get_title(loc="left") == "d, 3 min"
+
+
+def test_many_datasets_fit_on_a_page(tmp_path, monkeypatch):
+    (tmp_path / "m.csv").write_text(METRICS)
+    (tmp_path / "d.csv").write_text(DIMENSIONS)
+    heights = []
+    for module in ("training_curves", "dimension_losses"):
+        monkeypatch.setattr(
+            f"tto.report.figures.{module}.save_figure",
+            lambda figure, *_, **__: heights.append(figure.get_size_inches()[1]),
+        )
+    draw_training_curves({(f"d{i}", 0): tmp_path / "m.csv" for i in range(16)}, [])
+    draw_dimension_losses({(f"d{i}", 0): tmp_path / "d.csv" for i in range(16)}, [])
+    assert max(heights) <= 9
 
 
 DIMENSIONS = """dimension,kind,place,held_out_loss,tokens

@@ -110,6 +110,25 @@ def trace_points(
     return paths
 
 
+def limb_points(
+    robot: Robot, positions: Float[np.ndarray, "T nq"]
+) -> Float[np.ndarray, "T ends 3"]:
+    """Return two corners of a box around each limb, in metres."""
+    model, data = robot.model, mujoco.MjData(robot.model)
+    capsules = model.geom_type == mujoco.mjtGeom.mjGEOM_CAPSULE
+    limbs = capsules | (model.geom_type == mujoco.mjtGeom.mjGEOM_SPHERE)
+    half = np.where(capsules, model.geom_size[:, 1], 0.0)[limbs, None]
+    radius = model.geom_size[limbs, :1]
+    corners = []
+    for qpos in positions:
+        data.qpos[:] = qpos
+        place_bodies(model, data)
+        reach = np.abs(half * data.geom_xmat[limbs].reshape(-1, 3, 3)[:, :, 2]) + radius
+        centers = data.geom_xpos[limbs]
+        corners.append(np.concatenate([centers - reach, centers + reach]))
+    return np.stack(corners)
+
+
 def place_bodies(model: Any, data: Any) -> None:
     """Compute the places of bodies from `data.qpos`, without MuJoCo's forces.
 

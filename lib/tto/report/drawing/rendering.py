@@ -20,11 +20,11 @@ from tto.errors import TTOError
 from tto.evaluation.headless import working_renderer
 from tto.report.drawing.flat_rendering import FlatStage
 from tto.report.drawing.poses import Robot, place_bodies
-from tto.report.drawing.scene import FIELD_OF_VIEW, FLOOR, Camera, Pose, TracedPath
+from tto.report.drawing.scene import ELEVATION, FIELD_OF_VIEW, FLOOR, Camera, Pose, TracedPath
 
 _SKY = (1.0, 1.0, 1.0)
 _CHECKER = 0.06  # share by which every other square of the floor is darker
-_AZIMUTH, _ELEVATION = 90.0, -14.0  # degrees; the view along y lets robots move to the right
+_AZIMUTH = 90.0  # degrees; the view along y lets robots move to the right
 _MOST_GEOMS = 20000
 
 
@@ -50,7 +50,7 @@ class Stage:
         """Return a picture of poses and paths."""
         view = mujoco.MjvCamera()
         view.lookat[:], view.distance = camera.target, camera.distance
-        view.azimuth, view.elevation = _AZIMUTH, _ELEVATION
+        view.azimuth, view.elevation = _AZIMUTH, ELEVATION
         everything, robot = mujoco.mjtCatBit.mjCAT_ALL.value, mujoco.mjtCatBit.mjCAT_DYNAMIC.value
         self._scene.ngeom = 0
         for pose in poses:

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from matplotlib.colors import to_rgb
 
 FIELD_OF_VIEW = 16.0  # degrees; a narrow view hardly distorts poses at the sides
+ELEVATION = -14.0  # degrees by which the camera looks down
 FLOOR = (0.88, 0.88, 0.89)
 
 
@@ -59,3 +60,14 @@ def frame_camera(points: Float[np.ndarray, "N 3"], *, aspect: float, margin: flo
     tangent = np.tan(np.deg2rad(FIELD_OF_VIEW) / 2)
     distance = margin * max(width / aspect, height, 1e-3) / (2 * tangent)
     return Camera((x, y, z), float(distance))
+
+
+def columns(
+    camera: Camera, points: Float[np.ndarray, "N 3"], *, aspect: float
+) -> Float[np.ndarray, " N"]:
+    """Return where points are in a picture, from 0 at its left edge to 1 at its right edge."""
+    x, y, z = (points - np.array(camera.target)).T
+    angle = np.deg2rad(ELEVATION)
+    depth = camera.distance + np.cos(angle) * y + np.sin(angle) * z
+    tangent = np.tan(np.deg2rad(FIELD_OF_VIEW) / 2)
+    return 0.5 + x / (2 * aspect * tangent * depth)

@@ -14,6 +14,7 @@ from tto.report.numbers.dataset_statistics import DatasetStatistics
 from tto.report.numbers.statistics import Estimate, estimate, values_by_seed
 
 _LEVEL_LABEL = "mean of the data"
+_SHORT = 22  # characters of a legend's entry, two of which fit beside each other
 _SWITCH = {"true": "on", "false": "off"}
 
 Series = dict[str, dict[float | str, Estimate]]  # estimates by line and swept value
@@ -76,7 +77,7 @@ def draw_ablation(
     }
     numeric = all(isinstance(value, float) for values in series.values() for value in values)
     with paper_style():
-        figure = Figure(figsize=(0.55 * PAGE_WIDTH, 2.35 + 0.17 * len(series)))
+        figure = Figure(figsize=(0.55 * PAGE_WIDTH, 2.35 + 0.17 * (len(series) + 1)))
         axis = figure.subplots()
         (_draw_lines if numeric else _draw_bars)(axis, series)
         datasets = rows.drop_duplicates("dataset")
@@ -84,6 +85,7 @@ def draw_ablation(
         known = {line: level for line in first if (level := levels.get(first[line])) is not None}
         _draw_levels(axis, known, list(series), marked=numeric and len(known) > 1)
         axis.set_xlabel(label or str(rows["sweep"].iloc[0]).replace("_", " "))
+        axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
         axis.set_ylabel("return" if unit == "return" else "normalised score")
         found = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
         names = {name: line_name(name, line_key) for name in series}
@@ -92,7 +94,7 @@ def draw_ablation(
             [found[name] for name in names],
             list(names.values()),
             loc="outside upper left",
-            ncols=2 if len(series) > 2 else 1,
+            ncols=2 if len(series) > 2 and max(map(len, names.values())) <= _SHORT else 1,
         )
         save_figure(figure, paths, dpi=dpi)
 

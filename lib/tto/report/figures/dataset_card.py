@@ -7,6 +7,7 @@ from jaxtyping import Float, Integer, Real
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tto.data.episodes import EpisodeDataset
 from tto.files import StrPath
@@ -101,6 +102,8 @@ def _histogram(axis: Axes, values: Real[np.ndarray, " episodes"], label: str, co
     mean = float(np.mean(values))
     axis.axvline(mean, color=ORANGE, linewidth=1.2)
     axis.set_xlabel(label)
+    axis.ticklabel_format(axis="x", useOffset=False)
+    axis.xaxis.set_major_locator(MaxNLocator(5, min_n_ticks=2))
     axis.set_title(
         f"mean {mean:,.0f} ± {np.std(values):,.0f}, {len(values):,} episodes",
         fontsize=8.5,

@@ -1,5 +1,6 @@
 """Held-out loss of each dimension of a transition, and of each place in a window."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ from tto.report.drawing.style import (
 )
 from tto.training.held_out import mean_losses, read_dimension_losses
 
+_FEW, _HEIGHT, _PAGE_HEIGHT = 5, 1.55, 8.5  # datasets of a page with one a row; inches
 _LEAST = 15  # least number of places in a row, so that bars of few dimensions are not wide
 # Symbol and colour of each of `tto.training.held_out.KINDS`.
 _KINDS = {
@@ -56,16 +58,25 @@ def draw_dimension_losses(
     tables = {key: read_dimension_losses(path) for key, path in losses.items()}
     datasets = list(dict.fromkeys(dataset for dataset, _ in tables))
     with paper_style():
-        figure = Figure(figsize=(PAGE_WIDTH, 0.5 + 1.55 * len(datasets)))
-        axes = figure.subplots(len(datasets), 2, squeeze=False, width_ratios=[2.4, 1])
-        for (left, right), dataset in zip(axes, datasets, strict=True):
+        across = 1 if len(datasets) <= _FEW else 2  # datasets in a row
+        rows = -(-len(datasets) // across)
+        figure = Figure(figsize=(PAGE_WIDTH, 0.5 + rows * min(_HEIGHT, _PAGE_HEIGHT / rows)))
+        axes = figure.subplots(rows, 2 * across, squeeze=False, width_ratios=[2.4, 1] * across)
+        pairs = axes.reshape(-1, 2)
+        for (left, right), dataset in itertools.zip_longest(pairs, datasets):
+            if dataset is None:
+                left.set_axis_off()
+                right.set_axis_off()
+                continue
             of_dataset = [table for (name, _), table in tables.items() if name == dataset]
-            _draw_dimensions(left, of_dataset)
-            left.set_title(dataset, loc="left")
-            left.set_ylabel("nats per token")
+            _draw_dimensions(left, of_dataset, small=across > 1)
+            left.set_title(dataset.removesuffix("-v2"), loc="left", fontsize=8)
             _draw_places(right, of_dataset)
-            right.set_ylabel("less later places")
-        axes[-1, 1].set_xlabel("transitions before")
+            right.set_title("less later places", loc="left", fontsize=7)
+        for axis in axes[:, 0]:
+            axis.set_ylabel("nats a token")
+        for _, right in pairs[len(datasets) - across : len(datasets)]:
+            right.set_xlabel("transitions before", fontsize=8)
         handles = [
             Patch(color=color, label=kind.replace("_", "-")) for kind, (_, color) in _KINDS.items()
         ]
@@ -73,14 +84,17 @@ def draw_dimension_losses(
         save_figure(figure, paths, dpi=dpi)
 
 
-def _draw_dimensions(axis: Axes, tables: Sequence[pd.DataFrame]) -> None:
+def _draw_dimensions(axis: Axes, tables: Sequence[pd.DataFrame], *, small: bool) -> None:
     losses = np.stack([mean_losses(table, "dimension").to_numpy() for table in tables])
     kinds = tables[0].groupby("dimension")["kind"].first().tolist()
     places = np.arange(len(kinds))
     axis.bar(places, losses.mean(axis=0), color=[_KINDS[kind][1] for kind in kinds], width=0.75)
     for of_seed in losses:
         axis.plot(places, of_seed, "o", markersize=2.2, color="black", markeredgewidth=0)
-    axis.set_xticks(places, _labels(kinds), fontsize=8 if len(kinds) <= 30 else 5)
+    labels = _labels(kinds)
+    step = -(-len(kinds) // (_LEAST if small else 2 * _LEAST))  # labels that do not overlap
+    shown = [i for i in places if i % step == 0 or kinds.count(kinds[i]) == 1]
+    axis.set_xticks(shown, [labels[i] for i in shown], fontsize=7)
     axis.set_xlim(-0.6, max(len(kinds), _LEAST) - 0.4)
 
 

@@ -1,5 +1,6 @@
-"""Losses against tokens and against time, from the metrics.csv files of trainings."""
+"""Losses against tokens, from the metrics.csv files of trainings."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,8 @@ _HELD_OUT: dict[str, Any] = {
 }
 _MARKERS = 10  # largest number on a line, so that five seeds stay readable
 _TOKENS = ((1e9, "billions"), (1e6, "millions"), (1.0, ""))
-_SECONDS = ((3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
+_SECONDS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
+_COLUMNS, _HEIGHT, _PAGE_HEIGHT = 3, 1.75, 8.5  # panels in a row; heights in inches
 
 
 def draw_training_curves(
@@ -32,7 +34,9 @@ def draw_training_curves(
     *,
     dpi: int = 150,
 ) -> None:
-    """Draw training and held-out loss (nats per token) of each seed, a row for each dataset.
+    """Draw training and held-out loss of each seed in nats a token, a panel for each dataset.
+
+    Titles say how long a training took, on average over seeds.
 
     Args:
         metrics: path of the metrics.csv of each (dataset, seed). Held-out cells may be empty
@@ -49,17 +53,23 @@ def draw_training_curves(
     datasets = list(dict.fromkeys(dataset for dataset, _ in runs))
     seeds = sorted({seed for _, seed in runs})
     looks = {seed: look_of(index) for index, seed in enumerate(seeds)}
+    columns = min(_COLUMNS, len(datasets))
+    rows = -(-len(datasets) // columns)
     with paper_style():
-        figure = Figure(figsize=(PAGE_WIDTH, 0.55 + 1.85 * len(datasets)))
-        grid = figure.subplots(len(datasets), 2, sharey="row", squeeze=False)
-        for (left, right), dataset in zip(grid, datasets, strict=True):
+        figure = Figure(figsize=(PAGE_WIDTH, 0.5 + rows * min(_HEIGHT, _PAGE_HEIGHT / rows)))
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axis, dataset in itertools.zip_longest(grid.flatten(), datasets):
+            if dataset is None:
+                axis.set_axis_off()
+                continue
             part = {seed: run for (name, seed), run in runs.items() if name == dataset}
-            _draw(left, part, "tokens", _TOKENS, looks)
-            _draw(right, part, "seconds", _SECONDS, looks)
-            left.set_title(dataset, loc="left")
-            left.set_ylabel("loss (nats per token)")
-        for column, label in zip(grid.T, ("tokens seen", "training time"), strict=True):
-            _label_column(column, label)
+            _draw(axis, part, looks)
+            seconds = float(np.mean([run["seconds"].max() for run in part.values()]))
+            axis.set_title(
+                f"{dataset.removesuffix('-v2')}, {_time(seconds)}", loc="left", fontsize=8
+            )
+        for axis in grid[:, 0]:
+            axis.set_ylabel("nats a token")
         _draw_legend(figure, looks)
         save_figure(figure, paths, dpi=dpi)
 
@@ -80,22 +90,16 @@ def _read(path: StrPath) -> pd.DataFrame:
     return run
 
 
-def _draw(
-    axis: Axes,
-    runs: Mapping[int, pd.DataFrame],
-    column: str,
-    units: Sequence[tuple[float, str]],
-    looks: Mapping[int, Look],
-) -> None:
+def _draw(axis: Axes, runs: Mapping[int, pd.DataFrame], looks: Mapping[int, Look]) -> None:
     """Draw all seeds of a dataset; the axis is in the largest unit of which it has two or more."""
-    largest = max(run[column].to_numpy().max() for run in runs.values())
-    unit, unit_name = next((unit for unit in units if largest >= 2 * unit[0]), units[-1])
+    largest = max(run["tokens"].to_numpy().max() for run in runs.values())
+    unit, name = next((unit for unit in _TOKENS if largest >= 2 * unit[0]), _TOKENS[-1])
     for seed, run in sorted(runs.items()):
         look = looks[seed]
-        axis.plot(run[column] / unit, run["train_loss"], color=look.color, linewidth=1.0)
+        axis.plot(run["tokens"] / unit, run["train_loss"], color=look.color, linewidth=1.0)
         held_out = run[run["held_out_loss"].notna()]
         axis.plot(
-            held_out[column] / unit,
+            held_out["tokens"] / unit,
             held_out["held_out_loss"],
             color=look.color,
             marker=look.marker,
@@ -103,15 +107,12 @@ def _draw(
             **_HELD_OUT,
         )
     axis.set_xlim(left=0)
-    axis.set_xlabel(unit_name)
+    axis.set_xlabel(f"tokens ({name})" if name else "tokens", fontsize=8, labelpad=1)
 
 
-def _label_column(column: Sequence[Axes], label: str) -> None:
-    """Put the full label below the last panel; others show their unit only if it differs."""
-    unit = column[-1].get_xlabel()
-    for axis in column[:-1]:
-        axis.set_xlabel("" if axis.get_xlabel() == unit else axis.get_xlabel())
-    column[-1].set_xlabel(f"{label} ({unit})" if unit else label)
+def _time(seconds: float) -> str:
+    unit, name = next((unit for unit in _SECONDS if seconds >= 2 * unit[0]), _SECONDS[-1])
+    return f"{seconds / unit:.0f} {name}"
 
 
 def _draw_legend(figure: Figure, looks: Mapping[int, Look]) -> None:

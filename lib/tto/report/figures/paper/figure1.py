@@ -1,15 +1,15 @@
 """Figure 1 of the paper: recorded and predicted poses, with traced paths.
 
-All panels share a camera that is set by the recorded states, so a wrong prediction may leave the
-picture. Poses of a robot that hardly moves would overlap, so a constant drift, the same in each
-panel, separates them.
+All panels share a camera that shows each limb of the recorded states; a wrong prediction may leave
+the picture. Numbers below the poses are steps. Poses of a robot that hardly moves would overlap, so
+a constant drift, the same in each panel, separates them.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Integer, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -18,9 +18,9 @@ from tto.analysis.predictions import Predictions
 from tto.data.environments import robot_of
 from tto.files import StrPath
 from tto.report.drawing.flat_rendering import FlatStage
-from tto.report.drawing.poses import Robot, load_robot, restore_positions, trace_points
+from tto.report.drawing.poses import Robot, limb_points, load_robot, restore_positions, trace_points
 from tto.report.drawing.rendering import Stage, open_stage
-from tto.report.drawing.scene import Camera, Pose, TracedPath, frame_camera
+from tto.report.drawing.scene import Camera, Pose, TracedPath, columns, frame_camera
 from tto.report.drawing.style import (
     BLUE,
     GREEN,
@@ -45,15 +45,24 @@ _LEAST_SPACING = 0.15
 # Share of the recorded size by which predictions may widen the picture.
 _BEYOND = np.array([0.5, 0.5, 0.2])
 _WIDE = 1.7  # panels wider than this times their height are stacked
-_MARGIN = 1.22
+_MARGIN = 1.06
+_LEAST_DPI = 300  # of the pictures within the figure
+_LEAST_GAP = 0.24  # inches between labels of steps
 
 
 @dataclass(frozen=True)
 class Strip:
-    """A panel: positions `(T, nq)`, and the path `(T, 3)` of each traced part, by name."""
+    """A panel.
+
+    Attributes:
+        positions: `[T, nq]` positions of the simulator.
+        traces: path of each traced part by name, `[T, 3]` in metres.
+        limbs: `[T, ends, 3]` corners of boxes around the limbs, in metres.
+    """
 
     positions: Float[np.ndarray, "T nq"]
     traces: dict[str, Float[np.ndarray, "T 3"]]
+    limbs: Float[np.ndarray, "T ends 3"]
 
 
 def make_strips(robot: Robot, predictions: Predictions, *, drift: float = 0.0) -> dict[str, Strip]:
@@ -62,7 +71,9 @@ def make_strips(robot: Robot, predictions: Predictions, *, drift: float = 0.0) -
     for name in PANELS:
         positions = restore_positions(robot, getattr(predictions, name))
         positions[:, 0] += np.linspace(0.0, drift, len(positions))
-        strips[name] = Strip(positions, trace_points(robot, positions))
+        strips[name] = Strip(
+            positions, trace_points(robot, positions), limb_points(robot, positions)
+        )
     return strips
 
 
@@ -88,8 +99,8 @@ def picture_aspect(strips: dict[str, Strip]) -> float:
 
 
 def _points(strip: Strip) -> Float[np.ndarray, "N 3"]:
-    """Return all traced points, and the points below them on the floor."""
-    points = np.concatenate(list(strip.traces.values()))
+    """Return the ends of all limbs, and the points below them on the floor."""
+    points = strip.limbs.reshape(-1, 3)
     return np.concatenate([points, points * [1.0, 1.0, 0.0]])
 
 
@@ -103,16 +114,18 @@ def draw_figure1(predictions: Predictions, paths: Sequence[StrPath], *, dpi: int
     drift = needed_drift(env_id, restore_positions(robot, predictions.recorded))
     strips = make_strips(robot, predictions, drift=drift)
     aspect = picture_aspect(strips)
-    rows, columns = (len(strips), 1) if aspect > _WIDE else (1, len(strips))
-    width = PAGE_WIDTH / columns
-    pixels = round(width * dpi), round(width / aspect * dpi)
+    rows, across = (len(strips), 1) if aspect > _WIDE else (1, len(strips))
+    width = PAGE_WIDTH / across
+    pixels = [round(size * max(dpi, _LEAST_DPI)) for size in (width, width / aspect)]
+    camera = shared_camera(strips, aspect=aspect)
     with open_stage(robot, width=pixels[0], height=pixels[1]) as stage:
-        pictures = list(_pictures(stage, strips, shared_camera(strips, aspect=aspect)))
+        pictures = list(_pictures(stage, strips, camera))
     with paper_style():
-        figure = Figure(figsize=(PAGE_WIDTH, rows * (width / aspect + 0.22) + 0.25))
-        axes = figure.subplots(rows, columns, squeeze=False).flatten()
-        for axis, label, picture in zip(axes, PANELS.values(), pictures, strict=True):
-            _show(axis, picture, label)
+        figure = Figure(figsize=(PAGE_WIDTH, rows * (width / aspect + 0.36) + 0.25))
+        axes = figure.subplots(rows, across, squeeze=False).flatten()
+        for axis, (name, strip), picture in zip(axes, strips.items(), pictures, strict=True):
+            _show(axis, picture, PANELS[name])
+            _label_steps(axis, strip, camera, picture, gap=_LEAST_GAP / width)
         _draw_legend(figure, list(strips["recorded"].traces))
         save_figure(figure, paths, dpi=dpi)
 
@@ -121,12 +134,17 @@ def _pictures(
     stage: Stage | FlatStage, strips: dict[str, Strip], camera: Camera
 ) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
     for strip in strips.values():
-        shown = np.linspace(0, len(strip.positions) - 1, _POSES).round().astype(int)
+        shown = shown_steps(strip)
         colors = saturating(BODY, len(shown))
         poses = [
             Pose(strip.positions[t], tuple(color)) for t, color in zip(shown, colors, strict=True)
         ]
         yield stage.draw(camera, poses, trace_paths(strip))
+
+
+def shown_steps(strip: Strip) -> Integer[np.ndarray, " poses"]:
+    """Return the steps whose poses are shown, evenly spaced."""
+    return np.linspace(0, len(strip.positions) - 1, _POSES).round().astype(int)
 
 
 def trace_paths(strip: Strip, *, until: int | None = None) -> list[TracedPath]:
@@ -144,6 +162,28 @@ def _show(axis: Axes, picture: UInt8[np.ndarray, "height width 3"], label: str) 
     axis.grid(False)
     for spine in axis.spines.values():
         spine.set_visible(False)
+
+
+def _label_steps(
+    axis: Axes,
+    strip: Strip,
+    camera: Camera,
+    picture: UInt8[np.ndarray, "height width 3"],
+    *,
+    gap: float,
+) -> None:
+    """Write the step below each pose that is in the picture and `gap` widths away from others."""
+    height, width, _ = picture.shape
+    steps = shown_steps(strip)
+    below = strip.limbs[steps].mean(axis=1) * [1.0, 1.0, 0.0]
+    places = columns(camera, below, aspect=width / height)
+    labels: dict[float, str] = {}
+    for place, step in zip(places, steps, strict=True):
+        if 0 < place < 1 and all(abs(place - other / width) > gap for other in labels):
+            labels[place * width] = str(step)
+    axis.set_xticks(list(labels), list(labels.values()), fontsize=7.5)
+    axis.tick_params(axis="x", length=0, pad=2)
+    axis.set_xlabel("step", fontsize=7.5, loc="left", labelpad=-9)
 
 
 def _draw_legend(figure: Figure, names: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ from tto.files import StrPath
 from tto.report.drawing.style import LOOKS, PAGE_WIDTH, Look, look_of, paper_style, save_figure
 from tto.report.numbers.names import STATE_TITLES, label_of, rank_of
 
+_PAPERS_ROBOT = "humanoid"
 PAPER = ("transformer", "markovian", "ensemble_ts_inf")
 EXTRA = ("transformer_recorded", "transformer_sampled", MARGINAL)  # thin lines beside the paper's
 _LOOKS: dict[str, Look] = dict(
@@ -57,7 +58,10 @@ def curve(rows: pd.DataFrame, column: str) -> Curve:
 
 
 def draw_figure2(rows: pd.DataFrame, paths: Sequence[StrPath], *, dpi: int = 150) -> None:
-    """Draw a row of panels for each environment: fully observed states left, masked ones right.
+    """Draw fully observed states left, masked ones right, of the paper's humanoid.
+
+    Without rows of a humanoid, each environment has a row of panels. With them, other environments
+    are left to `draw_calibration`.
 
     Args:
         rows: rows of `log_likelihoods.csv`; the models `PAPER` and `EXTRA` are drawn.
@@ -72,6 +76,7 @@ def draw_figure2(rows: pd.DataFrame, paths: Sequence[StrPath], *, dpi: int = 150
         raise TTOError(f"figure 2: expected rows of {', '.join(PAPER)}, got none")
     models += [name for name in EXTRA if name in set(rows["model"])]
     envs = list(dict.fromkeys(rows["env"]))
+    envs = [env for env in envs if robot_of(env) == _PAPERS_ROBOT] or envs
     states = [state for state in STATES if state in set(rows["state"])]
     with paper_style():
         width = PAGE_WIDTH * len(states) / len(STATES)

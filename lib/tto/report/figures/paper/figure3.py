@@ -1,6 +1,6 @@
 """Figure 3 of the paper: attention maps of the two heads with the clearest patterns.
 
-Rows are predicted tokens, columns are attended tokens. Rewards and rewards-to-go are left out, as
+Rows are predicted tokens, columns are attended tokens, of transitions t-4 to t. Rewards and rewards-to-go are left out, as
 in the paper. A third panel shows the two numbers of all heads that the two were chosen by.
 """
 
@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 
 from tto.analysis.heads import PATTERNS, most_of_untrained
 from tto.analysis.heads_file import AttentionMaps
@@ -26,7 +26,7 @@ _SHARES = {
     "same_dimension_older": "same dimension, older steps",
 }
 _STEPS = 5  # largest number of shown transitions
-_GAMMA = 0.5  # exponent of the colour scale, which makes weak attention visible
+_BRIGHTEST = 0.995  # share of the shown weights that the colour scale covers
 _COLORS = LinearSegmentedColormap.from_list("attention", ["white", BLUE, "#00233B"])
 _STATE, _ACTION = BLUE, ORANGE  # as in the figure of each dimension's loss
 
@@ -69,53 +69,67 @@ def draw_figure3(
     D = attention.observation_dim + attention.action_dim + 2
     steps = min(_STEPS, len(next(iter(attention.maps.values()))) // D)
     with paper_style():
-        figure = Figure(figsize=(PAGE_WIDTH, 2.75))
+        figure = Figure(figsize=(PAGE_WIDTH, 2.95))
         axes = figure.subplots(1, 3, width_ratios=[1.0, 1.0, 0.72])
+        maps = {name: shown_map(attention, attention.maps[name], steps=steps) for name in _NAMES}
+        most = max(float(np.quantile(shown[shown > 0], _BRIGHTEST)) for shown in maps.values())
         image = None
-        for axis, name in zip(axes, _NAMES, strict=False):
-            shown = shown_map(attention, attention.maps[name], steps=steps)
-            image = _draw_map(axis, attention, shown, steps)
+        for axis, (name, shown) in zip(axes, maps.items(), strict=False):
+            image = _draw_map(axis, attention, shown, steps, most)
             layer, head = attention.heads[name]
             axis.set_title(f"{_NAMES[name]}: layer {layer}, head {head}", loc="left", y=1.1, pad=0)
             numbers = _numbers(rows, name, (layer, head))
             axis.set_xlabel(numbers, fontsize=7.5, labelpad=4, loc="left")
         axes[0].set_ylabel("predicted token")
         assert image is not None
-        bar = figure.colorbar(image, ax=list(axes[:2]), fraction=0.022, pad=0.012)
-        bar.set_ticks([0.0, 0.05, 0.2, 0.5, 1.0])
+        bar = figure.colorbar(image, ax=list(axes[:2]), fraction=0.022, pad=0.012, extend="max")
+        bar.set_label("attention weight", fontsize=8)
         bar.outline.set_linewidth(0.4)  # type: ignore[operator]
-        bar.ax.tick_params(width=0.4, labelsize=7)
+        bar.ax.tick_params(width=0.4, labelsize=7.5)
         _draw_heads(axes[2], rows, attention.heads)
+        names = {
+            f"state ({attention.observation_dim} dimensions)": _STATE,
+            f"action ({attention.action_dim} dimensions)": _ACTION,
+        }
+        figure.legend(
+            handles=[Patch(color=color, label=name) for name, color in names.items()],
+            loc="outside lower left",
+            ncols=2,
+            fontsize=7.5,
+        )
         save_figure(figure, paths, dpi=dpi)
 
 
 def _draw_map(
-    axis: Axes, attention: AttentionMaps, shown: Float[np.ndarray, "shown shown"], steps: int
+    axis: Axes,
+    attention: AttentionMaps,
+    shown: Float[np.ndarray, "shown shown"],
+    steps: int,
+    most: float,
 ) -> AxesImage:
+    """Draw a map; weights of `most` or more have the darkest colour."""
     O, A = attention.observation_dim, attention.action_dim
     step, side = O + A, len(shown)
-    image = axis.imshow(
-        shown, cmap=_COLORS, norm=PowerNorm(_GAMMA, 0.0, 1.0), interpolation="nearest"
-    )
+    image = axis.imshow(shown, cmap=_COLORS, vmin=0.0, vmax=most, interpolation="nearest")
     for edge in range(step, side, step):
         axis.axhline(edge - 0.5, color="#BBBBBB", linewidth=0.35)
         axis.axvline(edge - 0.5, color="#BBBBBB", linewidth=0.35)
     thickness = 0.022 * side
     labels: dict[float, str] = {}
     for number in range(steps):
+        ago = steps - 1 - number
+        labels[number * step + (step - 1) / 2] = f"$t{f'-{ago}' if ago else ''}$"
         for kind, first, count in (("s", 0, O), ("a", O, A)):
             start = number * step + first - 0.5
             color = _STATE if kind == "s" else _ACTION
-            ago = steps - 1 - number
-            labels[start + count / 2] = f"${kind}_{{t{f'-{ago}' if ago else ''}}}$"
             box = {"color": color, "linewidth": 0, "clip_on": False}
             above = Rectangle((start + 0.1, -0.9 - thickness), count - 0.2, thickness, **box)
             beside = Rectangle((-0.9 - thickness, start + 0.1), thickness, count - 0.2, **box)
             axis.add_patch(above)
             axis.add_patch(beside)
     axis.set(xticks=list(labels), yticks=list(labels))
-    axis.set_xticklabels(labels.values(), fontsize=5.6)
-    axis.set_yticklabels(labels.values(), fontsize=5.6)
+    axis.set_xticklabels(labels.values(), fontsize=7.5)
+    axis.set_yticklabels(labels.values(), fontsize=7.5)
     axis.tick_params(length=0, pad=4, top=False, bottom=False, labeltop=True, labelbottom=False)
     axis.grid(False)
     for spine in axis.spines.values():
@@ -165,4 +179,4 @@ def _draw_heads(axis: Axes, rows: pd.DataFrame, chosen: dict[str, tuple[int, int
     axis.set_box_aspect(1.4)
     axis.set_xlim(0.0, max(1.0, limits[0]))
     axis.set_ylim(0.0, max(1.25 * limits[1], 0.05))
-    axis.legend(loc="best", fontsize=7, handletextpad=0.1, borderaxespad=0.2)
+    axis.legend(loc="best", fontsize=7.5, handletextpad=0.1, borderaxespad=0.2)

@@ -17,6 +17,7 @@ from tto.report.numbers.published import PAPER_ROWS, ROBOTS, PaperRow, paper_row
 from tto.report.numbers.summary import Spread, Summary, summarize
 
 _HATCH = "/////"
+_EDGE = "#4D4D4D"  # around pale bars
 _HALO = withStroke(linewidth=1.4, foreground="white")  # shows black lines on dark bars
 _GAP = 1.6  # distance between groups, in widths of a bar
 _LEAST = 10.0  # smallest width of a panel, in widths of a bar
@@ -31,15 +32,15 @@ class BarLook(NamedTuple):
 
 # From light to dark within the published and within ours, so that print in grey keeps the order.
 PUBLISHED_LOOKS = {
-    "bc": BarLook("BC", "#E0E0E0"),
-    "mbop": BarLook("MBOP", "#9BD3F3"),
+    "bc": BarLook("BC", "#D6D6D6"),
+    "mbop": BarLook("MBOP", "#8AC9EF"),
     "mopo": BarLook("MOPO", "#E69F00"),
     "cql": BarLook("CQL", "#009E73"),
     "tto": BarLook("TTO (paper)", "#98350F"),
 }
 _OUR_COLORS = {
-    "bc": "#E0E0E0",
-    "mbop": "#9BD3F3",
+    "bc": "#D6D6D6",
+    "mbop": "#8AC9EF",
     "mopo": "#E69F00",
     "cql": "#009E73",
     "tto": "#0B3C6F",
@@ -201,8 +202,8 @@ def _draw_panel(axis: Axes, panel: Panel, *, hatch: bool) -> None:
                 bar.score.mean,
                 width=0.92,
                 color=bar.look.color,
-                edgecolor="white" if hatched else bar.look.color,
-                linewidth=0.0,
+                edgecolor="white" if hatched else _EDGE,
+                linewidth=0.0 if hatched else 0.4,
                 hatch=_HATCH if hatched else None,
             )
             if bar.score.std is not None:
@@ -210,7 +211,7 @@ def _draw_panel(axis: Axes, panel: Panel, *, hatch: bool) -> None:
                 bars.lines[2][0].set_path_effects([_HALO])
         position += len(group.bars) + _GAP
     axis.axhline(0, color="black", linewidth=0.6)
-    axis.set_xticks(ticks, [group.label for group in panel.groups], fontsize=6.5)
+    axis.set_xticks(ticks, [group.label for group in panel.groups], fontsize=7)
     axis.tick_params(axis="x", length=0)
     axis.set_xlim(-1.2, max(position - _GAP, _LEAST) + 0.2)
     axis.set_title(panel.title)
