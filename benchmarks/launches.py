@@ -7,6 +7,7 @@ needed: operations are counted as they are dispatched, those of the compiled ste
 PyTorch's compiler wrote for the processor. Views cost nothing and are not counted.
 """
 
+import argparse
 import re
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -62,6 +63,8 @@ class Counted(StaticEngine):
 
 
 def main() -> None:
+    """Count, and print a table."""
+    argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
     config = ModelConfig(observation_dim=11, action_dim=3, vocabulary=100, width=128, heads=4)
     engine = Counted(TrajectoryTransformer(config).eval())
     engine.start(torch.zeros(1, CONTEXT, dtype=torch.long), length=4)

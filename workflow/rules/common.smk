@@ -1,5 +1,6 @@
 # The config checked, and what all rules share: paths, the datasets, the stages' code.
 
+import json
 import os
 import re
 from pathlib import Path
@@ -100,6 +101,8 @@ ANALYSIS_VARIANTS = {
     for name, variant in config["model_analysis"]["variants"].items()
     if variant is not None
 }
+# Digests by script; an environment variable hands them to the jobs.
+CODE = {} if workflow.is_main_process else json.loads(os.getenv("TTO_CODE", "{}"))
 GPUS = int(config["device"] == "cuda")  # of a training or planning job
 
 
@@ -130,8 +133,14 @@ def benchmark_file(name):
 
 
 def stage_code(script):
-    """Digest of a rule's script and of the library modules behind it; a param, so that a change reruns."""
-    return code_digest(BASE / "workflow/scripts" / script)
+    """Digest of a rule's script and of the library modules behind it; a param, so that a change reruns.
+
+    Jobs take the digests of the Snakemake that started them: to parse the library takes each a second.
+    """
+    if script not in CODE:
+        CODE[script] = code_digest(BASE / "workflow/scripts" / script)
+        os.environ["TTO_CODE"] = json.dumps(CODE)
+    return CODE[script]
 
 
 def datasets_from(*sources):
