@@ -1,7 +1,8 @@
 """Figure 3 of the paper: attention maps of the two heads with the clearest patterns.
 
 Rows are predicted tokens, columns are attended tokens, of transitions t-4 to t. Rewards and
-rewards-to-go are left out, as in the paper. A third panel shows the two numbers of all heads that the two were chosen by.
+rewards-to-go are left out, as in the paper. A third panel shows the two numbers of all heads that
+the two were chosen by.
 """
 
 from collections.abc import Sequence
