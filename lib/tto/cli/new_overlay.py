@@ -150,8 +150,8 @@ def overlay_text(run: NewRun, *, file: str) -> str:
         "seeds: [0] # one model; [0, 1, 2] trains three, which gives intervals",
         "",
         f"# A transition has {dims} = {D} tokens: observation, action, reward, reward-to-go.",
-        f"# A window has {T} transitions: at least {_TRANSITIONS}, as three are seen and three planned,",
-        f"# in at least {_WINDOW} tokens and at most {_MOST_WINDOW}.",
+        f"# A window has {T} transitions: at least {_TRANSITIONS}, as three are seen and three are",
+        f"# planned, in at least {_WINDOW} tokens and at most {_MOST_WINDOW}.",
         f"model: {{block_tokens: {overlay['model']['block_tokens']}}}",
     ]
     if "planning" in overlay:

@@ -9,7 +9,8 @@ from rollout_rows import HOPPER, interval, rollout_rows
 
 from tto.errors import TTOError
 from tto.report.figures.profiles import draw_profiles, profile
-from tto.report.numbers.published import PAPER_ROWS, PaperRow, read_published
+from tto.report.numbers.paper_rows import PAPER_ROWS, PaperRow
+from tto.report.numbers.published import read_published
 from tto.report.tables.extended import our_rows, published_rows, write_extended
 from tto.report.tables.formats import TableFiles
 
