@@ -39,10 +39,10 @@ def draw_returns(
     with paper_style():
         size = (PAGE_WIDTH * (0.62 if across == 1 else 1.0), 0.35 + 2.3 * down)
         figure = Figure(figsize=size)
-        axes = figure.subplots(down, across, squeeze=False).flat
+        axes = [*figure.subplots(down, across, squeeze=False).flat]
         for axis, dataset in zip(axes, datasets, strict=False):
             _draw(axis, results.loc[results["dataset"] == dataset], data[dataset])
-        for axis in [*axes][len(datasets) :]:
+        for axis in axes[len(datasets) :]:
             axis.set_axis_off()
         save_figure(figure, paths, dpi=dpi)
 
