@@ -65,7 +65,11 @@ def read_base() -> dict[str, Any]:
 
 
 def run_name(name: str | None, data: NewData) -> str:
-    """The run's name: the given one, or one from the name of the data or environment."""
+    """The run's name: the given one, or one from the name of the data or environment.
+
+    Raises:
+        TTOError: the given one cannot be a name.
+    """
     if name is not None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
             raise TTOError(

@@ -32,8 +32,8 @@ def test_methods_beside_the_data(tmp_path):
     assert lines == [
         ["TTO", "200.0 ± 141.4", "1 x 2"],
         ["BC", "15.0 ± 7.1", "1 x 2"],
-        ["data: its episodes", "8.0 ± 2.0", "7"],
-        ["data: its best episode", "40.0", "1"],
+        ["data, mean", "8.0 ± 2.0", "7"],
+        ["data, best", "40.0", "1"],
     ]
     assert [row["method"] for row in cells] == ["tto", "bc", "data", "data_best"]
     assert "score" not in text

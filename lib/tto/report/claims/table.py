@@ -44,7 +44,7 @@ def write_claims(findings: Sequence[Finding], files: TableFiles) -> None:
         (f"{counted(verdicts)}.", *(_NOTES if _tested(findings) else ())),
         title="Claims",
         heading="Claims",
-        shares=verdicts,
+        shares=verdicts if _tested(findings) else None,
     )
 
 

@@ -22,7 +22,7 @@ _HELD_OUT: dict[str, Any] = {
     "markeredgewidth": 0.8,
 }
 _MARKERS = 10  # largest number on a line, so that five seeds stay readable
-_TOKENS = ((1e9, "billions"), (1e6, "millions"), (1.0, ""))
+_TOKENS = ((1e9, "billions"), (1e6, "millions"), (1e3, "thousands"), (1.0, ""))
 _SECONDS = ((3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
 

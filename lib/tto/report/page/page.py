@@ -131,9 +131,10 @@ def _item(
     """Return the template's variables for an item; a run without it has empty lists."""
     tables = [main_of(path.read_text(encoding="utf-8")) for path in files if item.kind == "table"]
     pictures = [_picture(item, path, results, space) for path in files if item.kind != "table"]
+    folded = bool(tables) and all(table.startswith("<details>") for table in tables)
     return {
         "title": item.title,
-        "caption": captions.html(item.caption) if files else "",
+        "caption": captions.html(item.caption) if files and not folded else "",
         "tables": [Markup(table) for table in tables],
         "pictures": pictures,
         "several": "*" in item.path,

@@ -14,7 +14,7 @@ from tto.report.numbers.summary import Spread, Summary, summarize
 from tto.report.tables.formats import Column, Table, TableFiles, cell_text, write_tables
 
 DATA, BEST = "data", "data_best"  # names of the rows of the dataset's own episodes
-_LABELS = OUR_METHODS | {DATA: "data: its episodes", BEST: "data: its best episode"}
+_LABELS = OUR_METHODS | {DATA: "data, mean", BEST: "data, best"}
 _ORDER = (OURS, *(method for method in OUR_METHODS if method != OURS), DATA, BEST)
 
 
