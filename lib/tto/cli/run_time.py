@@ -24,7 +24,7 @@ _TRIAL = 1.0  # processor seconds of a trial
 _UPDATES, _PLANS = 10, 10  # at most, of a trial
 # Processor seconds of all other jobs of a run, on one core of a two-core AMD EPYC: 20 jobs that
 # start, baselines, tables and figures; and of the import and its statistics for a transition.
-_OTHERS, _A_TRANSITION = 150.0, 1e-4
+_OTHERS, _A_TRANSITION = 120.0, 1e-4
 _BEFORE_AND_AFTER = 60.0  # of these, seconds that wait for each other
 
 
