@@ -57,7 +57,7 @@ def world(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     links = {
         "results/demo": tiny,
         "results/pendulum/config.yaml": tiny / "config.yaml",
-        "results/pendulum/tables": tiny / "tables",
+        "results/pendulum/tables/returns.md": tiny / "tables/table1.md",
         "results/pendulum/datasets/pendulum": tiny / "datasets" / HOPPER,
         "results/pendulum/tokens/pendulum.h5": tiny / f"tokens/{HOPPER}.h5",
         "results/pendulum/models/pendulum": tiny / "models" / HOPPER,

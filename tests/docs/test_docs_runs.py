@@ -40,7 +40,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy_workflow(folder)
     tto = Path(sys.executable).with_name("tto")
     for command in commands(ROOT / "docs/tutorial.md"):
-        if command.words[:2] == ("tto", "new") and not not_run(*command.words):
+        starts, options = command.words[:2] == ("tto", "new"), command.words[2:]
+        if starts and options and not not_run(*command.words):
             subprocess.run([tto, *command.words[1:]], cwd=folder, check=True)
     return folder
 

@@ -17,8 +17,8 @@ from tto.errors import TTOError, shown
 CONFIG = Path("config/config.yaml")  # in the folder of the workflow
 # The demo's model learns from nine million tokens, in windows of six transitions.
 _TOKENS, _MOST_PASSES = 9_000_000, 30
-_WINDOW, _MOST_WINDOW = 96, 512  # tokens
 _TRANSITIONS, _FEWEST = 6, 3  # in a window: wanted, and at least
+_MOST_WINDOW = 512  # tokens
 _CLONED = 1_280_000  # transitions that behaviour cloning sees: 5,000 updates
 _MOST_CLONING_PASSES = 100
 _ROWS = 10  # least rows of a training curve
@@ -85,13 +85,11 @@ def run_name(name: str | None, data: NewData) -> str:
 def new_run(name: str, data: NewData, base: Mapping[str, Any]) -> NewRun:
     """Choose sizes and lengths of training by the size and the dimensions of the data.
 
-    A window holds six transitions, since three are seen and three are planned, but about 96 tokens
-    at least and 512 at most. A model sees nine million tokens, but no transition more than 30
-    times.
+    A window holds six transitions, since three are seen and three are planned, but at most 512
+    tokens. A model sees nine million tokens, but no transition more than 30 times.
     """
     D = data.observation_dim + data.action_dim + 2
-    wanted = max(_WINDOW // D, _TRANSITIONS)
-    T = max(_FEWEST, min(wanted, _MOST_WINDOW // D))
+    T = max(_FEWEST, min(_TRANSITIONS, _MOST_WINDOW // D))
     passes = min(_MOST_PASSES, _TOKENS / (D * data.transitions))
     training = {**base["training"], "epochs": _rounded(passes)}
     updates = math.ceil(training["epochs"] * data.transitions / T / training["batch_size"])
@@ -154,8 +152,8 @@ def overlay_text(run: NewRun, *, file: str) -> str:
         "seeds: [0] # one model; [0, 1, 2] trains three, which gives intervals",
         "",
         f"# A transition has {dims} = {D} tokens: observation, action, reward, reward-to-go.",
-        f"# A window has {T} transitions: at least {_TRANSITIONS}, as three are seen and three are",
-        f"# planned, in at least {_WINDOW} tokens and at most {_MOST_WINDOW}.",
+        f"# A window has {T} transitions: {_TRANSITIONS}, three seen and three planned, if they fit",
+        f"# into {_MOST_WINDOW} tokens.",
         f"model: {{block_tokens: {overlay['model']['block_tokens']}}}",
     ]
     if "planning" in overlay:
