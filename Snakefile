@@ -39,6 +39,7 @@ localrules:
     config,
     publish,
     report,
+    report_of_offline_rl,
     rulegraph,
 
 

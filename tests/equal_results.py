@@ -9,7 +9,8 @@ import pandas as pd
 
 ABOUT_THE_RUN = ("benchmarks", "logs", "tensorboard")  # folders
 LEFT_BY_KILLED_WRITERS = ".*.tmp"  # files and folders that nothing reads
-OF_TIMES = ("costs.md", "costs.html")  # tables of nothing but times; costs.csv has its clocks
+# Tables of nothing but times, whose clocks costs.csv has, and pages that state them.
+OF_TIMES = ("costs.md", "costs.html", "report.html", "offline_rl.html")
 CLOCKS = ["seconds", "tokens_per_second", "plan_ms_median", "plan_ms", "train_seconds"]  # columns
 ROLLOUT_CLOCKS = {"plan_seconds", "plan_ms_alone", "train_seconds"}  # arrays and attributes
 

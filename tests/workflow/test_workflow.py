@@ -131,7 +131,7 @@ def test_the_report_opens_in_a_browser(finished: Path):
 
 @pytest.mark.slow
 def test_snakemake_makes_its_own_report_too(copy: Path):
-    run = snakemake(copy, "offline_rl", "--report", "mine.html", "--configfile", TINY)
+    run = snakemake(copy, "all", "--report", "mine.html", "--configfile", TINY)
     assert run.returncode == 0, run.stdout
     assert "figure4.png" in (copy / "mine.html").read_text()
 
@@ -148,7 +148,10 @@ def test_a_lost_figure_alone_is_made_again(copy: Path):
     (copy / "results/tiny/figures/figure4.png").unlink()
     run = snakemake(copy, "offline_rl", "--configfile", TINY)
     assert run.returncode == 0, run.stdout
-    assert planned(run.stdout) == {"figure4": 1, "offline_rl": 1}
+    assert planned(run.stdout) == {"figure4": 1, "report_of_offline_rl": 1, "offline_rl": 1}
+    page = (copy / "results/tiny/offline_rl.html").read_text()
+    assert "Table 1" in page
+    assert not any(title in page for title in ("Figure 5", "Imitation of experts", "Claims"))
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from tto.data.four_rooms import ACTION_NOISE
 from tto.digest import code_digest, data_digest
 from tto.job import start_of_workflow
 from tto.methods import BASELINES, OURS, SECTIONS
+from tto.report.numbers.paper_rows import paper_row
 from tto.config.settings import EXPERIMENTS, changes_in, datasets_of, name_of, part_of, settings_of
 from tto.config.trials import (
     MODEL_SECTIONS,
@@ -62,6 +63,8 @@ IMITATION = datasets_of(config, "imitation")
 ROOMS = datasets_of(config, "goal_reaching")
 ANALYSIS = datasets_of(config, "model_analysis")
 DATASETS = OFFLINE | IMITATION | ROOMS | ANALYSIS
+# Whether the paper's table has a row for one of them; else published numbers say nothing about them.
+IN_PAPER = any(map(paper_row, OFFLINE))
 # Kinds of the datasets that the project's own policies collect.
 LADDER_COLLECTED = {
     name: dataset_kind(name, spec.get("kind"))

@@ -1,4 +1,5 @@
-# Offline reinforcement learning: rows to table 1, figure 4 and what was published since.
+# Offline reinforcement learning: rows to table 1, figure 4 and what was published since; for data that
+# are not the paper's, to returns beside those of the data.
 
 
 rule table1:
@@ -147,14 +148,64 @@ rule profiles:
         "../scripts/figures/profiles.py"
 
 
-rule offline_rl:
+rule returns:
     input:
-        rules.table1.output,
-        rules.figure4.output,
-        rules.extended.output,
-        rules.costs.output,
-        rules.action_shift.output,
-        rules.profiles.output,
-        rules.tuning_table.output if TUNED else [],
-        rules.loss_ladder.output if LADDERS else [],
-        cards_of(OFFLINE),
+        rollouts=f"{RESULTS}/rollouts/offline_rl.csv",
+        statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=OFFLINE),
+    output:
+        csv=f"{RESULTS}/tables/returns.csv",
+        markdown=f"{RESULTS}/tables/returns.md",
+        html=report(
+            f"{RESULTS}/tables/returns.html",
+            caption="../report/tables/returns.rst",
+            category="Offline reinforcement learning",
+            labels={"result": "Returns", "format": "table"},
+        ),
+    log:
+        log_file("returns"),
+    benchmark:
+        benchmark_file("returns")
+    conda:
+        "../../environment.yml"
+    params:
+        code=stage_code("tables/returns.py"),
+    script:
+        "../scripts/tables/returns.py"
+
+
+rule returns_figure:
+    input:
+        rollouts=f"{RESULTS}/rollouts/offline_rl.csv",
+        statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=OFFLINE),
+    output:
+        png=report(
+            f"{RESULTS}/figures/returns.png",
+            caption="../report/figures/returns.rst",
+            category="Offline reinforcement learning",
+            labels={"result": "Returns", "format": "picture"},
+        ),
+        pdf=f"{RESULTS}/figures/returns.pdf",
+    log:
+        log_file("returns_figure"),
+    benchmark:
+        benchmark_file("returns_figure")
+    conda:
+        "../../environment.yml"
+    params:
+        report=config["report"],
+        code=stage_code("figures/returns.py"),
+    script:
+        "../scripts/figures/returns.py"
+
+
+# Tables and figures of offline RL.
+OFFLINE_RESULTS = [
+    *([rules.table1.output, rules.figure4.output, rules.extended.output] if IN_PAPER else []),
+    *([] if IN_PAPER else [rules.returns.output, rules.returns_figure.output]),
+    rules.costs.output,
+    rules.action_shift.output,
+    rules.profiles.output,
+    rules.tuning_table.output if TUNED else [],
+    rules.loss_ladder.output if LADDERS else [],
+    cards_of(OFFLINE),
+]

@@ -1,10 +1,8 @@
 # All of a run on one page, with films of its episodes.
 
-from tto.report.drawing.robots import DRAWN
 
-FILMED = [
-    name for name, spec in (OFFLINE | IMITATION | ROOMS).items() if robot_of(spec["env"]) in DRAWN
-]
+FILMED = OFFLINE | IMITATION | ROOMS
+ALONE = not (IMITATION or ROOMS or ANALYSIS)  # offline RL is the run's only experiment
 
 
 rule film:
@@ -50,7 +48,7 @@ rule config:
 
 rule report:
     input:
-        rules.offline_rl.input,
+        OFFLINE_RESULTS,
         rules.imitation.input,
         rules.goal_reaching.input,
         rules.model_analysis.input,
@@ -76,3 +74,22 @@ rule report:
         code=stage_code("page/write_report.py"),
     script:
         "../scripts/page/write_report.py"
+
+
+use rule report as report_of_offline_rl with:
+    input:
+        OFFLINE_RESULTS,
+        expand(f"{RESULTS}/figures/films/{{dataset}}.webp", dataset=OFFLINE),
+        config=f"{RESULTS}/config.yaml",
+    output:
+        f"{RESULTS}/offline_rl.html",
+    log:
+        log_file("report_of_offline_rl"),
+    benchmark:
+        benchmark_file("report_of_offline_rl")
+
+
+rule offline_rl:
+    input:
+        OFFLINE_RESULTS,
+        rules.report.output if ALONE else rules.report_of_offline_rl.output,

@@ -251,6 +251,42 @@ def inspect_path(path: Anything, data: Data = None) -> None:
         typer.echo(f"{label:{width}}  {value}")
 
 
+@app.command("new")
+def new_run(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="HDF5 file in D4RL's layout, or the folder or id of a Minari dataset; none: "
+            "uniform actions collect data in the environment."
+        ),
+    ] = None,
+    env: Annotated[
+        str | None,
+        typer.Option(
+            help="Environment of the data, ID or PACKAGE:ID; by default the one that a Minari "
+            "dataset names."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the run; by default that of the data.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File to write; by default NAME.yaml here.")
+    ] = None,
+    jumps: Annotated[
+        Literal["refuse", "cut"] | None,
+        typer.Option(help="What becomes of an episode whose rows do not follow each other."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Look into your own data, and write the settings of a run that learns from them."""
+    from tto.cli.new import write_new
+
+    given = {"env": env, "name": name, "output": output, "jumps": jumps, "force": force}
+    for line in write_new(data, **given):
+        typer.echo(line)
+
+
 @app.command("import")
 def import_checkpoint(
     source: Checkpoint,

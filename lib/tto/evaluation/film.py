@@ -148,7 +148,7 @@ class FilmedEnv(gymnasium.Wrapper):
             name: name of the player in the film.
         """
         super().__init__(make_env(env_id, render_mode="rgb_array"))
-        _follow(self.env)
+        follow_robot(self.env)
         self._name, self._return = name, 0.0
         fps = self.env.metadata.get("render_fps") or _DEFAULT_FPS
         self._every = math.ceil(fps / _MOST_FPS)
@@ -185,7 +185,7 @@ class FilmedEnv(gymnasium.Wrapper):
         self._film.add(_with_caption(frame, f"{self._name} return {self._return:.0f}", self._steps))
 
 
-def _follow(env: gymnasium.Env) -> None:
+def follow_robot(env: gymnasium.Env) -> None:
     """Choose the camera that follows the robot, where its model has one named `track`.
 
     Otherwise Gymnasium's camera stays where it is in some environments, and the robot leaves it.

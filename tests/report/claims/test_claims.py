@@ -32,7 +32,8 @@ from tto.report.claims.rules import (
 )
 from tto.report.claims.table import COLUMNS, write_claims
 from tto.report.numbers.dataset_statistics import DatasetStatistics
-from tto.report.numbers.published import PAPER_ROWS, read_published
+from tto.report.numbers.paper_rows import PAPER_ROWS
+from tto.report.numbers.published import read_published
 from tto.report.numbers.statistics import INTERVALS, Estimate, success_rate
 from tto.report.tables.formats import TableFiles
 from tto.row_files import write_rows

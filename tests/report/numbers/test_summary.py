@@ -2,13 +2,8 @@ import pandas as pd
 import pytest
 from rollout_rows import HOPPER, rollout_rows
 
-from tto.report.numbers.published import (
-    PAPER_ROWS,
-    PUBLISHED_METHODS,
-    PaperRow,
-    paper_row,
-    read_published,
-)
+from tto.report.numbers.paper_rows import PAPER_ROWS, PaperRow, paper_row
+from tto.report.numbers.published import PUBLISHED_METHODS, read_published
 from tto.report.numbers.summary import Spread, summarize
 
 

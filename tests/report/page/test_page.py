@@ -22,11 +22,14 @@ from tto.report.drawing.animation import write_animation
 from tto.report.figures.films import Filmed, write_film
 from tto.report.figures.paper.figure4 import draw_figure4
 from tto.report.figures.profiles import draw_profiles
+from tto.report.figures.returns import draw_returns
+from tto.report.numbers.dataset_statistics import DatasetStatistics
 from tto.report.page.contents import SECTIONS
 from tto.report.page.page import write_page
 from tto.report.page.timings import RuleTime, rule_times
 from tto.report.tables.extended import write_extended
 from tto.report.tables.formats import TableFiles
+from tto.report.tables.returns import write_returns
 from tto.report.tables.table1 import write_table1
 
 ROOT = Path(__file__).parents[3]
@@ -144,6 +147,35 @@ def test_what_stands_on_the_page(results: Path, tmp_path: Path):
     untested = page[page.index("<details>") : page.index("</details>")]
     assert 'data-verdict="not tested"' in untested
     assert not re.search(r'data-verdict="(holds|fails|undecided)">', untested)
+
+
+def test_a_page_of_data_of_ones_own(tmp_path: Path):
+    folder = tmp_path / "results"
+    rows = rollout_rows("mine", returns={"tto": [[9.0]], "bc": [[4.0]]}, env="Mine-v0")
+    data = [DatasetStatistics("mine", "file", "Mine-v0", 5, 50, 2.0, 1.0, 6.0, None, 10.0)]
+    write_returns(rows, data, paths(folder / "tables", "returns"))
+    found = judge_all(CLAIMS, Evidence(rollouts=rows))
+    write_claims(found, replace(paths(folder, "claims"), html=folder / "tables/claims.html"))
+    draw_returns(rows, data, [folder / "figures/returns.png"], dpi=40)
+    draw_profiles(rows, [folder / "figures/profiles.png"], dpi=40)
+    shown = [folder / name for name in ("tables/returns.html", "tables/returns.csv")]
+    shown += [folder / "figures/returns.png", folder / "tables/claims.html"]
+    settings = config() | {"datasets": {"mine": {"env": "Mine-v0", "source": "file"}}}
+    page, _ = write(folder, tmp_path / "report.html", config=settings, made=shown)
+    head = page[page.index("<header>") : page.index("</header>")]
+    assert "planning returned 9.00 on average over 1 episode of one model" in head
+    assert "behaviour cloning 4.00" in head
+    assert "returned 2.00 on average and 6.00 at best" in head
+    assert "Not D4RL" not in head
+    assert "not tested" not in head
+    assert page.count("data:image/png") == 1  # the other one is not among those to be shown
+    titles = re.findall(r"<h2>(.*?)</h2>", page)
+    assert titles == ["In one minute", "Claims", "Time", "Provenance"]
+    claims = page[page.index('id="claims"') : page.index('id="time"')]
+    outside = claims[: claims.index("<details>")] + claims[claims.index("</details>") :]
+    assert "41 are not tested" in outside
+    assert "<td" not in outside
+    assert "Each claim" not in outside
 
 
 def test_pictures_that_are_too_large_are_named(results: Path, tmp_path: Path):

@@ -28,6 +28,7 @@ with job(snakemake.log[0], snakemake.output):
             benchmarks=benchmarks,
         ),
         times=rule_times(benchmarks),
+        made=snakemake.input,
     )
     for name in left_out:
         logging.info("left out, being too large: %s", name)

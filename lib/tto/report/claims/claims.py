@@ -20,7 +20,7 @@ from tto.report.claims.control_measures import (
 )
 from tto.report.claims.prediction_claims import PREDICTION_CLAIMS
 from tto.report.claims.rules import beats, is_at_least, is_at_most, not_below
-from tto.report.numbers.published import PAPER_ROWS
+from tto.report.numbers.paper_rows import PAPER_ROWS
 
 LOCAL = "local"
 _SECTIONS = ("abstract", "1", "2", "3.2", "4.1", "4.2", "5", "A", "E", LOCAL)

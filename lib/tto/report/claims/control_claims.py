@@ -18,7 +18,8 @@ from tto.report.claims.control_measures import (
 )
 from tto.report.claims.rules import beats, not_below, stays_below, within
 from tto.report.numbers.imitation import PAPER_PERCENT
-from tto.report.numbers.published import PAPER_ROWS, ROBOTS, PaperRow, read_published
+from tto.report.numbers.paper_rows import PAPER_ROWS, ROBOTS, PaperRow
+from tto.report.numbers.published import read_published
 
 # Differences that count as equal, in points of normalised score and in per cent of an expert's
 # mean return.

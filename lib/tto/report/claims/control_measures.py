@@ -19,12 +19,8 @@ from tto.report.claims.evidence import Evidence, where
 from tto.report.numbers.goal_reaching import goal_reaching_rows, in_percent
 from tto.report.numbers.imitation import ImitationRow, imitation_rows
 from tto.report.numbers.names import BASELINE
-from tto.report.numbers.published import (
-    PUBLISHED_METHODS,
-    PaperRow,
-    paper_row,
-    read_published,
-)
+from tto.report.numbers.paper_rows import PaperRow, paper_row
+from tto.report.numbers.published import PUBLISHED_METHODS, read_published
 from tto.report.numbers.statistics import (
     Estimate,
     Values,

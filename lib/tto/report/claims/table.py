@@ -41,10 +41,10 @@ def write_claims(findings: Sequence[Finding], files: TableFiles) -> None:
         files,
         [_csv_cells(finding) for finding in findings],
         _tables(findings),
-        (f"{counted(verdicts)}.", *_NOTES),
+        (f"{counted(verdicts)}.", *(_NOTES if _tested(findings) else ())),
         title="Claims",
         heading="Claims",
-        shares=verdicts,
+        shares=verdicts if _tested(findings) else None,
     )
 
 
@@ -84,6 +84,10 @@ def _columns(findings: Sequence[Finding]) -> list[Column]:
 
 def _reason(finding: Finding) -> str:
     return finding.why if finding.verdict == "not tested" else NOTHING
+
+
+def _tested(findings: Iterable[Finding]) -> bool:
+    return any(finding.verdict != "not tested" for finding in findings)
 
 
 def counted(verdicts: Mapping[str, int]) -> str:

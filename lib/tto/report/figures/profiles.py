@@ -1,5 +1,7 @@
 """Performance profiles of our methods: the share of rollouts that score above each value.
 
+Where no environment has a score, each dataset has a panel, of returns.
+
 They follow Agarwal et al. 2021 (arXiv:2108.13264). A model's share is its mean over datasets, so
 each dataset weighs the same. Bands are pointwise 95 % intervals, Student's t over models. Models
 trained on D4RL's data and models trained on other data have separate panels.
@@ -18,19 +20,22 @@ from tto.files import StrPath
 from tto.report.drawing.style import PAGE_WIDTH, look_of, paper_style, save_figure
 from tto.report.numbers.names import OUR_METHODS
 from tto.report.numbers.statistics import Band, band, require_shared_seeds, values_by_seed
+from tto.report.numbers.summary import Unit
 
 _POINTS = 201
+_ACROSS = 2  # most panels side by side
 _TITLES = {True: "D4RL's data", False: "data other than D4RL's"}
 
 
-def profile(rows: pd.DataFrame, thresholds: Float[np.ndarray, " T"]) -> Band:
+def profile(rows: pd.DataFrame, thresholds: Float[np.ndarray, " T"], unit: Unit = "score") -> Band:
     """Return the share of scores above each threshold, with its 95 % interval cut to [0, 1].
 
     Only seeds that are present in every dataset are used; each dataset weighs the same.
 
     Args:
         rows: rows of `rollouts.csv` that belong to one method.
-        thresholds: scores to compare with.
+        thresholds: scores, or returns, to compare with.
+        unit: column of `rows` that is compared.
 
     Raises:
         TTOError: no seed is in all datasets.
@@ -38,7 +43,7 @@ def profile(rows: pd.DataFrame, thresholds: Float[np.ndarray, " T"]) -> Band:
     parts = [
         {
             seed: (scores[:, None] > thresholds).mean(axis=0)
-            for seed, scores in values_by_seed(part, "score").items()
+            for seed, scores in values_by_seed(part, unit).items()
         }
         for _, part in rows.groupby("dataset", sort=True)
     ]
@@ -60,42 +65,56 @@ def draw_profiles(
 
     Args:
         results: rows of `rollouts.csv` (`tto.evaluation.results.read_results`); rows without a
-            score are left out.
+            score are left out, unless all are.
         paths: files to write.
         dpi: resolution of pixel formats.
     """
-    scored = results.loc[results["score"].notna() & results["method"].isin(list(OUR_METHODS))]
-    on_d4rl = scored["source"] == "d4rl"
-    panels = [(_TITLES[side], scored.loc[on_d4rl == side]) for side in (True, False)]
-    panels = [(title, rows) for title, rows in panels if len(rows)] or [("no scores", scored)]
+    ours = results.loc[results["method"].isin(list(OUR_METHODS))]
+    panels, unit = _panels(ours)
+    across = min(_ACROSS, len(panels))
+    down = -(-len(panels) // across)
     with paper_style():
-        width = PAGE_WIDTH * (0.55 if len(panels) == 1 else 1.0)
-        figure = Figure(figsize=(width, 2.6))
-        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for axis, (title, rows) in zip(axes, panels, strict=True):
-            _draw_panel(axis, rows)
-            count = len(set(rows["dataset"]))
-            axis.set_title(f"{title}, {count} dataset{'s' if count != 1 else ''}", loc="left")
-            axis.set_xlabel("normalised score")
-        axes[0].set_ylabel("rollouts above it")
-        axes[0].set_ylim(0, 1.02)
-        axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
-        handles, labels = axes[0].get_legend_handles_labels()
-        if handles:
-            figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+        width = PAGE_WIDTH * (0.55 if across == 1 else 1.0)
+        figure = Figure(figsize=(width, 2.6 * down))
+        axes = figure.subplots(down, across, sharey=True, squeeze=False)
+        for axis, (title, rows) in zip(axes.flat, panels, strict=False):
+            _draw_panel(axis, rows, unit)
+            axis.set_title(title, loc="left")
+            axis.set_xlabel("normalised score" if unit == "score" else "return")
+        for axis in axes.flat[len(panels) :]:
+            axis.set_axis_off()
+        for axis in axes[:, 0]:
+            axis.set_ylabel("rollouts above it")
+        axes[0, 0].set_ylim(0, 1.02)
+        axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=max(1, len(handles)))
         save_figure(figure, paths, dpi=dpi)
 
 
-def _draw_panel(axis: Axes, rows: pd.DataFrame) -> None:
-    if rows.empty:
-        return
-    scores = rows["score"].to_numpy(dtype=float)
+def _panels(rows: pd.DataFrame) -> tuple[list[tuple[str, pd.DataFrame]], Unit]:
+    """Titles and rows of the panels, and what they show."""
+    scored = rows.loc[rows["score"].notna()]
+    if scored.empty:
+        return [(str(dataset), part) for dataset, part in rows.groupby("dataset")], "return"
+    on_d4rl = scored["source"] == "d4rl"
+    panels = [(_TITLES[side], scored.loc[on_d4rl == side]) for side in (True, False)]
+    counts = {title: len(set(part["dataset"])) for title, part in panels}
+    named = [
+        (f"{title}, {counts[title]} dataset{'s' if counts[title] != 1 else ''}", part)
+        for title, part in panels
+    ]
+    return [(title, part) for title, part in named if len(part)], "score"
+
+
+def _draw_panel(axis: Axes, rows: pd.DataFrame, unit: Unit) -> None:
+    scores = rows[unit].to_numpy(dtype=float)
     thresholds = np.linspace(min(0.0, scores.min()), scores.max(), _POINTS)
     for index, (method, name) in enumerate(OUR_METHODS.items()):
         part = rows.loc[rows["method"] == method]
         if part.empty:
             continue
-        values, low, high = profile(part, thresholds)
+        values, low, high = profile(part, thresholds, unit)
         look = look_of(index)
         axis.plot(thresholds, values, color=look.color, linestyle=look.line, label=name)
         if low is not None and high is not None:

@@ -23,7 +23,7 @@ _HELD_OUT: dict[str, Any] = {
     "markeredgewidth": 0.8,
 }
 _MARKERS = 10  # largest number on a line, so that five seeds stay readable
-_TOKENS = ((1e9, "billions"), (1e6, "millions"), (1.0, ""))
+_TOKENS = ((1e9, "billions"), (1e6, "millions"), (1e3, "thousands"), (1.0, ""))
 _SECONDS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
 _COLUMNS, _HEIGHT, _PAGE_HEIGHT = 3, 1.75, 8.5  # panels in a row; heights in inches
 

@@ -1,28 +1,11 @@
-"""The published numbers of the paper's table 1, and the row of each dataset in it."""
+"""The published numbers of the paper's table 1."""
 
 import csv
-import re
 from importlib import resources
-from typing import NamedTuple
 
+from tto.report.numbers.paper_rows import PAPER_ROWS, PaperRow
 from tto.report.numbers.summary import Spread
 
-
-class PaperRow(NamedTuple):
-    """A row of table 1: a robot and a kind of data, in D4RL's words."""
-
-    robot: str
-    kind: str
-
-    @property
-    def label(self) -> str:
-        """The paper's word for the kind."""
-        return KIND_LABELS[self.kind]
-
-
-KIND_LABELS = {"medium": "medium", "medium-replay": "mixed", "medium-expert": "med-expert"}
-ROBOTS = ("halfcheetah", "hopper", "walker2d")
-PAPER_ROWS = tuple(PaperRow(robot, kind) for robot in ROBOTS for kind in KIND_LABELS)
 PUBLISHED_METHODS = {"bc": "BC", "tto": "TTO", "cql": "CQL", "mopo": "MOPO", "mbop": "MBOP"}
 
 
@@ -45,10 +28,3 @@ def published_cells() -> list[dict[str, str]]:
     path = resources.files("tto.report.numbers").joinpath("published.csv")
     with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-def paper_row(dataset: str) -> PaperRow | None:
-    """Return the row of a dataset id, or None: `hopper-medium-replay-v2` is hopper, mixed."""
-    match = re.fullmatch(r"([a-z0-9]+)-(medium(?:-replay|-expert)?)-v\d+", dataset)
-    row = PaperRow(match[1], match[2]) if match else None
-    return row if row in PAPER_ROWS else None

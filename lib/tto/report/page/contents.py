@@ -3,6 +3,7 @@
 Captions are in workflow/report/<caption>.rst, where Snakemake's own report finds them, too.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,9 +30,10 @@ class Item:
     caption: str
     alt: str = ""
 
-    def files(self, results: Path) -> list[Path]:
-        """Return the files that a run has."""
-        return sorted(results.glob(self.path + SUFFIXES[self.kind]))
+    def files(self, results: Path, made: Collection[Path] | None = None) -> list[Path]:
+        """Return the files that a run has, of some files or of all."""
+        found = sorted(results.glob(self.path + SUFFIXES[self.kind]))
+        return [path for path in found if made is None or path in made]
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,12 @@ SECTIONS = (
                 "four maps of four rooms with routes from starts through doors to goals",
             ),
             _table("table1", "Table 1: offline reinforcement learning"),
+            _figure(
+                "returns",
+                "Returns",
+                "bars of the return of planning and of other methods, with lines for the data",
+            ),
+            _table("returns", "Returns in numbers"),
         ),
     ),
     Section("claims", "Claims", (_table("claims", "Claims of the paper"),)),

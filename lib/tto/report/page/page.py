@@ -6,7 +6,7 @@ Snakemake's report (reStructuredText with Jinja's marks). It has no scripts.
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from PIL import Image
 
 from tto.errors import TTOError
 from tto.files import StrPath
-from tto.report.page.answers import answers
+from tto.report.numbers.paper_rows import paper_row
+from tto.report.page.answers import answers, sentences
 from tto.report.page.contents import SECTIONS, Item
 from tto.report.page.timings import RuleTime
 from tto.report.tables.formats import TEMPLATES, main_of, write_text
 
 LARGEST = 24_000_000  # bytes of all pictures; base64 adds a third
+_CLAIMS_LAST = sorted(SECTIONS, key=lambda section: section.id == "claims")
 _TYPES = {".png": "image/png", ".webp": "image/webp"}
 _TEMPLATES = Environment(
     loader=FileSystemLoader([Path(__file__).parent, TEMPLATES]),
@@ -42,6 +44,7 @@ def write_page(
     captions: StrPath,
     provenance: Mapping[str, Any],
     times: list[RuleTime],
+    made: Iterable[StrPath] | None = None,
     largest: int = LARGEST,
 ) -> list[str]:
     """Write the page of a finished run.
@@ -54,6 +57,7 @@ def write_page(
         captions: folder of the captions, `<name>.rst`, and of workflow.rst.
         provenance: result of `tto.report.page.provenance.provenance`.
         times: result of `tto.report.page.timings.rule_times`.
+        made: files that the page may show; None shows all that the run has.
         largest: bytes of all pictures; a picture that does not fit any more is only named.
 
     Returns:
@@ -63,19 +67,22 @@ def write_page(
         TTOError: a table, a picture or a caption cannot be read.
     """
     results, space = Path(results), _Space(largest)
+    shown_files = None if made is None else {*map(Path, made)}
     texts = _Captions(Path(captions), config)
     sections = []
-    for section in SECTIONS:
-        shown = [_item(item, results, texts, space) for item in section.items]
+    for section in SECTIONS if _in_paper(config) else _CLAIMS_LAST:
+        files = [(item, item.files(results, shown_files)) for item in section.items]
+        shown = [_item(item, paths, results, texts, space) for item, paths in files]
         shown = [item for item in shown if item["tables"] or item["pictures"]]
         if shown:
             sections.append({"id": section.id, "title": section.title, "items": shown})
     page = _TEMPLATES.get_template("page.html.j2").render(
         run=config["run"],
         introduction=texts.html("workflow"),
-        answers=answers(results),
+        sentences=sentences(results, shown_files),
+        answers=answers(results, shown_files),
         facts=_facts(config),
-        collected=_not_d4rl(config),
+        collected=_not_d4rl(config) if _in_paper(config) else [],
         sections=sections,
         times=sorted(times, key=lambda time: -time.seconds),
         provenance=provenance,
@@ -118,14 +125,16 @@ class _Captions:
         return Markup(parts.get("body", ""))
 
 
-def _item(item: Item, results: Path, captions: _Captions, space: _Space) -> dict[str, Any]:
+def _item(
+    item: Item, files: list[Path], results: Path, captions: _Captions, space: _Space
+) -> dict[str, Any]:
     """Return the template's variables for an item; a run without it has empty lists."""
-    files = item.files(results)
     tables = [main_of(path.read_text(encoding="utf-8")) for path in files if item.kind == "table"]
     pictures = [_picture(item, path, results, space) for path in files if item.kind != "table"]
+    folded = bool(tables) and all(table.startswith("<details>") for table in tables)
     return {
         "title": item.title,
-        "caption": captions.html(item.caption) if files else "",
+        "caption": captions.html(item.caption) if files and not folded else "",
         "tables": [Markup(table) for table in tables],
         "pictures": pictures,
         "several": "*" in item.path,
@@ -170,6 +179,11 @@ def _datasets(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the source of each dataset of offline RL and imitation."""
     parts = (config["datasets"], config["imitation"]["datasets"])
     return {name: spec["source"] for part in parts for name, spec in part.items() if spec}
+
+
+def _in_paper(config: Mapping[str, Any]) -> bool:
+    """Whether the paper has one of offline RL's datasets; else its claims come last."""
+    return any(paper_row(name) for name, spec in config["datasets"].items() if spec)
 
 
 def _not_d4rl(config: Mapping[str, Any]) -> list[str]:

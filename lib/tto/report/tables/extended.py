@@ -13,13 +13,8 @@ import numpy as np
 import pandas as pd
 
 from tto.report.numbers.names import OUR_METHODS
-from tto.report.numbers.published import (
-    PAPER_ROWS,
-    PUBLISHED_METHODS,
-    PaperRow,
-    paper_row,
-    published_cells,
-)
+from tto.report.numbers.paper_rows import PAPER_ROWS, PaperRow, paper_row
+from tto.report.numbers.published import PUBLISHED_METHODS, published_cells
 from tto.report.numbers.statistics import (
     INTERVALS,
     Estimate,

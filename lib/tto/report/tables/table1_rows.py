@@ -7,7 +7,8 @@ import pandas as pd
 
 from tto.report.numbers.dataset_statistics import DatasetStatistics
 from tto.report.numbers.names import OUR_METHODS
-from tto.report.numbers.published import PUBLISHED_METHODS, PaperRow, paper_row, read_published
+from tto.report.numbers.paper_rows import PaperRow, paper_row
+from tto.report.numbers.published import PUBLISHED_METHODS, read_published
 from tto.report.numbers.statistics import Estimate, PairedDifference
 from tto.report.numbers.summary import (
     UNITS,

@@ -13,7 +13,8 @@ from matplotlib.patheffects import withStroke
 from tto.files import StrPath
 from tto.report.drawing.style import PAGE_WIDTH, paper_style, save_figure
 from tto.report.numbers.names import OUR_METHODS
-from tto.report.numbers.published import PAPER_ROWS, ROBOTS, PaperRow, paper_row, read_published
+from tto.report.numbers.paper_rows import PAPER_ROWS, ROBOTS, PaperRow, paper_row
+from tto.report.numbers.published import read_published
 from tto.report.numbers.summary import Spread, Summary, summarize
 
 _HATCH = "/////"
