@@ -187,7 +187,7 @@ def test_a_block_of_one_transition_plans_one():
         ({"contxt": 3}, "known setting, got 'contxt'; did you mean 'context'"),
         ({"zzz": 3}, "got 'zzz'; known are beam_width, .*context"),
         ({"action_decode": "median"}, "action_decode: expected best, mean, expected, drawn"),
-        ({"precision": "x"}, "precision: expected float32, bfloat16"),
+        ({"precision": "x"}, "precision: expected auto, float32, bfloat16"),
         ({"context": 6}, r"planning\.context: expected at most 5 past transitions"),
         ({"context": -1}, r"planning\.context: expected at least 0, got -1"),
         ({"context": 1.0}, r"planning\.context: expected an integer, got 1\.0"),

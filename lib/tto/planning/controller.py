@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Integer
 
 from tto.errors import TTOError, shown
+from tto.model.device import precision_named
 from tto.model.trained import TrainedModel
 from tto.planning.budget import largest_within, milliseconds
 from tto.planning.engine import Engine
@@ -54,7 +55,7 @@ class Controller:
         action_decode: ActionDecode | None = None,
         goal: Float[np.ndarray, "*B O"] | None = None,
         seed: Seeds = 0,
-        precision: Precision | None = None,
+        precision: Precision | Literal["auto"] | None = None,
         compile: bool | None = None,
         engine: Engine | None = None,
         budget_ms: float | None = None,
@@ -89,7 +90,7 @@ class Controller:
             seed: seed of the draws. Episode i of a batch uses [seed, i], or the i-th seed of a
                 sequence.
             precision: precision of the fastest engine (`tto.planning.fastest`), "float32" by
-                default, or "bfloat16".
+                default, or "bfloat16"; "auto" is bfloat16 where the device multiplies it faster.
             compile: whether the steps of planning on a GPU are compiled first, which takes minutes;
                 by default they are not.
             engine: engine that computes the logits, in place of the fastest one.
@@ -111,11 +112,12 @@ class Controller:
         usual = "goal" if model.config.goal else "return"
         chosen: Objective = _first(objective, own.get("objective"), usual)
         decode: ActionDecode = _first(action_decode, own.get("action_decode"), "best")
-        computed_in: Precision = _first(precision, own.get("precision"), "float32")
+        wanted = _first(precision, own.get("precision"), "float32")
         compiled = _first(compile, own.get("compile"), False)
         context, window = _first(context, own.get("context")), _first(window, own.get("window"))
         _check_objective(chosen, model.config.goal)
-        check_choice("precision", computed_in, get_args(Precision))
+        check_choice("precision", wanted, ("auto", *get_args(Precision)))
+        computed_in = precision_named(wanted, model.network.output.device.type)
         check_choice("action_decode", decode, get_args(ActionDecode))
         check_truth("compile", compiled)
         if goal is not None and not model.config.goal:
