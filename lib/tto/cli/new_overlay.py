@@ -152,8 +152,8 @@ def overlay_text(run: NewRun, *, file: str) -> str:
         "seeds: [0] # one model; [0, 1, 2] trains three, which gives intervals",
         "",
         f"# A transition has {dims} = {D} tokens: observation, action, reward, reward-to-go.",
-        f"# A window has {T} transitions: {_TRANSITIONS}, three seen and three planned, if they fit",
-        f"# into {_MOST_WINDOW} tokens.",
+        f"# A window has {T} transitions: {_TRANSITIONS}, three seen and three planned, if they",
+        f"# fit into {_MOST_WINDOW} tokens.",
         f"model: {{block_tokens: {overlay['model']['block_tokens']}}}",
     ]
     if "planning" in overlay:
