@@ -21,6 +21,7 @@ from tto.baselines.offline_rl import train_offline_rl
 from tto.baselines.policies import load_policy
 from tto.cli.app import main
 from tto.cli.names import find, models, policy_beside
+from tto.cli.play import file_name
 from tto.data.episode import Episode
 from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError
@@ -465,3 +466,11 @@ def test_inspect_says_whether_a_model_can_plan(tmp_path, run):
 
 def test_a_folder_near_the_root_has_nobody_beside_it():
     assert policy_beside("/model", "bc") is None
+
+
+def test_files_of_models_with_long_names_have_names_that_fit():
+    names = [f"results/{'r' * 150}/models/{'d' * 150}/seed{seed}" for seed in (0, 1)]
+    files = {file_name(name, "-td3_bc.csv").name for name in names}
+    assert len(files) == 2
+    assert max(map(len, files)) < 200
+    assert file_name("results/demo/models/mine/seed0", ".gif") == Path("demo-mine-seed0.gif")

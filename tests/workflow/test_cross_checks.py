@@ -101,7 +101,7 @@ def test_a_repeated_key_is_found_though_snakemake_reads_over_it(tmp_path: Path):
 
 
 def test_the_longest_names_and_many_settings_make_files_that_fit(tmp_path: Path):
-    name = "d0123456789" * 9 + "d"
+    name = "d0123456789" * 13 + "d012345"
     spec = {"env": "Hopper-v5", "source": "collect", "kind": "medium"}
     settings = {key: BASE["planning"][key] for key in BASE["planning"] if key != "overrides"}
     settings |= {"beam_width": 7, "horizon": 2, "expansion": 3, "temperature": 1.2345678901234567}
@@ -109,9 +109,9 @@ def test_the_longest_names_and_many_settings_make_files_that_fit(tmp_path: Path)
     settings |= {"observation_top": 3, "value": "sample", "value_levels": 12, "reward_to_go": False}
     other = settings | {"value_levels": 13}
     content = {
-        "run": "r" * 100,
+        "run": "r" * 150,
         "datasets": {HOPPER: None, name: spec},
-        "tuning": {"planners": {"a" * 100: settings, "b" * 100: other}},
+        "tuning": {"planners": {"a" * 150: settings, "b" * 150: other}},
         "ablations": {"datasets": [name]},
         "loss_ladder": {"datasets": [name]},
     }
