@@ -104,6 +104,12 @@ def test_a_module_that_cannot_be_imported_is_one_line(own: str, module: str, mes
     assert "\n" not in str(error.value)
 
 
+def test_a_module_that_registers_nothing_is_named(own: str):
+    Path("idle.py").write_text("")
+    with pytest.raises(TTOError, match=r"'idle' was imported, but does not register idle-v0.;"):
+        make_env("idle:idle-v0")
+
+
 def test_an_environment_that_cannot_be_made_is_one_line(own: str):
     with pytest.raises(TTOError, match=r"TypeError.*mend the environment") as error:
         make_env(f"{own}:{own}Broken-v0")
@@ -115,7 +121,12 @@ def test_an_environment_that_cannot_be_made_is_one_line(own: str):
     [
         ("Hopper-v3", "retired.*name Hopper-v4"),
         ("Hopper-v2", "retired.*name Hopper-v4"),
+        ("HalfCheetah-v2", "retired.*name HalfCheetah-v4"),
         ("Hopper-v9", "check the id"),
+        ("hopper-medium-replay-v2", "name of a dataset.; name its environment, Hopper-v5"),
+        ("mujoco/walker2d/expert-v0", "name its environment, Walker2d-v5"),
+        ("pen-expert-v1", "name the module that registers it"),
+        ("mine/hopper-v0", "name the module that registers it"),
         ("Unheard-v0", "name the module that registers it: my_package:Unheard-v0"),
         ("CartPole-v1", "expected a Box of one dimension as the action space"),
         ("", "check the id"),

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 from running import snakemake
+from snakemake.utils import update_config
 
 from tto.config.command_line import check_config_files, explained_on_command_line
-from tto.config.file import check_plain, read_config_file
+from tto.config.file import check_plain, read_config_file, restore_empty_mappings
 from tto.errors import TTOError
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +71,28 @@ def test_merge_keys_and_shared_values_are_no_repetition(tmp_path: Path):
     path = tmp_path / "mine.yaml"
     path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: *a\nd: *a\n")
     assert read_config_file(path)["b"] == {"x": 3, "y": 2}
+
+
+@pytest.mark.parametrize(
+    ("overlays", "seeds"),
+    [
+        ([{}], [0]),
+        ([{"seeds": {}}], {}),
+        ([{"seeds": {}}, {"seeds": [0]}], [0]),
+        ([{"seeds": {}}, {"run": "a"}], {}),
+        ([{"seeds": [0]}, {"seeds": {}}], {}),
+    ],
+)
+def test_an_empty_mapping_is_not_merged_away(overlays: list[dict], seeds: object):
+    config = {"seeds": [0], "model": {"width": 8}, "datasets": {"a": None}}
+    for overlay in [*overlays, {"model": {}, "datasets": {"a": {}}}]:
+        update_config(config, overlay)
+    restore_empty_mappings(
+        config, [*overlays, {"model": {}, "datasets": {"a": {}}, "x": {"y": {}}}]
+    )
+    assert config["seeds"] == seeds
+    assert config["model"] == {"width": 8}
+    assert config["datasets"] == {"a": {}}
 
 
 def test_json_with_tabs_is_read(tmp_path: Path):

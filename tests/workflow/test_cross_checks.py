@@ -56,6 +56,7 @@ def test_shipped_configs_hold_no_contradiction(path: Path):
         ({"datasets": {"mine": {"env": "Hoper-v5", "source": "minari"}}}, r"env 'Hoper-v5': expected a registered.*\(in datasets\.mine\)"),
         ({"datasets": {"mine": {"env": "Hopper-v5", "source": "collect"}}}, r"dataset 'mine': expected one of the kinds"),
         ({"datasets": {"mine": {"env": "Hopper-v5", "source": "d4rl"}}}, r"dataset 'mine': expected D4RL's own id"),
+        ({"model_analysis": {"datasets": {"hopper-analysis": {"env": "InvertedPendulum-v5"}}}}, r"prediction\.dataset must be of a robot .* draw \(hopper, .*not of InvertedPendulum-v5; name"),
         ({"mbop": {"trajectories": 100}, "baselines": {"methods": ["mbop"]}}, r"mbop\.trajectories: expected a multiple of mbop\.members \(3\), got 100"),
         ({"mbop": {"overrides": {HOPPER: {"members": 2}}}, "baselines": {"methods": ["mbop"]}}, rf"expected a multiple .*\(in datasets\.{HOPPER}\)"),
         ({"dt": {"width": 30, "heads": 4}, "baselines": {"methods": ["dt"]}}, r"dt\.width: expected a multiple of dt\.heads \(4\), got 30"),
@@ -79,6 +80,8 @@ def test_a_config_without_any_dataset_is_refused():
     ("arguments", "content", "line"),
     [
         ([], {"model": {"heads": 5}}, f"Error: config: model: expected width divisible by heads, got 64 and 5 (in datasets.{HOPPER})"),
+        ([], {"seeds": {}}, "Error: config: seeds must be of type array, not {}"),
+        (["--config", "rollouts={}"], {}, "Error: config: rollouts must be of type integer, not {}; --config reads numbers in lists and mappings as text: write `rollouts: {}` into a file mine.yaml and run with --configfile mine.yaml"),
         (["--config", "seeds=[0]"], {}, "Error: config: seeds.0 must be of type integer, not '0'; write 0; --config reads numbers in lists and mappings as text: write `seeds: [0]` into a file mine.yaml and run with --configfile mine.yaml"),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ they are refused here, before the schema is looked at.
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -121,6 +121,38 @@ def check_plain(config: Mapping[str, Any]) -> None:
             _check_scalar(value, where)
 
     check(config, "", ())
+
+
+def restore_empty_mappings(config: dict[str, Any], overlays: Iterable[Mapping[str, Any]]) -> None:
+    """Put the empty mappings of overlays back into the config that Snakemake merged.
+
+    Over a list, a number or null, Snakemake's merging takes `{}` for no change, so that `seeds: {}`
+    would pass without a word. With it in its place, the schema says what was expected there.
+
+    Args:
+        config: the merged config, which is changed.
+        overlays: what was merged into it, in that order.
+    """
+    last: dict[tuple[str, ...], Any] = {}
+    for overlay in overlays:
+        last.update(_leaves(overlay))
+    for path in (path for path, value in last.items() if isinstance(value, Mapping)):
+        place: Any = config
+        for key in path[:-1]:
+            place = place.get(key) if isinstance(place, Mapping) else None
+        if isinstance(place, dict) and not isinstance(place.get(path[-1]), Mapping):
+            place[path[-1]] = {}
+
+
+def _leaves(
+    tree: Mapping[str, Any], above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Paths and values of all but the mappings that hold something."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*above, key))
+        else:
+            yield (*above, key), value
 
 
 def _check_scalar(value: Any, where: str) -> None:
