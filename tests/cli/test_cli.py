@@ -141,7 +141,7 @@ def test_play_takes_the_models_planner(tmp_path, run):
     assert (controller.objective, controller.context) == ("goal", 1)
     assert len(other) == 1
     (folder / "planner.json").write_text('{"beams": 3}')
-    assert "expected a known setting, got 'beams'" in str(run("play", folder, *arguments)[0])
+    assert "expected a planner's setting, got 'beams'" in str(run("play", folder, *arguments)[0])
     for text in ("[1]", "{", "[" * 100_000):
         (folder / "planner.json").write_text(text)
         assert "planner.json: expected" in str(run("play", folder, *arguments)[0])
@@ -314,7 +314,7 @@ def test_bad_input_is_one_line(tmp_path, run):
         ),
         (
             ("play", model, "--set", "horizon=2.0"),
-            "planning.horizon: expected a whole number at least 1, got 2.0",
+            "planning.horizon: expected a whole number at least 1 and at most 1000000000, got 2.0",
         ),
         (("play", model, "--set", "beam_width=1e3"), "got '1e3'; write 1000"),
         (("play", model, "--set", "expansion=null"), "planning.expansion: expected a whole number"),
@@ -332,6 +332,16 @@ def test_bad_input_is_one_line(tmp_path, run):
         (("inspect", tmp_path), "expected a folder with model.safetensors"),
         (("export", model, tmp_path / "new", "--layout", "transformers"), "attend_values: true"),
         (("export", model, tmp_path), "expected a new folder, found one"),
+        (("export", model, tmp_path / "new", "--license", "a\nb: c"), "license: expected an ident"),
+        (
+            ("import", model, tmp_path / "new", "--heads", 3),
+            "expected no heads for a model",
+        ),
+        (
+            ("import", model, tmp_path / "new", "--bins", hub),
+            "expected no bins for a model",
+        ),
+        (("evaluate", model, "--output", tmp_path), "expected a file, found a folder"),
     ]
     for arguments, message in cases:
         silent = ["--no-video"] if arguments[0] == "play" and "--video" not in arguments else []
