@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 (a case a line)
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ ROOT = Path(__file__).parents[2]
         ("\0", "expected YAML or JSON"),
         ("a: " + "[" * 100_000, "expected YAML or JSON|levels"),
         ("a: " + "[" * 60 + "]" * 60, "expected at most 50 levels"),
+        ("seeds: [" + "0," * 100_000 + "]", "more than 200000 characters"),
         (f"seeds: {'9' * 5000}", "expected YAML or JSON|below 2"),
         (
             "a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n"
@@ -57,7 +59,8 @@ def test_a_file_that_would_be_misread_is_refused(tmp_path: Path, text: str, mess
 
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path):
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    for name in ("none.yaml", "binary.yaml", ""):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for name in ("none.yaml", "binary.yaml", "pipe.yaml", "/dev/zero", ""):
         with pytest.raises(TTOError, match="expected YAML or JSON"):
             read_config_file(tmp_path / name)
 

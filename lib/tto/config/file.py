@@ -19,6 +19,7 @@ from tto.files import StrPath
 _MOST_VALUES = (
     100_000  # in a whole config; aliases of aliases can stand for more than fit in memory
 )
+_LONGEST = 200_000  # characters of a file; reading YAML takes seconds for as many
 _DEEPEST = 50  # levels of mappings and lists
 _LARGEST = 2**63 - 1  # integers that all libraries store
 
@@ -32,8 +33,12 @@ def read_config_file(path: StrPath) -> dict[str, Any]:
     """
     name = os.fspath(path)
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise ValueError("a folder or device")  # a device may be endless
         with open(path, encoding="utf-8") as file:
-            text = file.read()
+            text = file.read(_LONGEST + 1)
+        if len(text) > _LONGEST:
+            raise ValueError(f"more than {_LONGEST} characters")
         config = _parsed(text)
         if isinstance(config, dict):
             check_plain(config)
@@ -60,10 +65,11 @@ def _parsed(text: str) -> Any:
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    repeated = next((key for key in keys if keys.count(key) > 1), None)
-    if repeated is not None:
-        raise TTOError(f"config: the key {repeated!r} is there twice; remove one of them")
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise TTOError(f"config: the key {key!r} is there twice; remove one of them")
+        seen.add(key)
     return dict(pairs)
 
 
