@@ -85,7 +85,7 @@ class Killer:
 def test_killed_at_random_moments_it_ends_in_the_same_results(
     request: pytest.FixtureRequest, tmp_path: Path
 ):
-    undisturbed = Path(DEMO) if DEMO else request.getfixturevalue("finished")
+    undisturbed = Path(DEMO).resolve() if DEMO else request.getfixturevalue("finished")
     results, size = ("results/demo", []) if DEMO else ("results/tiny", ["--configfile", TINY])
     killer = Killer(usual_seconds(undisturbed / results))
     passes = 0
