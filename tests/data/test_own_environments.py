@@ -40,6 +40,7 @@ gymnasium.register("NAME-v0", entry_point=Drift, max_episode_steps=5)
 gymnasium.register("NAMEEndless-v0", entry_point=Drift)
 gymnasium.register("NAMEFunction-v0", entry_point=Drift, kwargs={"scale": abs})
 gymnasium.register("NAMEBroken-v0", entry_point=Drift, kwargs={"size": 3})
+gymnasium.register("NAMEText-v0", entry_point=Drift, kwargs={"scale": "x"}, max_episode_steps=5)
 """
 
 
@@ -74,6 +75,12 @@ def test_a_time_limit_can_be_given(own: str):
         list(collect(f"{own}:{own}Endless-v0", "random", **options))
     (episode,) = collect(f"{own}:{own}Endless-v0", "random", max_steps=7, **options)
     assert (len(episode), episode.truncated) == (7, True)
+
+
+def test_an_error_in_an_environments_step_is_one_line(own: str):
+    options = {"transitions": 4, "seed": 0, "noise": 0.0, "actors": "none"}
+    with pytest.raises(TTOError, match=r"stepped, got an error in it \(.*\); mend the environment"):
+        list(collect(f"{own}:{own}Text-v0", "random", **options))
 
 
 def test_arguments_that_json_cannot_hold_are_named(own: str):

@@ -11,6 +11,7 @@ user's own words may name one: in the config, as an argument or in `TTO_IMPORTS`
 which others may have written, goes through `without_module` before it is used.
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib
@@ -18,6 +19,7 @@ import os
 import re
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
@@ -115,6 +117,20 @@ def make_env(env_id: str, **options: Any) -> gymnasium.Env:
                 "; name another environment, or wrap it"
             )
     return env
+
+
+@contextlib.contextmanager
+def code_of(env: gymnasium.Env) -> Iterator[None]:
+    """Turn any error of an environment's own code, in the block, into a `TTOError`."""
+    try:
+        yield
+    except TTOError:
+        raise
+    except Exception as error:
+        raise TTOError(
+            f"env {env}: expected an environment that can be reset and stepped, got an error in it "
+            f"({type(error).__name__}: {one_line(error)}); mend the environment"
+        ) from error
 
 
 # Names in the errors of a renderer that does not work here.
