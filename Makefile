@@ -3,6 +3,7 @@
 # make gpu    tests, times and memory of a GPU, on a page in docs/benchmarks; DRY=1 tries it without one
 # make test-slurm  the workflow on a Slurm that is started on this machine (root, Debian), with faults
 # make test-faults FAULTS=100   kill processes of a tiny run that often, then damaged files and full disks
+# make test-demo-faults   kill processes of the whole demo 20 times, and compare with one undisturbed
 # make test-fuzz FUZZ=2000   random hostile inputs, that many of each kind
 # make lint   the first two of them
 # make setup  set up .venv and no more
@@ -20,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test gpu test-slurm test-faults test-fuzz lint setup docs release readme lock clean
+.PHONY: demo test gpu test-slurm test-faults test-demo-faults test-fuzz lint setup docs release readme lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/runtime.stamp
@@ -40,6 +41,9 @@ FAULTS ?= 20
 test-faults: .venv/test.stamp
 	TTO_FAULTS=$(FAULTS) $(BIN)/python -m pytest -rs -s \
 	  tests/workflow/test_kills.py tests/workflow/test_faults.py tests/training/test_interruption.py
+
+test-demo-faults: demo .venv/test.stamp
+	TTO_FAULTS=$(FAULTS) TTO_FAULTS_DEMO=. $(BIN)/python -m pytest -rs -s tests/workflow/test_kills.py
 
 FUZZ ?= 2000
 test-fuzz: .venv/test.stamp

@@ -193,3 +193,15 @@ def test_a_killed_writers_temporary_is_removed(tmp_path: Path):
     writer.wait()
     write(tmp_path / "a", "whole")
     assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("junk", ["", "junk", "[]", '{"token": ""}', '{"token": "", "outputs": 1}'])
+def test_a_variable_that_no_job_wrote_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, junk: str
+):
+    monkeypatch.setenv("TTO_OWNED_OUTPUTS", junk)
+    with (
+        pytest.raises(TTOError, match=r"TTO_OWNED_OUTPUTS: expected what a job .*; unset it"),
+        atomic_path(tmp_path / "a") as path,
+    ):
+        path.touch()

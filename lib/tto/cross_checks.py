@@ -15,10 +15,12 @@ from tto.config.settings import Changes, Config, changes_in, datasets_of, settin
 from tto.config.trials import ablation_trials, tuning_trials
 from tto.data.collect import dataset_kind
 from tto.data.d4rl import d4rl_file
+from tto.data.environments import robot_of
 from tto.errors import TTOError
 from tto.methods import SECTIONS
 from tto.model.transformer import ModelConfig
 from tto.planning.settings import planned_context, planned_window
+from tto.report.drawing.robots import HIDDEN
 
 Dimensions = Callable[[str], tuple[int, int]]
 
@@ -48,7 +50,8 @@ def check_combinations(config: Config, dimensions: Dimensions) -> None:
         dimensions: observation and action dimensions of an environment, by its id.
 
     Raises:
-        TTOError: the first contradiction, or an environment that is not known.
+        TTOError: the first contradiction, an environment that is not known, or one that figure 1
+            cannot draw.
     """
     known = {
         name: spec
@@ -57,6 +60,14 @@ def check_combinations(config: Config, dimensions: Dimensions) -> None:
     }
     if not known:
         raise TTOError("config: datasets must hold at least one that is not null")
+    if analysed := datasets_of(config, "model_analysis"):
+        shown = config["model_analysis"]["prediction"]["dataset"]
+        if robot_of(analysed[shown]["env"]) not in HIDDEN:
+            raise TTOError(
+                "config: model_analysis.prediction.dataset must be of a robot that figure 1 can "
+                f"draw ({', '.join(HIDDEN)}), not of {analysed[shown]['env']}; name another one, "
+                "or take model_analysis.datasets out by null"
+            )
     for case in _cases(config):
         spec = known[case.dataset]
         try:

@@ -44,9 +44,9 @@ class Between:
     def __str__(self) -> str:
         parts = []
         if self.low is not None:
-            parts.append(f"{'above' if self.open_low else 'at least'} {self.low:g}")
+            parts.append(f"{'above' if self.open_low else 'at least'} {self.low:.15g}")
         if self.high is not None:
-            parts.append(f"{'below' if self.open_high else 'at most'} {self.high:g}")
+            parts.append(f"{'below' if self.open_high else 'at most'} {self.high:.15g}")
         return " and ".join(parts)
 
 
@@ -76,7 +76,7 @@ class Printable:
 _LARGEST = 1e300  # of a number with a fraction; whole numbers above it do not fit into a float
 _MOST_ITEMS = 100  # of a list, such as the layers of a network
 POSITIVE = Between(0, open_low=True)
-COUNT = Between(1)
+COUNT = Between(1, 10**9)  # as in the config's schema
 UNITS = Between(1, 100_000)  # of a layer of a network
 SHARE = Between(0, 1, open_low=True, open_high=True)  # of a whole of which something must be left
 

@@ -167,6 +167,12 @@ def _open_lock(path: StrPath) -> int:
         ) from error
 
 
+def cut_name(name: str, most: int) -> str:
+    """The first part of a name and a digest of all of it, `most` characters together."""
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: most - 17]}-{digest}"
+
+
 def content_digest(path: StrPath) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:

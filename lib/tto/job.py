@@ -87,11 +87,14 @@ MENDABLE = {
     errno.ENOENT: "check its name",
     errno.EISDIR: "name a file",
     errno.ENOTDIR: "name a folder",
+    errno.EEXIST: "name another path, since a file is in its way",
+    errno.ELOOP: "remove the links that lead to each other",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.EIO: "check the disk",
 }
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate")
+_NO_ADDRESSES = ("maximum allowed dimension exceeded", "array is too big")  # NumPy's, beyond memory
 
 
 def is_bug(error: BaseException) -> bool:
@@ -103,8 +106,10 @@ def is_bug(error: BaseException) -> bool:
 
 def _is_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in text for words in _NO_MEMORY)
+    return (
+        isinstance(error, MemoryError)
+        or (isinstance(error, RuntimeError) and any(words in text for words in _NO_MEMORY))
+        or (isinstance(error, ValueError) and any(words in text for words in _NO_ADDRESSES))
     )
 
 

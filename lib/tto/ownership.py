@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from tto.errors import TTOError
+from tto.errors import TTOError, shown
 
 _INHERITED = "TTO_OWNED_OUTPUTS"
 StrPath = str | os.PathLike[str]
@@ -60,11 +60,11 @@ def publishing(path: Path) -> Iterator[None]:
     A path that is no output of this job, nor in one, nor holds one, is published freely.
 
     Raises:
-        TTOError: another job took the output since this one began.
+        TTOError: another job took the output since this one began, or the environment variable
+            that jobs leave to their processes holds something else.
     """
-    job = json.loads(os.environ.get(_INHERITED, "null"))
+    token, owned_paths = _inherited()
     target = Path(os.path.abspath(path))
-    owned_paths = {Path(output) for output in job["outputs"]} if job else set()
     inside = (each for each in sorted(owned_paths) if target in each.parents)
     output = next(
         (each for each in (target, *target.parents, *inside) if each in owned_paths), None
@@ -72,13 +72,25 @@ def publishing(path: Path) -> Iterator[None]:
     if output is None:
         yield
         return
-    with _kept(output, job["token"]) as kept:
+    with _kept(output, token) as kept:
         if not kept:
             raise TTOError(
                 f"{path}: a newer job makes this file now, so this older one keeps its result to "
                 "itself; there is nothing to do"
             )
         yield
+
+
+def _inherited() -> tuple[str, set[Path]]:
+    """Token and outputs of the job that this process is part of; nothing outside of jobs."""
+    text = os.environ.get(_INHERITED, '{"token": "", "outputs": []}')
+    try:
+        job = json.loads(text)
+        return str(job["token"]), {Path(output) for output in job["outputs"]}
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise TTOError(
+            f"{_INHERITED}: expected what a job of the workflow sets, got {shown(text)}; unset it"
+        ) from error
 
 
 def _token_file(output: Path) -> Path:

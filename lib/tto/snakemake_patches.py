@@ -1,4 +1,4 @@
-"""Two changes of Snakemake's behaviour while it runs, for the versions that they were tried with.
+"""Three changes of Snakemake's behaviour while it runs, for the versions that they were tried with.
 
 1. Snakemake records the new params of a job whose files it removes, or forgets the old ones. So
    after a change of the config and a failed training, the next run would have nothing to do, and
@@ -7,20 +7,26 @@
 2. Snakemake examines all ready jobs a second after each scheduling, and once more for each job that
    has ended. After some hundred jobs this takes half a core. Without a limit of jobs a second, it
    schedules when a job ends.
+3. Its plugin for Slurm names the folder of a job's logs by all wildcards. Names that fit alone do
+   not fit together; such a folder's is cut.
 
 Another version of Snakemake, or one without the parts that are changed, keeps its own behaviour.
 """
 
 import inspect
+import sys
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
+from tto.files import cut_name
+
 TRIED = "snakemake>=9.27,<9.28"  # as in pyproject.toml
+_LONGEST = 200  # characters of a folder's name; file systems take 255
 
 
 def apply_patches(workflow: Any, job_class: Any, *, version: str) -> str | None:
-    """Apply both changes to a running workflow, or return a line that says why not.
+    """Apply all changes to a running workflow, or return a line that says why not.
 
     Args:
         workflow: Snakemake's object of that name, as a Snakefile sees it.
@@ -34,7 +40,20 @@ def apply_patches(workflow: Any, job_class: Any, *, version: str) -> str | None:
         return _own_behaviour(f"it has no {', '.join(missing)}")
     _keep_records_of_failed_jobs(workflow.persistence, job_class)
     workflow.scheduler.job_rate_limiter = None
+    if plugin := sys.modules.get("snakemake_executor_plugin_slurm"):
+        cut_log_folders(plugin)
     return None
+
+
+def cut_log_folders(plugin: Any) -> None:
+    """Let Snakemake's plugin for Slurm name no folder by more than a file system takes."""
+    join = plugin.get_job_wildcards
+
+    def join_and_cut(job: Any) -> str:
+        name = join(job)
+        return name if len(name) <= _LONGEST else cut_name(name, _LONGEST)
+
+    plugin.get_job_wildcards = join_and_cut
 
 
 def _own_behaviour(reason: str) -> str:

@@ -21,6 +21,7 @@ from tto.baselines.offline_rl import train_offline_rl
 from tto.baselines.policies import load_policy
 from tto.cli.app import main
 from tto.cli.names import find, models, policy_beside
+from tto.cli.play import file_name
 from tto.data.episode import Episode
 from tto.data.episodes import open_dataset, write_dataset
 from tto.errors import TTOError
@@ -140,7 +141,7 @@ def test_play_takes_the_models_planner(tmp_path, run):
     assert (controller.objective, controller.context) == ("goal", 1)
     assert len(other) == 1
     (folder / "planner.json").write_text('{"beams": 3}')
-    assert "expected a known setting, got 'beams'" in str(run("play", folder, *arguments)[0])
+    assert "expected a planner's setting, got 'beams'" in str(run("play", folder, *arguments)[0])
     for text in ("[1]", "{", "[" * 100_000):
         (folder / "planner.json").write_text(text)
         assert "planner.json: expected" in str(run("play", folder, *arguments)[0])
@@ -313,7 +314,7 @@ def test_bad_input_is_one_line(tmp_path, run):
         ),
         (
             ("play", model, "--set", "horizon=2.0"),
-            "planning.horizon: expected a whole number at least 1, got 2.0",
+            "planning.horizon: expected a whole number at least 1 and at most 1000000000, got 2.0",
         ),
         (("play", model, "--set", "beam_width=1e3"), "got '1e3'; write 1000"),
         (("play", model, "--set", "expansion=null"), "planning.expansion: expected a whole number"),
@@ -331,6 +332,16 @@ def test_bad_input_is_one_line(tmp_path, run):
         (("inspect", tmp_path), "expected a folder with model.safetensors"),
         (("export", model, tmp_path / "new", "--layout", "transformers"), "attend_values: true"),
         (("export", model, tmp_path), "expected a new folder, found one"),
+        (("export", model, tmp_path / "new", "--license", "a\nb: c"), "license: expected an ident"),
+        (
+            ("import", model, tmp_path / "new", "--heads", 3),
+            "expected no heads for a model",
+        ),
+        (
+            ("import", model, tmp_path / "new", "--bins", hub),
+            "expected no bins for a model",
+        ),
+        (("evaluate", model, "--output", tmp_path), "expected a file, found a folder"),
     ]
     for arguments, message in cases:
         silent = ["--no-video"] if arguments[0] == "play" and "--video" not in arguments else []
@@ -465,3 +476,11 @@ def test_inspect_says_whether_a_model_can_plan(tmp_path, run):
 
 def test_a_folder_near_the_root_has_nobody_beside_it():
     assert policy_beside("/model", "bc") is None
+
+
+def test_files_of_models_with_long_names_have_names_that_fit():
+    names = [f"results/{'r' * 150}/models/{'d' * 150}/seed{seed}" for seed in (0, 1)]
+    files = {file_name(name, "-td3_bc.csv").name for name in names}
+    assert len(files) == 2
+    assert max(map(len, files)) < 200
+    assert file_name("results/demo/models/mine/seed0", ".gif") == Path("demo-mine-seed0.gif")

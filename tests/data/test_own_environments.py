@@ -40,6 +40,7 @@ gymnasium.register("NAME-v0", entry_point=Drift, max_episode_steps=5)
 gymnasium.register("NAMEEndless-v0", entry_point=Drift)
 gymnasium.register("NAMEFunction-v0", entry_point=Drift, kwargs={"scale": abs})
 gymnasium.register("NAMEBroken-v0", entry_point=Drift, kwargs={"size": 3})
+gymnasium.register("NAMEText-v0", entry_point=Drift, kwargs={"scale": "x"}, max_episode_steps=5)
 """
 
 
@@ -76,6 +77,12 @@ def test_a_time_limit_can_be_given(own: str):
     assert (len(episode), episode.truncated) == (7, True)
 
 
+def test_an_error_in_an_environments_step_is_one_line(own: str):
+    options = {"transitions": 4, "seed": 0, "noise": 0.0, "actors": "none"}
+    with pytest.raises(TTOError, match=r"stepped, got an error in it \(.*\); mend the environment"):
+        list(collect(f"{own}:{own}Text-v0", "random", **options))
+
+
 def test_arguments_that_json_cannot_hold_are_named(own: str):
     with pytest.raises(TTOError, match=r"whose arguments JSON can hold.*register a class"):
         env_spec(f"{own}:{own}Function-v0")
@@ -104,6 +111,12 @@ def test_a_module_that_cannot_be_imported_is_one_line(own: str, module: str, mes
     assert "\n" not in str(error.value)
 
 
+def test_a_module_that_registers_nothing_is_named(own: str):
+    Path("idle.py").write_text("")
+    with pytest.raises(TTOError, match=r"'idle' was imported, but does not register idle-v0.;"):
+        make_env("idle:idle-v0")
+
+
 def test_an_environment_that_cannot_be_made_is_one_line(own: str):
     with pytest.raises(TTOError, match=r"TypeError.*mend the environment") as error:
         make_env(f"{own}:{own}Broken-v0")
@@ -115,7 +128,12 @@ def test_an_environment_that_cannot_be_made_is_one_line(own: str):
     [
         ("Hopper-v3", "retired.*name Hopper-v4"),
         ("Hopper-v2", "retired.*name Hopper-v4"),
+        ("HalfCheetah-v2", "retired.*name HalfCheetah-v4"),
         ("Hopper-v9", "check the id"),
+        ("hopper-medium-replay-v2", "name of a dataset.; name its environment, Hopper-v5"),
+        ("mujoco/walker2d/expert-v0", "name its environment, Walker2d-v5"),
+        ("pen-expert-v1", "name the module that registers it"),
+        ("mine/hopper-v0", "name the module that registers it"),
         ("Unheard-v0", "name the module that registers it: my_package:Unheard-v0"),
         ("CartPole-v1", "expected a Box of one dimension as the action space"),
         ("", "check the id"),

@@ -6,12 +6,13 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
+import sb3_contrib
 import stable_baselines3
+import torch
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from tto.data.collect import collect, run_episode
-from tto.data.environments import make_env
-from tto.data.sb3_agent import SB3Agent, read_normalization
+from tto.data.collect import collect
+from tto.data.sb3_agent import read_normalization
 from tto.errors import TTOError
 from tto.files import content_digest
 
@@ -36,13 +37,13 @@ def run(
     env_id: str = "Hopper-v5",
     noise: float = 0.0,
     seed: int = 0,
+    transitions: int = 10,
     **options: object,
 ):
     digest = content_digest(path) if path.exists() else "0" * 64
     agent = {"path": str(path), "algorithm": algorithm, "sha256": digest} | options
-    return list(
-        collect(env_id, "agent", transitions=10, seed=seed, noise=noise, actors="none", agent=agent)
-    )
+    draws = {"transitions": transitions, "seed": seed, "noise": noise}
+    return list(collect(env_id, "agent", actors="none", agent=agent, **draws))
 
 
 @pytest.mark.parametrize("algorithm", ["SAC", "PPO"])
@@ -86,27 +87,27 @@ def test_a_file_with_another_digest_is_not_loaded(agents: Path, monkeypatch: pyt
         run(path, "SAC", sha256="0" * 64)
 
 
-class Remembering:
-    """What a recurrent agent does: its action counts the steps of the episode."""
-
-    def __init__(self) -> None:
-        self.begun: list[bool] = []
-
-    def predict(self, observation, state=None, episode_start=None, deterministic=False):
-        self.begun.append(bool(episode_start[0]))
-        steps = 0 if state is None else state
-        return np.full(3, steps / 1000), steps + 1
-
-
-def test_a_recurrent_agent_remembers_within_an_episode_only():
-    agent = Remembering()
-    env = make_env("Hopper-v5")
-    for _ in range(2):
-        policy = SB3Agent(agent, stochastic=False) if not agent.begun else policy
-        episode = run_episode(env, policy, generator=np.random.default_rng(0), noise=0.0)
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_a_recurrent_agent_remembers_within_an_episode_only(tmp_path: Path, deterministic: bool):
+    """Its actions are those of the network on the whole episode so far."""
+    path = tmp_path / "RecurrentPPO.zip"
+    policy = {"net_arch": [4], "lstm_hidden_size": 4, "log_std_init": -20.0}  # hardly any noise
+    agent = sb3_contrib.RecurrentPPO("MlpLstmPolicy", "Hopper-v5", policy_kwargs=policy, seed=0)
+    with torch.no_grad():
+        agent.policy.action_net.weight.mul_(100)  # else its memory would hardly matter
+    agent.save(path)
+    episodes = run(path, "RecurrentPPO", transitions=60, deterministic=deterministic)
+    assert len(episodes) > 1
+    for episode in episodes:
+        memory, expected, forgetful = None, [], []
+        for step, observation in enumerate(episode.observations[:-1]):
+            options = {"episode_start": np.array([step == 0]), "deterministic": True}
+            action, memory = agent.predict(observation, state=memory, **options)
+            expected.append(action)
+            forgetful.append(agent.predict(observation, deterministic=True)[0])
         assert len(episode) > 3
-        np.testing.assert_allclose(episode.actions[:, 0], np.arange(len(episode)) / 1000, atol=1e-6)
-        assert agent.begun[-len(episode) :] == [True] + [False] * (len(episode) - 1)
+        np.testing.assert_allclose(episode.actions, expected, atol=1e-4)
+        assert np.abs(episode.actions - forgetful).max() > 0.01
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ import pytest
 from PIL import Image
 
 from tto.errors import TTOError
+from tto.evaluation import film as films
+from tto.evaluation import headless
 from tto.evaluation.film import FilmedEnv, _with_caption, open_film
 
 BLINKING = "tto-test/Blinking-v0"
@@ -102,3 +104,16 @@ def test_a_frame_says_return_and_step_on_its_upper_edge():
     assert (shown[0] != shown[1])[:, 160:].any()  # the step at the right
     tiny = grey[:50, :50]
     assert _with_caption(tiny, "TTO", 1) is tiny
+
+
+def test_a_renderer_that_cannot_work_is_named_before_it_is_tried(tmp_path, monkeypatch):
+    def missing(renderer):
+        return f"no {renderer}"
+
+    monkeypatch.setenv("MUJOCO_GL", "glfw")
+    monkeypatch.setattr(headless, "complaint", missing)
+    monkeypatch.setattr(films, "working_renderer", headless.working_renderer.__wrapped__)
+    with open_film(tmp_path / "a.gif") as opened:
+        with pytest.raises(TTOError, match=r"MUJOCO_GL: .* got 'glfw' \(no glfw\); unset it"):
+            FilmedEnv("Hopper-v5", opened)
+        FilmedEnv(BLINKING, opened).reset(seed=0)  # it needs no MuJoCo

@@ -36,12 +36,18 @@ def test_the_first_that_works_is_found(there, monkeypatch, working, asked, found
     assert headless.working_renderer.__wrapped__() == found
 
 
-@pytest.mark.parametrize("asked", [None, "egl"])
-def test_no_way_to_draw_is_one_line(there, monkeypatch, asked):
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("", r"expected egl or osmesa to render .*egl: missing; osmesa: missing; install Mesa"),
+        ("egl", r"MUJOCO_GL: expected a renderer that works here, got 'egl' \(missing\); unset it"),
+        ("foo", r"got 'foo' \(missing\); unset it, so that egl or osmesa is found"),
+    ],
+)
+def test_no_way_to_draw_is_one_line(there, monkeypatch, asked, message):
     there("osmesa" if asked else "none")
-    if asked:
-        monkeypatch.setenv("MUJOCO_GL", asked)
-    with pytest.raises(TTOError, match=r"expected egl.* to render .*install Mesa") as caught:
+    monkeypatch.setenv("MUJOCO_GL", asked)
+    with pytest.raises(TTOError, match=message) as caught:
         headless.working_renderer.__wrapped__()
     assert "\n" not in str(caught.value)
 
@@ -49,7 +55,12 @@ def test_no_way_to_draw_is_one_line(there, monkeypatch, asked):
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems draw without a screen")
 @pytest.mark.parametrize(
     ("before", "chosen"),
-    [({}, "osmesa"), ({"MUJOCO_GL": "glfw"}, "glfw"), ({"DISPLAY": ":0"}, None)],
+    [
+        ({}, "osmesa"),
+        ({"MUJOCO_GL": ""}, "osmesa"),
+        ({"MUJOCO_GL": "glfw"}, "glfw"),
+        ({"DISPLAY": ":0"}, None),
+    ],
 )
 def test_it_is_set_unless_the_user_chose_or_has_a_screen(before, chosen):
     environment = dict(before)

@@ -130,6 +130,17 @@ def test_what_is_no_state_goal_or_reward_is_an_error(odd: dict, message: str):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("method", ["reset", "step"])
+@pytest.mark.parametrize("broken", [lambda *_, **__: 1 / 0, lambda *_, **__: None])
+def test_an_environment_whose_own_code_fails_is_one_line(method: str, broken):
+    class Broken(Line):
+        pass
+
+    setattr(Broken, method, broken)
+    with pytest.raises(TTOError, match=r"Broken.*: expected an environment that can be .*mend"):
+        evaluate(Constant(), "Broken", seeds=[0], make=lambda env_id: Broken())
+
+
 def test_an_environment_without_a_time_limit_needs_one():
     class Endless(Line):
         spec = None

@@ -40,7 +40,7 @@ def test_a_folder_that_is_no_path_is_refused(folder: object):
         inspect.unwrap(load)(folder)
 
 
-@pytest.mark.parametrize("device", ["bogus", "", "cuda:99"])
+@pytest.mark.parametrize("device", ["bogus", "", "cuda:99", "meta"])
 def test_a_device_that_is_not_there_is_refused(device: str):
     with pytest.raises(TTOError, match="device: expected cpu, cuda"):
         load("nowhere", device=device)

@@ -4,41 +4,42 @@ import subprocess
 from pathlib import Path
 
 import pandas as pd
-from running import start
+from running import planned, start
 
-KINDS = {  # the rules whose jobs are such
-    "collector": ("collect",),
-    "trainer": ("train", "train_policy"),
-    "planner": ("plan",),
+SCRIPTS = {  # a job runs its rule's script
+    "collect": "collector",
+    "train": "trainer",
+    "train_policy": "trainer",
+    "train_ensemble": "trainer",
+    "plan": "planner",
 }
+OTHER = "other"  # such as a job that tokenises, acts by a baseline, or draws a figure
+KINDS = (*sorted(set(SCRIPTS.values())), OTHER)
 
 
-def jobs_at_work(folder: Path) -> dict[str, list[int]]:
-    """Process ids of the jobs that run in `folder` now, by kind; a job runs its rule's script."""
+def jobs_at_work(folder: Path) -> dict[int, str]:
+    """Kinds of the jobs that run in `folder` now, by process id."""
     scripts = f"{folder.resolve()}/.snakemake/scripts/"
-    found: dict[str, list[int]] = {}
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             arguments = (process / "cmdline").read_bytes().decode().split("\0")
         except OSError:  # it has ended
             continue
-        rules = [name.split(".")[-2] for name in arguments if name.startswith(scripts)]
-        for kind, names in KINDS.items():
-            if set(rules) & set(names):
-                found.setdefault(kind, []).append(int(process.name))
+        names = [name.split(".")[-2] for name in arguments if name.startswith(scripts)]
+        if names:
+            found[int(process.name)] = SCRIPTS.get(names[0], OTHER)
     return found
 
 
 def usual_seconds(results: Path) -> dict[str, float]:
     """How long jobs of each kind took in a finished run."""
-    files = {
-        kind: [file for name in names for file in (results / "benchmarks" / name).rglob("*.tsv")]
-        for kind, names in KINDS.items()
-    }
-    return {
-        kind: sum(pd.read_csv(file, sep="\t")["s"].iloc[0] for file in of_kind) / len(of_kind)
-        for kind, of_kind in files.items()
-    }
+    found: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for file in (results / "benchmarks").rglob("*.tsv"):
+        rule = file.relative_to(results / "benchmarks").parts[0]
+        seconds = pd.read_csv(file, sep="\t")["s"].iloc[0]
+        found[SCRIPTS.get(rule, OTHER)].append(seconds)
+    return {kind: sum(seconds) / len(seconds) for kind, seconds in found.items()}
 
 
 class Persistent:
@@ -47,6 +48,11 @@ class Persistent:
     def __init__(self, folder: Path, *arguments: str | Path) -> None:
         self.folder, self.arguments = folder, arguments
         self.process = self._start(*arguments)
+
+    @property
+    def planned_jobs(self) -> int:
+        """Number of jobs that the first start announced, before any of them."""
+        return sum(planned((self.folder / "output.txt").read_text()).values())
 
     def ended_well(self) -> bool:
         """Whether all is made; after a failure it is started again."""

@@ -196,8 +196,8 @@ def test_shipped_configs_are_valid(path: Path):
             "characters, not 'a\\n'",
         ),
         (
-            {"run": "r" * 101},
-            f"config: run must be text of at most 100 characters, not '{'r' * 79}...",
+            {"run": "r" * 151},
+            f"config: run must be text of at most 150 characters, not '{'r' * 79}...",
         ),
         (
             {"datasets": {"hopper-medium-replay-v2": {"transitions": "9"}}},

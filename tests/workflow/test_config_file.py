@@ -2,14 +2,16 @@
 
 # ruff: noqa: E501 (a case a line)
 
+import os
 from pathlib import Path
 
 import pytest
 import yaml
 from running import snakemake
+from snakemake.utils import update_config
 
 from tto.config.command_line import check_config_files, explained_on_command_line
-from tto.config.file import check_plain, read_config_file
+from tto.config.file import check_plain, read_config_file, restore_empty_mappings
 from tto.errors import TTOError
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +39,7 @@ ROOT = Path(__file__).parents[2]
         ("\0", "expected YAML or JSON"),
         ("a: " + "[" * 100_000, "expected YAML or JSON|levels"),
         ("a: " + "[" * 60 + "]" * 60, "expected at most 50 levels"),
+        ("seeds: [" + "0," * 100_000 + "]", "more than 200000 characters"),
         (f"seeds: {'9' * 5000}", "expected YAML or JSON|below 2"),
         (
             "a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n"
@@ -56,7 +59,8 @@ def test_a_file_that_would_be_misread_is_refused(tmp_path: Path, text: str, mess
 
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path):
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    for name in ("none.yaml", "binary.yaml", ""):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for name in ("none.yaml", "binary.yaml", "pipe.yaml", "/dev/zero", ""):
         with pytest.raises(TTOError, match="expected YAML or JSON"):
             read_config_file(tmp_path / name)
 
@@ -70,6 +74,28 @@ def test_merge_keys_and_shared_values_are_no_repetition(tmp_path: Path):
     path = tmp_path / "mine.yaml"
     path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: *a\nd: *a\n")
     assert read_config_file(path)["b"] == {"x": 3, "y": 2}
+
+
+@pytest.mark.parametrize(
+    ("overlays", "seeds"),
+    [
+        ([{}], [0]),
+        ([{"seeds": {}}], {}),
+        ([{"seeds": {}}, {"seeds": [0]}], [0]),
+        ([{"seeds": {}}, {"run": "a"}], {}),
+        ([{"seeds": [0]}, {"seeds": {}}], {}),
+    ],
+)
+def test_an_empty_mapping_is_not_merged_away(overlays: list[dict], seeds: object):
+    config = {"seeds": [0], "model": {"width": 8}, "datasets": {"a": None}}
+    for overlay in [*overlays, {"model": {}, "datasets": {"a": {}}}]:
+        update_config(config, overlay)
+    restore_empty_mappings(
+        config, [*overlays, {"model": {}, "datasets": {"a": {}}, "x": {"y": {}}}]
+    )
+    assert config["seeds"] == seeds
+    assert config["model"] == {"width": 8}
+    assert config["datasets"] == {"a": {}}
 
 
 def test_json_with_tabs_is_read(tmp_path: Path):

@@ -56,6 +56,7 @@ def test_shipped_configs_hold_no_contradiction(path: Path):
         ({"datasets": {"mine": {"env": "Hoper-v5", "source": "minari"}}}, r"env 'Hoper-v5': expected a registered.*\(in datasets\.mine\)"),
         ({"datasets": {"mine": {"env": "Hopper-v5", "source": "collect"}}}, r"dataset 'mine': expected one of the kinds"),
         ({"datasets": {"mine": {"env": "Hopper-v5", "source": "d4rl"}}}, r"dataset 'mine': expected D4RL's own id"),
+        ({"model_analysis": {"datasets": {"hopper-analysis": {"env": "InvertedPendulum-v5"}}}}, r"prediction\.dataset must be of a robot .* draw \(hopper, .*not of InvertedPendulum-v5; name"),
         ({"mbop": {"trajectories": 100}, "baselines": {"methods": ["mbop"]}}, r"mbop\.trajectories: expected a multiple of mbop\.members \(3\), got 100"),
         ({"mbop": {"overrides": {HOPPER: {"members": 2}}}, "baselines": {"methods": ["mbop"]}}, rf"expected a multiple .*\(in datasets\.{HOPPER}\)"),
         ({"dt": {"width": 30, "heads": 4}, "baselines": {"methods": ["dt"]}}, r"dt\.width: expected a multiple of dt\.heads \(4\), got 30"),
@@ -79,6 +80,8 @@ def test_a_config_without_any_dataset_is_refused():
     ("arguments", "content", "line"),
     [
         ([], {"model": {"heads": 5}}, f"Error: config: model: expected width divisible by heads, got 64 and 5 (in datasets.{HOPPER})"),
+        ([], {"seeds": {}}, "Error: config: seeds must be of type array, not {}"),
+        (["--config", "rollouts={}"], {}, "Error: config: rollouts must be of type integer, not {}; --config reads numbers in lists and mappings as text: write `rollouts: {}` into a file mine.yaml and run with --configfile mine.yaml"),
         (["--config", "seeds=[0]"], {}, "Error: config: seeds.0 must be of type integer, not '0'; write 0; --config reads numbers in lists and mappings as text: write `seeds: [0]` into a file mine.yaml and run with --configfile mine.yaml"),
     ],
 )  # fmt: skip
@@ -101,7 +104,7 @@ def test_a_repeated_key_is_found_though_snakemake_reads_over_it(tmp_path: Path):
 
 
 def test_the_longest_names_and_many_settings_make_files_that_fit(tmp_path: Path):
-    name = "d0123456789" * 9 + "d"
+    name = "d0123456789" * 13 + "d012345"
     spec = {"env": "Hopper-v5", "source": "collect", "kind": "medium"}
     settings = {key: BASE["planning"][key] for key in BASE["planning"] if key != "overrides"}
     settings |= {"beam_width": 7, "horizon": 2, "expansion": 3, "temperature": 1.2345678901234567}
@@ -109,9 +112,9 @@ def test_the_longest_names_and_many_settings_make_files_that_fit(tmp_path: Path)
     settings |= {"observation_top": 3, "value": "sample", "value_levels": 12, "reward_to_go": False}
     other = settings | {"value_levels": 13}
     content = {
-        "run": "r" * 100,
+        "run": "r" * 150,
         "datasets": {HOPPER: None, name: spec},
-        "tuning": {"planners": {"a" * 100: settings, "b" * 100: other}},
+        "tuning": {"planners": {"a" * 150: settings, "b" * 150: other}},
         "ablations": {"datasets": [name]},
         "loss_ladder": {"datasets": [name]},
     }

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 import snakemake
+import snakemake_executor_plugin_slurm as slurm
 from snakemake.jobs import Job
 
-from tto.snakemake_patches import TRIED, apply_patches
+from tto.snakemake_patches import TRIED, apply_patches, cut_log_folders
 
 ROOT = Path(__file__).parents[2]
 SNAKEFILE = """
@@ -27,6 +28,7 @@ rule model:
 """
 PATCHED = """
 import snakemake
+import snakemake_executor_plugin_slurm as slurm
 from snakemake.jobs import Job
 from tto.snakemake_patches import apply_patches
 
@@ -103,6 +105,18 @@ def test_a_missing_part_leaves_all_as_it_is(workflow: SimpleNamespace, missing: 
     assert warning is not None
     assert f"it has no {missing}." in warning
     assert Job.postprocess is postprocess
+
+
+def test_folders_of_logs_on_slurm_have_names_that_fit(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(slurm, "get_job_wildcards", slurm.get_job_wildcards)
+    cut_log_folders(slurm)
+    names = [
+        slurm.get_job_wildcards(SimpleNamespace(wildcards=[*"ab", "d" * length]))
+        for length in (9, 250, 251)
+    ]
+    assert names[0] == "a_b_ddddddddd"
+    assert [len(name) for name in names[1:]] == [200, 200]
+    assert names[1] != names[2]
 
 
 def test_the_tried_versions_are_those_that_are_installed():

@@ -158,6 +158,15 @@ def test_a_wrong_sweep_is_one_line(sweep: dict[str, Any], message: str):
     assert str(caught.value) == message
 
 
+def test_a_sweep_without_a_dataset_is_one_line():
+    sweep = {"key": "planning.horizon", "values": [1]}
+    config = with_sweeps(s=sweep | {"datasets": [HOPPER]}, t=sweep)
+    check_trials(config, SCHEMA)
+    config["ablations"]["datasets"] = []
+    with pytest.raises(TTOError, match=r"ablations\.datasets must be at least 1 long.*'t'"):
+        check_trials(config, SCHEMA)
+
+
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem
 )

@@ -60,7 +60,10 @@ Video = Annotated[
     typer.Option(help="Film of the first episode, FILE.mp4 or FILE.gif; by default NAME.mp4 here."),
 ]
 Silent = Annotated[bool, typer.Option("--no-video", help="Make no film.")]
-Episodes = Annotated[int, typer.Option(min=1, help="Number of episodes, played in parallel.")]
+_MOST = 1000  # episodes that are played in parallel, each in an environment of its own
+Episodes = Annotated[
+    int, typer.Option(min=1, max=_MOST, help="Number of episodes, played in parallel.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; each next one adds 1.")]
 MaxSteps = Annotated[int | None, typer.Option(min=1, help="Stop episodes after this many steps.")]
 BeamWidth = Annotated[int | None, typer.Option(min=1, help="Number of sequences kept.")]
@@ -191,7 +194,7 @@ def evaluate(
     model: Player,
     method: Method = "tto",
     env: Env = None,
-    episodes: Annotated[int, typer.Option(min=1, help="Number of episodes.")] = 20,
+    episodes: Episodes = 20,
     seed: Seed = 0,
     max_steps: MaxSteps = None,
     beam_width: BeamWidth = None,
@@ -215,6 +218,8 @@ def evaluate(
     from tto.cli.players import player
     from tto.row_files import write_rows
 
+    path = output or file_name(model, ".csv" if method == "tto" else f"-{method}.csv")
+    _must_be_no_folder(path)
     planning = _planning(beam_width, horizon, context, budget_ms, objective, others)
     folder = find(model, method=method)
     options: dict[str, Any] = {"env": env, "seed": seed, "device": device, "threads": threads}
@@ -223,7 +228,6 @@ def evaluate(
     rows = rows_of(played, seed=seed)
     typer.echo(f"{played.name} on {played.env_id}, {episodes} episodes")
     typer.echo(summary(rows))
-    path = output or file_name(model, ".csv" if method == "tto" else f"-{method}.csv")
     write_rows(path, rows)
     typer.echo(f"wrote {path}")
 
@@ -379,3 +383,10 @@ def _assignment(text: str) -> tuple[str, Any]:
 def _must_be_new(path: Path) -> None:
     if path.exists():
         raise TTOError(f"{path}: expected a new folder, found one; name another or remove it")
+
+
+def _must_be_no_folder(path: Path) -> None:
+    """Refuse a file's path before the work whose result it is to hold."""
+    if path.is_dir():
+        raise TTOError(f"--output {path}: expected a file, found a folder; name a file in it")
+    path.parent.mkdir(parents=True, exist_ok=True)

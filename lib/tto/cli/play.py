@@ -18,9 +18,10 @@ from tto.data.environments import make_env, normalized_score
 from tto.errors import TTOError
 from tto.evaluation.film import FilmedEnv, Reel, open_film, write_beside
 from tto.evaluation.rollout import Rollout, evaluate
-from tto.files import StrPath
+from tto.files import StrPath, cut_name
 from tto.report.numbers.names import BASELINE, OUR_METHODS
 
+_LONGEST = 150  # characters of a name; a file's has 255 at most
 _TITLES = {**OUR_METHODS, BASELINE: "behaviour cloning"}
 
 
@@ -94,7 +95,8 @@ def film_name(name: str) -> Path:
 def file_name(name: str, ending: str) -> Path:
     """A path in the current folder for what a model did: `demo-hopper-medium-v2-seed0.mp4`."""
     parts = [part for part in Path(name).parts if part not in ("results", "models", ".", "..", "/")]
-    return Path("-".join(parts or ["model"]) + ending)
+    stem = "-".join(parts or ["model"])
+    return Path((stem if len(stem) <= _LONGEST else cut_name(stem, _LONGEST)) + ending)
 
 
 def why_no_film(env_id: str) -> str | None:

@@ -8,7 +8,7 @@ they are refused here, before the schema is looked at.
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -19,6 +19,7 @@ from tto.files import StrPath
 _MOST_VALUES = (
     100_000  # in a whole config; aliases of aliases can stand for more than fit in memory
 )
+_LONGEST = 200_000  # characters of a file; reading YAML takes seconds for as many
 _DEEPEST = 50  # levels of mappings and lists
 _LARGEST = 2**63 - 1  # integers that all libraries store
 
@@ -32,8 +33,12 @@ def read_config_file(path: StrPath) -> dict[str, Any]:
     """
     name = os.fspath(path)
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise ValueError("a folder or device")  # a device may be endless
         with open(path, encoding="utf-8") as file:
-            text = file.read()
+            text = file.read(_LONGEST + 1)
+        if len(text) > _LONGEST:
+            raise ValueError(f"more than {_LONGEST} characters")
         config = _parsed(text)
         if isinstance(config, dict):
             check_plain(config)
@@ -60,10 +65,11 @@ def _parsed(text: str) -> Any:
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    repeated = next((key for key in keys if keys.count(key) > 1), None)
-    if repeated is not None:
-        raise TTOError(f"config: the key {repeated!r} is there twice; remove one of them")
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise TTOError(f"config: the key {key!r} is there twice; remove one of them")
+        seen.add(key)
     return dict(pairs)
 
 
@@ -121,6 +127,38 @@ def check_plain(config: Mapping[str, Any]) -> None:
             _check_scalar(value, where)
 
     check(config, "", ())
+
+
+def restore_empty_mappings(config: dict[str, Any], overlays: Iterable[Mapping[str, Any]]) -> None:
+    """Put the empty mappings of overlays back into the config that Snakemake merged.
+
+    Over a list, a number or null, Snakemake's merging takes `{}` for no change, so that `seeds: {}`
+    would pass without a word. With it in its place, the schema says what was expected there.
+
+    Args:
+        config: the merged config, which is changed.
+        overlays: what was merged into it, in that order.
+    """
+    last: dict[tuple[str, ...], Any] = {}
+    for overlay in overlays:
+        last.update(_leaves(overlay))
+    for path in (path for path, value in last.items() if isinstance(value, Mapping)):
+        place: Any = config
+        for key in path[:-1]:
+            place = place.get(key) if isinstance(place, Mapping) else None
+        if isinstance(place, dict) and not isinstance(place.get(path[-1]), Mapping):
+            place[path[-1]] = {}
+
+
+def _leaves(
+    tree: Mapping[str, Any], above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Paths and values of all but the mappings that hold something."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*above, key))
+        else:
+            yield (*above, key), value
 
 
 def _check_scalar(value: Any, where: str) -> None:

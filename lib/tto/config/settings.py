@@ -6,11 +6,11 @@ the config with their values, as in `{"planning.horizon": 5}`. Trials, tuned cho
 a model are changes.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tto.config.check import EXPERIMENTS, is_periodic, sorted_keys
+from tto.files import cut_name
 
 Config = Mapping[str, Any]
 Changes = Mapping[str, Any]
@@ -77,8 +77,7 @@ def name_of(changes: Changes) -> str:
     name = ",".join(f"{key}={text_of(changes[key])}" for key in sorted(changes)) or UNCHANGED
     if len(name) <= _LONGEST and not is_periodic(name):
         return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return f"{name[: _LONGEST - 17]}-{digest}"
+    return cut_name(name, _LONGEST)
 
 
 def text_of(value: object) -> str:

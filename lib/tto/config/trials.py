@@ -108,6 +108,12 @@ def check_trials(config: Config, schema: Mapping[str, Any]) -> None:
     every = {name: {} for name in config["datasets"]}
     for section in ("loss_ladder", "ablations"):
         check_datasets(f"{section}.datasets", config[section]["datasets"], every)
+    for name, sweep in config["ablations"]["sweeps"].items():
+        if sweep is not None and not sweep.get("datasets", config["ablations"]["datasets"]):
+            raise TTOError(
+                f"config: ablations.datasets must be at least 1 long, not [], since the sweep "
+                f"{name!r} names no datasets of its own"
+            )
     checked = set()
     for where, sections, trial in [*tuned, *swept]:
         check_datasets("ablations", [trial.dataset], config["datasets"])

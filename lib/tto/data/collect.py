@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tto.data.actors import Actor, BehaviorPolicy
-from tto.data.environments import action_bounds, make_env, robot_of
+from tto.data.environments import action_bounds, code_of, make_env, robot_of
 from tto.data.episode import Episode
 from tto.data.four_rooms import FOUR_ROOMS, FourRooms, GoalReacher
 from tto.data.ladder import Ladder, Rung, read_ladder, training_shares
@@ -182,10 +182,13 @@ def run_episode(
     scale = 0.0 if policy.stochastic else noise * 0.5 * (high - low)
     if reset_seed is None:
         reset_seed = int(generator.integers(2**31))
-    observation, _ = env.reset(seed=reset_seed)
+    with code_of(env):
+        observation, _ = env.reset(seed=reset_seed)
+        shape = env.observation_space.shape
+        observations = [np.asarray(observation, dtype=np.float32).reshape(shape)]
     if isinstance(policy, SB3Agent):
         policy.forget()
-    observations, actions, rewards = [observation], [], []
+    actions, rewards = [], []
     states = [simulator_state(env)]
     terminated = truncated = False
     while not (terminated or truncated):
@@ -193,14 +196,15 @@ def run_episode(
         if np.any(scale):
             action = action + scale * generator.standard_normal(action.shape)
         action = np.clip(action, low, high).astype(np.float32)
-        observation, reward, terminated, truncated, _ = env.step(action)
-        observations.append(observation)
+        with code_of(env):
+            observation, reward, terminated, truncated, _ = env.step(action)
+            observations.append(np.asarray(observation, dtype=np.float32).reshape(shape))
+            rewards.append(float(reward))
         actions.append(action)
-        rewards.append(reward)
         states.append(simulator_state(env))
     qpos, qvel = (None, None) if states[0] is None else map(np.array, zip(*states, strict=True))
     return Episode(
-        observations=np.array(observations, dtype=np.float32),
+        observations=np.array(observations),
         actions=np.array(actions, dtype=np.float32),
         rewards=np.array(rewards, dtype=np.float32),
         terminated=bool(terminated),

@@ -11,6 +11,7 @@ user's own words may name one: in the config, as an argument or in `TTO_IMPORTS`
 which others may have written, goes through `without_module` before it is used.
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib
@@ -18,6 +19,7 @@ import os
 import re
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
@@ -105,7 +107,7 @@ def make_env(env_id: str, **options: Any) -> gymnasium.Env:
     except Exception as error:
         raise TTOError(
             f"env {env_id!r}: expected a registered Gymnasium environment, got an error "
-            f"({_reason(name, error)}"
+            f"({_reason(module, name, error)}"
         ) from error
     for part, space in (("observation", env.observation_space), ("action", env.action_space)):
         if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
@@ -117,28 +119,64 @@ def make_env(env_id: str, **options: Any) -> gymnasium.Env:
     return env
 
 
+@contextlib.contextmanager
+def code_of(env: gymnasium.Env) -> Iterator[None]:
+    """Turn any error of an environment's own code, in the block, into a `TTOError`."""
+    try:
+        yield
+    except TTOError:
+        raise
+    except Exception as error:
+        raise TTOError(
+            f"env {env}: expected an environment that can be reset and stepped, got an error in it "
+            f"({type(error).__name__}: {one_line(error)}); mend the environment"
+        ) from error
+
+
 # Names in the errors of a renderer that does not work here.
 _RENDERER = re.compile(r"MUJOCO_GL|OpenGL|EGL|OSMesa|GLFW|glfw|\bgl[A-Z]|gladLoadGL")
 
 
-def _reason(env_id: str, error: Exception) -> str:
+def _reason(module: str | None, env_id: str, error: Exception) -> str:
     """Why an environment could not be made, and what to do."""
-    if re.search(r"-v[0-3]$", env_id) and "mujoco" in str(error).lower():
-        newer = re.sub(r"-v\d$", "-v4", env_id)
-        return f"versions v2 and v3 were retired); name {newer} or a newer one"
     if "MUJOCO_GL" in os.environ and _RENDERER.search(str(error)):
         return (
             f"{one_line(error)}); MUJOCO_GL is {os.environ['MUJOCO_GL']!r}: unset it, or set it to "
             "egl or osmesa and install that renderer"
         )
-    if isinstance(error, gymnasium.error.NameNotFound | gymnasium.error.NamespaceNotFound):
+    refused = isinstance(error, gymnasium.error.Error)
+    unknown = isinstance(error, gymnasium.error.NameNotFound | gymnasium.error.NamespaceNotFound)
+    if refused and (own := _env_of_dataset(env_id)):
+        return f"{env_id} is the name of a dataset); name its environment, {own}"
+    if unknown and module:
+        return (
+            f"the module {module!r} was imported, but does not register {env_id}); correct the id, "
+            "or name the module that registers it"
+        )
+    if unknown:
         return (
             f"{one_line(error)}); check the id, and name the module that registers it: "
             f"my_package:{env_id}, or imports: [my_package] in the config"
         )
-    if isinstance(error, gymnasium.error.Error):
+    if re.search(r"-v[0-3]$", env_id) and "mujoco" in str(error).lower():
+        newer = re.sub(r"-v\d$", "-v4", env_id)
+        return f"versions v2 and v3 were retired); name {newer} or a newer one"
+    if refused:
         return f"{one_line(error)}); check the id"
     return f"{type(error).__name__}: {one_line(error)}); mend the environment or its arguments"
+
+
+_QUALITIES = {"random", "simple", "medium", "expert", "replay"}  # words in names of datasets
+
+
+def _env_of_dataset(name: str) -> str | None:
+    """The newest environment of a dataset's robot: hopper-medium-v2, mujoco/hopper/expert-v0."""
+    words = set(re.split(r"[/-]", name.lower()))
+    if words.isdisjoint(_QUALITIES):
+        return None
+    specs = [spec for spec in gymnasium.registry.values() if robot_of(spec.id) in words]
+    newest = max(specs, key=lambda spec: spec.version or 0, default=None)
+    return newest.id if newest is not None else None
 
 
 @functools.lru_cache

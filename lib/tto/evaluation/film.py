@@ -9,6 +9,7 @@ import contextlib
 import functools
 import io
 import math
+import os
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tto.data.environments import make_env
 from tto.errors import TTOError, one_line
+from tto.evaluation.headless import working_renderer
 from tto.files import StrPath, atomic_path
 
 SUFFIXES = (".mp4", ".gif")
@@ -146,8 +148,13 @@ class FilmedEnv(gymnasium.Wrapper):
             env_id: id of the environment.
             film: film of the episode.
             name: name of the player in the film.
+
+        Raises:
+            TTOError: the environment cannot be made, or MuJoCo cannot draw it by `MUJOCO_GL`.
         """
         super().__init__(make_env(env_id, render_mode="rgb_array"))
+        if os.environ.get("MUJOCO_GL") and hasattr(self.env.unwrapped, "mujoco_renderer"):
+            working_renderer()  # else the library of a renderer that fails prints many lines
         follow_robot(self.env)
         self._name, self._return = name, 0.0
         fps = self.env.metadata.get("render_fps") or _DEFAULT_FPS

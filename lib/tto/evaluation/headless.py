@@ -45,16 +45,21 @@ def working_renderer() -> str:
         TTOError: none works.
     """
     chosen = os.environ.get("MUJOCO_GL", "").lower()
-    candidates = (chosen,) if chosen in RENDERERS else RENDERERS
-    reasons = []
-    for renderer in candidates:
+    reasons = {}
+    for renderer in (chosen,) if chosen else RENDERERS:
         reason = complaint(renderer)
         if reason is None:
             return renderer
-        reasons.append(f"{renderer}: {reason}")
+        reasons[renderer] = reason
+    if chosen:
+        raise TTOError(
+            f"MUJOCO_GL: expected a renderer that works here, got {chosen!r} ({reasons[chosen]}); "
+            f"unset it, so that {' or '.join(RENDERERS)} is found, or install that renderer"
+        )
     raise TTOError(
-        f"rendering: expected {' or '.join(candidates)} to render without a screen, got "
-        f"{'; '.join(reasons)}; install Mesa (libegl1 or libosmesa6) or set MUJOCO_GL"
+        f"rendering: expected {' or '.join(RENDERERS)} to render without a screen, got "
+        f"{'; '.join(f'{name}: {reason}' for name, reason in reasons.items())}; install Mesa "
+        "(libegl1 or libosmesa6) or set MUJOCO_GL"
     )
 
 
@@ -72,6 +77,8 @@ def choose_renderer(
         environment: environment variables to change.
         find: function that returns a renderer or raises TTOError.
     """
+    if not environment.get("MUJOCO_GL"):
+        environment.pop("MUJOCO_GL", None)  # Gymnasium refuses the empty name
     if sys.platform != "linux" or "MUJOCO_GL" in environment or "DISPLAY" in environment:
         return
     with contextlib.suppress(TTOError):

@@ -13,7 +13,7 @@ import gymnasium
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 
-from tto.data.environments import make_env
+from tto.data.environments import code_of, make_env
 from tto.errors import TTOError
 from tto.progress import Progress
 
@@ -226,7 +226,8 @@ class _Recorder:
         self.plans: list[_Plan] = []
         self.terminated = False
         self.truncated = False
-        observation, info = environment.reset(seed=seed)
+        with code_of(environment):
+            observation, info = environment.reset(seed=seed)
         self.goal = self._vector("info['goal']", info["goal"]) if "goal" in info else None
         self.observations = [self._vector("observation", observation)]
 
@@ -235,7 +236,8 @@ class _Recorder:
         return not (self.terminated or self.truncated)
 
     def step(self, action: np.ndarray, plan: _Plan, max_steps: int | None) -> float:
-        observation, reward, terminated, truncated, _ = self.environment.step(action)
+        with code_of(self.environment):
+            observation, reward, terminated, truncated, _ = self.environment.step(action)
         observation = self._vector("observation", observation)
         if not np.isfinite(self._number(reward)):
             raise self._wrong("a finite reward", "NaN or infinity")

@@ -1,13 +1,16 @@
 """The model card of an exported model: its sizes, data, scores, planner, licence and use."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tto.errors import TTOError, shown
 from tto.exchange.pretrained import BINS_FILE
 from tto.model.trained import TrainedModel
 
 ExportLayout = Literal["transformers", "tto"]
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,18 @@ class Facts:
     scores: Sequence[tuple[str, str, str]] = ()
     planner: Mapping[str, Any] = field(default_factory=dict)
     licence: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the licence, which becomes a line of the card's header.
+
+        Raises:
+            TTOError: it is no identifier.
+        """
+        if self.licence is not None and not _IDENTIFIER.fullmatch(self.licence):
+            raise TTOError(
+                f"license: expected an identifier such as mit or cc-by-4.0, got "
+                f"{shown(self.licence)}; the hub lists them"
+            )
 
 
 _CARD = """---

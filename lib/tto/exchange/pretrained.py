@@ -91,12 +91,20 @@ def import_model(
         given: settings that replace those in the folder.
 
     Raises:
-        TTOError: a file or a setting is missing or does not fit, or a file is of an unknown kind.
+        TTOError: a file or a setting is missing or does not fit, a file is of an unknown kind, or
+            settings are given for a model of this library.
     """
     ours = Path(source) if Path(source).is_dir() else Path(source).parent
+    given = given or ImportSettings()
     if is_model(ours):
+        named = [name for name, value in vars(given).items() if value is not None]
+        if named := [*named, *(["bins"] if bins is not None else [])]:
+            raise TTOError(
+                f"{ours}: expected no {', '.join(named)} for a model of this library, whose files "
+                "state all of it; leave that out"
+            )
         return load(ours)  # a model of ours, or its export with --layout tto
-    found, given = read_source(source), given or ImportSettings()
+    found = read_source(source)
     try:
         return _converted(found, given, bins)
     except (LookupError, TypeError, ValueError, RuntimeError) as error:

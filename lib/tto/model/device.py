@@ -23,7 +23,7 @@ def device_named(name: str) -> str:
 def check_device(name: str) -> None:
     """Raise a `TTOError` unless PyTorch can compute on the device `name`, such as "cuda:1"."""
     try:
-        torch.empty(1, device=torch.device(name))
+        torch.zeros(1, device=torch.device(name)).item()  # the device "meta" holds no numbers
     except (RuntimeError, TypeError, AssertionError, ValueError, OverflowError) as error:
         raise TTOError(
             f"device: expected cpu, cuda or another device of PyTorch, got {shown(name)} "

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Integer
 
-from tto.errors import TTOError, shown
+from tto.errors import TTOError, shown, suggestion
 from tto.model.device import precision_named
 from tto.model.trained import TrainedModel
 from tto.planning.budget import largest_within, milliseconds
@@ -144,6 +144,8 @@ class Controller:
         self.context = planned_context(context, block, seen, goal=has_goal)
         self.model, self.objective, self.action_decode = model, chosen, decode
         self.seeds = _seeds(seed)
+        if engine is not None and not isinstance(engine, Engine):
+            raise TTOError(f"engine: expected one of tto.planning, got {shown(engine)}; omit it")
         self.engine = engine or fastest_engine(
             model.network, precision=computed_in, compiled=compiled
         )
@@ -189,6 +191,8 @@ class Controller:
                 f"act: expected observations of {O} values, got shape {_shape(observations)}"
             )
         batch = np.atleast_2d(real_array(observations, "observations", (O,) if one else ("B", O)))
+        if not len(batch):
+            raise TTOError("act: expected at least one observation, got none")
         self._check_episodes(len(batch))
         chosen = np.arange(len(batch))
         if active is not None:
@@ -369,6 +373,12 @@ class Controller:
 
 def _planner_of(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
     """The controller's own settings in a model's planner, and those of the search."""
+    known = [*SearchSettings.__annotations__, *OWN_SETTINGS]
+    for name in model.planner:
+        if name not in known:
+            raise TTOError(
+                f"planner.json: expected a planner's setting, got {name!r}{suggestion(name, known)}"
+            )
     own = {name: value for name, value in model.planner.items() if name in OWN_SETTINGS}
     return own, {name: value for name, value in model.planner.items() if name not in own}
 

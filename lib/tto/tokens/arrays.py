@@ -19,8 +19,11 @@ def real_array(value: Any, name: str, shape: Shape) -> Float[np.ndarray, "..."]:
         shape: expected shape; a letter stands for any size, and equal letters for equal sizes.
 
     Raises:
-        TTOError: the argument holds no real numbers, has another shape, or is NaN or infinite.
+        TTOError: the argument holds no real numbers, has another shape, is NaN or infinite, or has
+            masked numbers.
     """
+    if np.ma.is_masked(value):
+        raise TTOError(f"{name}: expected all numbers, got an array with masked ones; fill them")
     array = _array(value, name)
     if array.dtype.kind not in "fiub":
         raise TTOError(f"{name}: expected real numbers, got an array of {array.dtype}")

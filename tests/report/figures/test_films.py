@@ -1,9 +1,12 @@
 """Films of recorded episodes, and the flat pictures that they are made of."""
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 from PIL import Image
 
+from tto.data.four_rooms import FourRooms
 from tto.errors import TTOError
 from tto.evaluation.rollout import Rollout
 from tto.report.drawing import rendering
@@ -108,3 +111,10 @@ def test_what_cannot_be_filmed(tmp_path):
     with pytest.raises(TTOError, match="poses of 'Pendulum-v1'"):
         write_film(tmp_path / "a.webp", [Filmed("x", hopping(3, True))], env_id="Pendulum-v1")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_robots_name_without_mujoco_is_one_line(monkeypatch: pytest.MonkeyPatch):
+    spec = EnvSpec("flat/Hopper-v0", entry_point=FourRooms, max_episode_steps=5)
+    monkeypatch.setitem(gymnasium.registry, spec.id, spec)
+    with pytest.raises(TTOError, match=r"'flat/Hopper-v0': expected .* MuJoCo .* got one without"):
+        load_robot(spec.id)

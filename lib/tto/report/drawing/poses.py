@@ -47,7 +47,7 @@ def load_robot(env_id: str) -> Robot:
     """Load the robot of a MuJoCo environment.
 
     Raises:
-        TTOError: the robot is not in `tto.report.drawing.robots`.
+        TTOError: the robot is not in `tto.report.drawing.robots`, or MuJoCo does not simulate it.
     """
     name = robot_of(env_id)
     if name not in HIDDEN:
@@ -57,9 +57,14 @@ def load_robot(env_id: str) -> Robot:
         )
     env = make_env(without_module(env_id))  # it comes from a file
     simulator: Any = env.unwrapped
-    robot = Robot(simulator.model, float(simulator.dt), HIDDEN[name], TRACED[name])
     env.close()
-    return robot
+    model = getattr(simulator, "model", None)
+    if not isinstance(model, mujoco.MjModel):
+        raise TTOError(
+            f"poses of {env_id!r}: expected an environment that MuJoCo simulates, got one without "
+            "its model; draw figure 1 and films for another environment"
+        )
+    return Robot(model, float(simulator.dt), HIDDEN[name], TRACED[name])
 
 
 def restore_positions(
