@@ -59,10 +59,11 @@ class Killer:
 
     def _seconds_left(self, kind: str, jobs_left: int) -> float:
         """How long a job of a kind may work, so that the kills are spread over the whole run."""
+        life = self.seconds[kind]
+        if self.killed[kind] < LEAST:  # a run has few jobs of some kinds, and jobs vary in speed
+            return self.rng.uniform(0, life / 2)
         chance = SURPLUS * (KILLS - self.killed.total()) / max(1, jobs_left)
-        if self.killed[kind] >= LEAST and self.rng.random() > chance:
-            return math.inf
-        return self.rng.uniform(0, self.seconds[kind])
+        return math.inf if self.rng.random() > chance else self.rng.uniform(0, life)
 
     def _kill(self, job: int, kind: str, run: Persistent) -> None:
         open_kills, lacking = KILLS - self.killed.total(), LEAST - self.killed[SNAKEMAKE]
