@@ -21,7 +21,7 @@ PAGES = [
 ]
 COMMANDS, OUTPUT = "sh", "text"
 # What the docs do on a large scale, as tests do it.
-SMALLER = {"range(3000)": "range(8)", "steps=100, trajectories=1000": "steps=3, trajectories=4"}
+SMALLER = {"range(800)": "range(8)", "steps=100, trajectories=1000": "steps=3, trajectories=4"}
 PROGRAMS = (
     "snakemake",
     "tto",
