@@ -39,6 +39,7 @@ NOT_RUN = {
     "tto new pendulum-v0": "what record_minari.py writes",
     "tto play results/glide": "an environment of one's own: test_docs_runs.py runs it",
     "tto watch": "opens a server: tests/cli/test_watch.py",
+    "tto play hopper": "tests/cli/test_shipped.py",
     "torchrun": "needs several machines; tests/training trains with several processes",
 }
 
@@ -64,6 +65,7 @@ def world(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "data/hopper-medium-v2": tiny / "datasets" / HOPPER,
         "examples": ROOT / "examples",
         "config": ROOT / "config",
+        "resources": ROOT / "resources",
     }
     for name, target in links.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
