@@ -24,7 +24,11 @@ from reference import write_reference
 ROOT = Path(__file__).parents[1]
 # What pages are, or link to.
 PAGES = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "config", "docs", "examples")
-LINKED = ("resources/actors/README.md",)
+LINKED = (
+    "resources/actors/README.md",
+    "resources/runs/hopper/README.md",
+    "resources/runs/hopper/recipe.yaml",
+)
 LEFT_OUT = ("*.py", "mkdocs.yml", "__pycache__")
 NAMED = re.compile(r"^```(\w+) (\S+)$", re.MULTILINE)
 # A package of npm, its script, and the script's name on the site.
@@ -53,7 +57,7 @@ def main(folder: str) -> None:
 def lay_out(pages: Path) -> None:
     """Copy the pages and what they link to, in the folders that they have in the repository."""
     for name in LINKED:
-        (pages / name).parent.mkdir(parents=True)
+        (pages / name).parent.mkdir(parents=True, exist_ok=True)
     for name in (*PAGES, *LINKED):
         source = ROOT / name
         if source.is_dir():
