@@ -70,8 +70,8 @@ def write_dataset(
                 transitions += len(episode)
         if count == 0:
             raise TTOError(
-                f"{path.name}: expected at least one complete episode, got none; mark where episodes "
-                "end, set `unfinished: truncate`, or collect more transitions"
+                f"{path.name}: expected at least one complete episode, got none; mark where "
+                "episodes end, set `unfinished: truncate`, or collect more transitions"
             )
         _write_metadata(
             folder,
