@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tto.files import StrPath, atomic_path, content_digest
 
+DIGESTS = "TTO_CODE"  # environment variable with a run's digests by script, for its jobs
 PACKAGE = Path(__file__).parent
 _LARGE = 2**24  # bytes of a file whose digest is remembered
 

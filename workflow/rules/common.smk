@@ -12,7 +12,7 @@ from tto.data.collect import dataset_kind, uses_ladder
 from tto.data.d4rl import d4rl_file
 from tto.data.environments import IMPORTS, env_dimensions, robot_of, split_module
 from tto.data.four_rooms import ACTION_NOISE
-from tto.digest import code_digest, data_digest
+from tto.digest import DIGESTS, code_digest, data_digest
 from tto.job import start_of_workflow
 from tto.methods import BASELINES, OURS, SECTIONS
 from tto.report.numbers.paper_rows import paper_row
@@ -106,7 +106,7 @@ ANALYSIS_VARIANTS = {
     if variant is not None
 }
 # Digests by script; an environment variable hands them to the jobs.
-CODE = {} if workflow.is_main_process else json.loads(os.getenv("TTO_CODE", "{}"))
+CODE = {} if workflow.is_main_process else json.loads(os.getenv(DIGESTS, "{}"))
 GPUS = int(config["device"] == "cuda")  # of a training or planning job
 
 
@@ -143,7 +143,7 @@ def stage_code(script):
     """
     if script not in CODE:
         CODE[script] = code_digest(BASE / "workflow/scripts" / script)
-        os.environ["TTO_CODE"] = json.dumps(CODE)
+        os.environ[DIGESTS] = json.dumps(CODE)
     return CODE[script]
 
 
