@@ -78,7 +78,7 @@ def draw_figure3(
         for axis, (name, shown) in zip(axes, maps.items(), strict=False):
             image = _draw_map(axis, attention, shown, steps, most)
             layer, head = attention.heads[name]
-            axis.set_title(f"{_NAMES[name]}: layer {layer}, head {head}", loc="left", y=1.1, pad=0)
+            axis.set_title(f"{_NAMES[name]}: layer {layer}, head {head}", loc="left", y=1.15, pad=0)
             numbers = _numbers(rows, name, (layer, head))
             axis.set_xlabel(numbers, fontsize=7.5, labelpad=4, loc="left")
         axes[0].set_ylabel("predicted token")
@@ -175,7 +175,7 @@ def _draw_heads(axis: Axes, rows: pd.DataFrame, chosen: dict[str, tuple[int, int
     for layer, head in chosen.values():
         place = heads[(heads["layer"] == layer) & (heads["head"] == head)]
         axis.plot(place[x], place[y], "o", markersize=8.5, color="black", fillstyle="none")
-    axis.set_title("All heads", loc="left", y=1.1, pad=0)
+    axis.set_title("All heads", loc="left", y=1.15, pad=0)
     axis.set(xlabel=_SHARES[x], ylabel=_SHARES[y])
     axis.set_box_aspect(1.4)
     axis.set_xlim(0.0, max(1.0, limits[0]))
