@@ -195,6 +195,7 @@ def check_container(command: Command) -> None:
 
 
 CHECKS = {
+    ".": lambda command: None,  # activates .venv, which make setup makes
     "apptainer": check_container,
     "conda": lambda command: None,  # tests/workflow/test_config.py compares environment.yml
     "docker": check_container,
