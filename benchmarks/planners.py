@@ -22,7 +22,7 @@ from tto.baselines.behavior_cloning import load_behavior_cloning
 from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
 from tto.model.trained import TrainedModel, load
 from tto.planning.controller import Controller
-from tto.report.numbers.statistics import Estimate, estimate, paired_difference
+from tto.report.numbers.statistics import difference_of
 
 OFFSET = 800_000  # offset of the reset seeds, which differs from those of trials and of results
 PLANNERS: dict[str, dict[str, Any]] = {
@@ -59,15 +59,6 @@ def returns(policy: Policy, env: str, seeds: list[int]) -> np.ndarray:
     return np.array([rollout.total_reward for rollout in evaluate(policy, env, seeds=seeds)])
 
 
-def difference(first: dict[int, np.ndarray], other: dict[int, np.ndarray]) -> Estimate | None:
-    """Mean of `first` less `other`, over models, or over the first states of the only model."""
-    if len(first) == 1 and other.keys() == first.keys():
-        ((key, returns),) = first.items()
-        return estimate([np.array([value]) for value in returns - other[key]])
-    paired = paired_difference(first, other)
-    return None if paired is None else paired.difference
-
-
 def main() -> None:
     """Play all planners with all models and print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -98,7 +89,7 @@ def main() -> None:
     print(f"| planner | return | {first} less this |\n|---|---:|---:|")
     for name, by_seed in found.items():
         mean = np.mean([values.mean() for values in by_seed.values()])
-        less = None if name == first else difference(found[first], by_seed)
+        less = None if name == first else difference_of(found[first], by_seed)
         shown = "" if less is None else less.text(0, signed=True)
         print(f"| {name} | {mean:.0f} | {shown} |")
 

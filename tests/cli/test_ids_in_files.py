@@ -53,7 +53,9 @@ def test_a_models_environment(tmp_path):
 def test_an_unknown_environment_of_a_model_says_how_to_name_its_module(tmp_path):
     save_model(tmp_path / "model", "Hopper-v5")
     plant(tmp_path / "model", lambda config: config["tokens"].update(env="Mine-v0"))
-    with pytest.raises(TTOError, match="name the module that registers it: my_package:Mine-v0"):
+    with pytest.raises(
+        TTOError, match="name the module that registers it: --env my_package:Mine-v0"
+    ):
         play([player(tmp_path / "model")])
 
 

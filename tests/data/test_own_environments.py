@@ -134,7 +134,7 @@ def test_an_environment_that_cannot_be_made_is_one_line(own: str):
         ("mujoco/walker2d/expert-v0", "name its environment, Walker2d-v5"),
         ("pen-expert-v1", "name the module that registers it"),
         ("mine/hopper-v0", "name the module that registers it"),
-        ("Unheard-v0", "name the module that registers it: my_package:Unheard-v0"),
+        ("Unheard-v0", "name the module that registers it: --env my_package:Unheard-v0"),
         ("CartPole-v1", "expected a Box of one dimension as the action space"),
         ("", "check the id"),
         ("a b", "check the id"),

@@ -1,6 +1,8 @@
 """`tto new`: from a user's data to an overlay, and words on what the workflow makes of it."""
 
 import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,10 +48,20 @@ def write_new(
     time = in_words(seconds_of(run, base))
     methods = ["behaviour cloning", *base["baselines"]["methods"]]
     yield (
-        f"The run trains a Transformer ({run.updates:,} updates), {' and '.join(methods)}, plays "
-        f"{base['rollouts']} episodes with each, and ends with results/{run.name}/report.html."
+        f"The run trains a Transformer ({run.updates:,} updates), {' and '.join(methods)}, "
+        f"plays {run.overlay['rollouts']} episodes with each, and ends with "
+        f"results/{run.name}/report.html."
     )
     yield f"It takes {time} on this machine if nothing else runs. To see its jobs, and to run it:"
     yield ""
-    yield f"    snakemake -n --configfile {shlex.quote(str(path))}"
-    yield f"    snakemake --cores all --configfile {shlex.quote(str(path))}"
+    program = _snakemake()
+    yield f"    {program} -n --configfile {shlex.quote(str(path))}"
+    yield f"    {program} --cores all --configfile {shlex.quote(str(path))}"
+
+
+def _snakemake() -> str:
+    """Snakemake as the user's shell finds it: by its name, or in this Python's environment."""
+    if shutil.which("snakemake"):
+        return "snakemake"
+    beside = Path(sys.executable).with_name("snakemake")
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)

@@ -16,11 +16,12 @@ from tto.errors import TTOError, shown
 
 CONFIG = Path("config/config.yaml")  # in the folder of the workflow
 # The demo's model learns from nine million tokens, in windows of six transitions.
-_TOKENS, _MOST_PASSES = 9_000_000, 30
+_TOKENS, _MOST_PASSES = 9_000_000, 12
 _TRANSITIONS, _FEWEST = 6, 3  # in a window: wanted, and at least
 _MOST_WINDOW = 512  # tokens
 _CLONED = 1_280_000  # transitions that behaviour cloning sees: 5,000 updates
 _MOST_CLONING_PASSES = 100
+_ROLLOUTS = 10  # three, the demo's, decide little
 _ROWS = 10  # least rows of a training curve
 
 
@@ -86,7 +87,7 @@ def new_run(name: str, data: NewData, base: Mapping[str, Any]) -> NewRun:
     """Choose sizes and lengths of training by the size and the dimensions of the data.
 
     A window holds six transitions, since three are seen and three are planned, but at most 512
-    tokens. A model sees nine million tokens, but no transition more than 30 times.
+    tokens. A model sees nine million tokens, but no transition more than twelve times.
     """
     D = data.observation_dim + data.action_dim + 2
     T = max(_FEWEST, min(_TRANSITIONS, _MOST_WINDOW // D))
@@ -104,6 +105,7 @@ def new_run(name: str, data: NewData, base: Mapping[str, Any]) -> NewRun:
         "run": name,
         "datasets": {**dict.fromkeys(datasets_of(base)), name: data.entry},
         "seeds": [0],
+        "rollouts": _ROLLOUTS,
         "model": {"block_tokens": T * D},
         "training": changed,
         "behavior_cloning": {
@@ -150,6 +152,7 @@ def overlay_text(run: NewRun, *, file: str) -> str:
         *(f"    {key}: {_yaml(value)}{_WHY.get(key, '')}" for key, value in data.entry.items()),
         "",
         "seeds: [0] # one model; [0, 1, 2] trains three, which gives intervals",
+        f"rollouts: {_ROLLOUTS} # episodes that each method plays with each model",
         "",
         f"# A transition has {dims} = {D} tokens: observation, action, reward, reward-to-go.",
         f"# A window has {T} transitions: {_TRANSITIONS}, three seen and three planned, if they",

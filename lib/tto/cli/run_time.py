@@ -85,7 +85,7 @@ def _update_seconds(run: NewRun, base: Mapping[str, Any], device: str) -> float:
 
 def _plan_seconds(run: NewRun, base: Mapping[str, Any], device: str) -> float:
     """Mean seconds of a step of all episodes of a model that is not trained."""
-    model, rollouts = _model_config(run, base), base["rollouts"]
+    model, rollouts = _model_config(run, base), run.overlay["rollouts"]
     network = TrajectoryTransformer(model, generator=torch.Generator().manual_seed(0)).eval()
     trained = TrainedModel(network.to(device), _bins(model), _attributes(run, base))
     planner = {k: v for k, v in run.section(base, "planning").items() if k != "overrides"}

@@ -156,7 +156,7 @@ def _reason(module: str | None, env_id: str, error: Exception) -> str:
     if unknown:
         return (
             f"{one_line(error)}); check the id, and name the module that registers it: "
-            f"my_package:{env_id}, or imports: [my_package] in the config"
+            f"--env my_package:{env_id}, or imports: [my_package] in the config"
         )
     if re.search(r"-v[0-3]$", env_id) and "mujoco" in str(error).lower():
         newer = re.sub(r"-v\d$", "-v4", env_id)

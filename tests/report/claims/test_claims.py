@@ -109,15 +109,17 @@ def test_noise_decides_nothing(rule: VerdictRule, ends: list[float], wider: tupl
 def test_a_number_without_noise_is_decided(rule: VerdictRule, value: float):
     """But at the very end of a margin, which belongs to neither side."""
     decided = verdict(rule, value, value) in ("holds", "fails")
-    assert decided or (rule.words == "interval above 10 - 3" and value == 7)
+    assert decided or (rule.words == "interval above 7 (10 less a margin of 3)" and value == 7)
 
 
 def test_conditions_name_their_margins():
     words = {claim.id: claim.rule.words for claim in CLAIMS}
-    assert words["no_pessimism"] == words["local_hopper_medium"] == "interval above 0 - 3"
-    assert words["competitive"] == words["best_prior_hopper"] == "interval above 0 - 3"
-    assert words["imitation_hopper"] == "interval above 104 - 3"
-    assert words["decoding_controls"] == words["bc_reproduces"] == "interval above 100 - 5"
+    equal = "interval above -3 (0 less a margin of 3)"
+    assert words["no_pessimism"] == words["local_hopper_medium"] == equal
+    assert words["competitive"] == words["best_prior_hopper"] == equal
+    assert words["imitation_hopper"] == "interval above 101 (104 less a margin of 3)"
+    near = "interval above 95 (100 less a margin of 5)"
+    assert words["decoding_controls"] == words["bc_reproduces"] == near
     assert words["table1_hopper_medium"] == "interval within 67.4 ± 11.3"
     assert words["local_hopper_medium_replay"] == "interval above 0"
 
@@ -659,7 +661,10 @@ def test_files(tmp_path):
     ]
     by_id = {row[0]: row[4:] for row in cells}
     assert by_id["local_hopper_medium_replay"][1:] == ["holds", "interval above 0", "-"]
-    assert by_id["local_hopper_medium"][1:3] == ["not tested", "interval above 0 - 3"]
+    assert by_id["local_hopper_medium"][1:3] == [
+        "not tested",
+        "interval above -3 (0 less a margin of 3)",
+    ]
     assert by_id["training_time"][3].startswith("another machine")
 
 

@@ -5,6 +5,7 @@ import csv
 import pandas as pd
 import pytest
 from rollout_rows import rollout_rows
+from scipy.stats import t
 
 from tto.report.figures.returns import draw_returns
 from tto.report.numbers.dataset_statistics import DatasetStatistics
@@ -29,12 +30,14 @@ def test_methods_beside_the_data(tmp_path):
     rows = rollout_rows("mine", returns=MINE, env="Mine-v0", source="file")
     text, cells = written(tmp_path, rows, [statistics("mine", "Mine-v0")])
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()[2:6]]
+    low, high = (185 + sign * 95 * t.ppf(0.975, 1) for sign in (-1, 1))  # of 90 and 280
     assert lines == [
-        ["TTO", "200.0 ± 141.4", "1 x 2"],
-        ["BC", "15.0 ± 7.1", "1 x 2"],
-        ["data, mean", "8.0 ± 2.0", "7"],
-        ["data, best", "40.0", "1"],
+        ["TTO", "200.0 ± 141.4", "", "1 x 2"],
+        ["BC", "15.0 ± 7.1", f"+185.0 [{low:+.1f}, {high:+.1f}]", "1 x 2"],
+        ["data, mean", "8.0 ± 2.0", "", "7"],
+        ["data, best", "40.0", "", "1"],
     ]
+    assert "95 % intervals over first states" in text
     assert [row["method"] for row in cells] == ["tto", "bc", "data", "data_best"]
     assert "score" not in text
 
@@ -50,7 +53,7 @@ def test_scores_intervals_and_datasets_where_there_are_any(tmp_path):
     data = [statistics("a", "Hopper-v5", 0.9), statistics("b", "Mine-v0")]
     text, cells = written(tmp_path, rows, data)
     head = [cell.strip() for cell in text.splitlines()[0].split("|")[1:-1]]
-    assert head == ["dataset", "method", "return", "score", "IQM", "episodes"]
+    assert head == ["dataset", "method", "return", "score", "IQM", "TTO less this", "episodes"]
     assert "200.0 [200.0, 200.0]" in text
     assert float(cells[0]["score_mean"]) == pytest.approx((200 + 20.272305) / 32.54572305)
     assert cells[4]["score_mean"] == ""

@@ -152,7 +152,7 @@ def mean_minus_data(evidence: Evidence) -> Measured:
             scores = _scores(_of(rows, OURS))
             differences.append({s: values.mean() - data.score_mean for s, values in scores.items()})
     if not differences:
-        raise Untested("no statistics of the data in this run")
+        raise Untested("no normalised score of the data in this run")
     return Measured(_mean_over(differences))
 
 

@@ -54,7 +54,7 @@ def not_below(threshold: float, margin: float) -> VerdictRule:
     """Hold above threshold - margin: at least equal, within the margin."""
     least = threshold - margin
     return VerdictRule(
-        f"interval above {threshold:g} - {margin:g}",
+        f"interval above {least:g} ({threshold:g} less a margin of {margin:g})",
         lambda low, high: low > least,
         lambda low, high: high < least,
     )

@@ -144,6 +144,22 @@ def paired_difference(
     return PairedDifference(estimate(units), len(common))
 
 
+def difference_of(ours: Mapping[int, Values], theirs: Mapping[int, Values]) -> Estimate | None:
+    """Return the mean of `ours` less that of `theirs`, with an interval where there can be one.
+
+    It is over models (`paired_difference`). A single model of each has no interval over models;
+    then the interval is over the first states that both played, and says nothing of other models.
+
+    Args:
+        ours, theirs: values of a method's rollouts, by seed, in the same order of first states.
+    """
+    common = shared_seeds([ours, theirs])
+    if len(common) == 1 and len(ours[common[0]]) == len(theirs[common[0]]):
+        return estimate([np.array([x]) for x in ours[common[0]] - theirs[common[0]]])
+    paired = paired_difference(ours, theirs)
+    return None if paired is None else paired.difference
+
+
 def success_rate(models: Sequence[Outcomes]) -> Estimate:
     """Return the share of successes over all trials of all models, with a careful interval.
 

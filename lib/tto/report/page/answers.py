@@ -9,10 +9,12 @@ import pandas as pd
 
 from tto.methods import OURS
 from tto.report.claims.claims import LOCAL
-from tto.report.numbers.names import BASELINE
+from tto.report.numbers.names import BASELINE, OUR_METHODS
+from tto.report.numbers.statistics import Estimate
 from tto.report.tables.returns import BEST, DATA, digits_of
 from tto.report.tables.table1_rows import BLOCKS
 
+_RISE = 0.05  # nats by which a held-out loss rises before it is worth a word
 _METHODS = {"tto": "TTO", "bc": "cloning"}
 
 
@@ -63,11 +65,46 @@ def _sentence(dataset: str, rows: Sequence[Mapping[str, str]]) -> str:
     models, episodes = int(ours["models"]), int(ours["episodes"])
     played = f"{episodes} episode{'s' if episodes > 1 else ''}"
     who = "one model" if models == 1 else f"{models} models"
+    others = [row for row in rows if row["method"] not in (OURS, DATA, BEST)]
+    best = max(others, key=lambda row: float(row["return_mean"]))
+    compared = f"behaviour cloning {shown(BASELINE)}"
+    if best["method"] != BASELINE:
+        compared += f", {OUR_METHODS[best['method']]} {shown(best['method'])}"
     return (
         f"On {dataset} ({ours['env']}), planning returned {shown(OURS)} on average over {played} "
-        f"of {who}, behaviour cloning {shown(BASELINE)}. The episodes of the data returned "
+        f"of {who}, {compared}: {_verdict(best, digits)}. The episodes of the data returned "
         f"{shown(DATA)} on average and {shown(BEST)} at best."
     )
+
+
+def _verdict(best: Mapping[str, str], digits: int) -> str:
+    """Whether planning or the best other method returned more, or it is undecided."""
+    name = OUR_METHODS[best["method"]]
+    if not best["tto_less_low"]:
+        return "one episode decides nothing"
+    low, high = float(best["tto_less_low"]), float(best["tto_less_high"])
+    number = Estimate(float(best["tto_less"]), low, high).text(digits, signed=True)
+    words = "planning is better" if low > 0 else f"{name} is better" if high < 0 else "undecided"
+    return f"{words} (planning less {name}: {number})"
+
+
+def warnings(results: Path) -> list[str]:
+    """Return a sentence for each dataset whose held-out loss rose while its model was trained."""
+    found = {}
+    for path in sorted((results / "models").glob("*/seed*/metrics.csv")):
+        metrics = pd.read_csv(path)[["tokens", "held_out_loss"]].dropna()
+        if metrics.empty:
+            continue
+        least = metrics.loc[metrics["held_out_loss"].idxmin()]
+        last = float(metrics["held_out_loss"].iloc[-1])
+        if last > least["held_out_loss"] + _RISE:
+            share = least["tokens"] / metrics["tokens"].iloc[-1]
+            found[path.parent.parent.name] = (
+                f"The held-out loss of {path.parent.parent.name} was lowest after {share:.0%} of "
+                f"its training ({least['held_out_loss']:.2f} nats a token) and rose to {last:.2f}: "
+                "train less (training.epochs), or collect more data."
+            ).replace("%", " %")
+    return list(found.values())
 
 
 def _counts(path: Path, made: Collection[Path] | None) -> bool:

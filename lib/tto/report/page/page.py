@@ -18,7 +18,7 @@ from PIL import Image
 from tto.errors import TTOError
 from tto.files import StrPath
 from tto.report.numbers.paper_rows import paper_row
-from tto.report.page.answers import answers, sentences
+from tto.report.page.answers import answers, sentences, warnings
 from tto.report.page.contents import SECTIONS, Item
 from tto.report.page.timings import RuleTime
 from tto.report.tables.formats import TEMPLATES, main_of, write_text
@@ -80,6 +80,7 @@ def write_page(
         run=config["run"],
         introduction=texts.html("workflow"),
         sentences=sentences(results, shown_files),
+        warnings=warnings(results),
         answers=answers(results, shown_files),
         facts=_facts(config),
         collected=_not_d4rl(config) if _in_paper(config) else [],

@@ -9,10 +9,11 @@ from tto.data.environments import normalized_score
 from tto.methods import OURS
 from tto.report.numbers.dataset_statistics import DatasetStatistics
 from tto.report.numbers.names import OUR_METHODS
-from tto.report.numbers.statistics import INTERVALS
+from tto.report.numbers.statistics import INTERVALS, Estimate, difference_of, values_by_seed
 from tto.report.numbers.summary import Spread, Summary, summarize
 from tto.report.tables.formats import Column, Table, TableFiles, cell_text, write_tables
 
+_LESS = ("tto_less", "tto_less_low", "tto_less_high")  # TTO's returns less a method's
 DATA, BEST = "data", "data_best"  # names of the rows of the dataset's own episodes
 _LABELS = OUR_METHODS | {DATA: "data, mean", BEST: "data, best"}
 _ORDER = (OURS, *(method for method in OUR_METHODS if method != OURS), DATA, BEST)
@@ -28,7 +29,11 @@ def write_returns(
         statistics: statistics of the datasets.
         files: paths of the table.
     """
-    rows = [_of_method(summary) for summary in summarize(results) if summary.method in _ORDER]
+    rows = [
+        _of_method(summary) | _difference(results, summary)
+        for summary in summarize(results)
+        if summary.method in _ORDER
+    ]
     rows += [row for one in statistics for row in _of_data(one)]
     rows.sort(key=lambda row: (row["dataset"], _ORDER.index(row["method"])))
     notes = [
@@ -37,6 +42,9 @@ def write_returns(
     ]
     if any(row["score_mean"] is not None for row in rows):
         notes.append("score: 100 (return - random) / (expert - random), with D4RL's references.")
+    if any(row["tto_less"] is not None for row in rows):
+        over = "first states" if all(row["models"] in (1, None) for row in rows) else "models"
+        notes.append(f"TTO less this: mean difference of returns, with 95 % intervals over {over}.")
     if any(row["iqm_low"] is not None for row in rows):
         notes.append(f"IQM: mean of the middle half of a model's returns, with its {INTERVALS}")
     else:
@@ -62,9 +70,21 @@ def _of_method(summary: Summary) -> dict[str, Any]:
     }
 
 
+def _difference(results: pd.DataFrame, summary: Summary) -> dict[str, float | None]:
+    """TTO's returns less those of another method on the same data, with an interval."""
+    of_data = results.loc[results["dataset"] == summary.dataset]
+    ours, theirs = (
+        values_by_seed(of_data.loc[of_data["method"] == name].sort_values("rollout"), "return")
+        for name in (OURS, summary.method)
+    )
+    found = None if summary.method == OURS else difference_of(ours, theirs)
+    value, low, high = found or (None, None, None)
+    return dict(zip(_LESS, (value, low, high), strict=True))
+
+
 def _of_data(data: DatasetStatistics) -> list[dict[str, Any]]:
     names = {"dataset": data.dataset, "env": data.env}
-    nothing = dict.fromkeys(("score_std", "iqm", "iqm_low", "iqm_high", "models"))
+    nothing = dict.fromkeys(("score_std", "iqm", "iqm_low", "iqm_high", "models", *_LESS))
     best = normalized_score(data.env, data.return_max)
     mean = {"return_mean": data.return_mean, "return_std": data.return_std}
     return [
@@ -88,6 +108,8 @@ def _columns(rows: Sequence[dict[str, Any]]) -> list[Column]:
     if any(row["iqm_low"] is not None for row in rows):
         cells = [_interval(row, digits) for row in rows]
         columns.append(Column("", "IQM", cells))
+    if any(row["tto_less"] is not None for row in rows):
+        columns.append(Column("", "TTO less this", [_less(row, digits) for row in rows]))
     return [*columns, Column("", "episodes", [_count(row) for row in rows])]
 
 
@@ -95,6 +117,12 @@ def digits_of(returns: Sequence[float]) -> int:
     """Digits after the point that returns of this size need."""
     largest = max(map(abs, returns))
     return 2 if largest < 10 else 1 if largest < 1000 else 0
+
+
+def _less(row: dict[str, Any], digits: int) -> str:
+    if row["tto_less"] is None:
+        return ""
+    return Estimate(*(row[name] for name in _LESS)).text(digits, signed=True)
 
 
 def _interval(row: dict[str, Any], digits: int) -> str:
