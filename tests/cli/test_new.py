@@ -187,7 +187,8 @@ def data(transitions: int, O: int, A: int, episodes: int = 9) -> NewData:
     ("given", "block", "epochs"),
     [
         (data(80_000, 11, 3), 96, 7),  # as in the demo
-        (data(7_000, 4, 1), 6 * 7, 12),  # no more passes
+        (data(7_000, 4, 1), 6 * 7, 30),  # no more passes
+        (data(20_000, 10, 2), 6 * 14, 12),  # enough updates
         (data(1_000_000, 17, 6), 6 * 25, 0.36),
         (data(100_000, 105, 8), 4 * 115, 0.78),
         (data(100_000, 376, 17), 3 * 395, 0.23),

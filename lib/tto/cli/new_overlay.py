@@ -16,7 +16,9 @@ from tto.errors import TTOError, shown
 
 CONFIG = Path("config/config.yaml")  # in the folder of the workflow
 # The demo's model learns from nine million tokens, in windows of six transitions.
-_TOKENS, _MOST_PASSES = 9_000_000, 12
+_TOKENS = 9_000_000
+# Passes over few data: more than these teach it by heart, unless there are too few updates.
+_PASSES, _MOST_PASSES, _UPDATES = 12, 30, 1_200
 _TRANSITIONS, _FEWEST = 6, 3  # in a window: wanted, and at least
 _MOST_WINDOW = 512  # tokens
 _CLONED = 1_280_000  # transitions that behaviour cloning sees: 5,000 updates
@@ -87,11 +89,13 @@ def new_run(name: str, data: NewData, base: Mapping[str, Any]) -> NewRun:
     """Choose sizes and lengths of training by the size and the dimensions of the data.
 
     A window holds six transitions, since three are seen and three are planned, but at most 512
-    tokens. A model sees nine million tokens, but no transition more than twelve times.
+    tokens. A model sees nine million tokens, but no transition more than twelve times, or thirty
+    times where the data are so few that twelve passes make too few updates.
     """
     D = data.observation_dim + data.action_dim + 2
     T = max(_FEWEST, min(_TRANSITIONS, _MOST_WINDOW // D))
-    passes = min(_MOST_PASSES, _TOKENS / (D * data.transitions))
+    least = _UPDATES * base["training"]["batch_size"] * T / data.transitions  # passes
+    passes = min(_TOKENS / (D * data.transitions), max(_PASSES, min(_MOST_PASSES, least)))
     training = {**base["training"], "epochs": _rounded(passes)}
     updates = math.ceil(training["epochs"] * data.transitions / T / training["batch_size"])
     changed: dict[str, Any] = {"epochs": training["epochs"]}
@@ -164,7 +168,8 @@ def overlay_text(run: NewRun, *, file: str) -> str:
     lines += [
         "",
         f"# The data have {D * data.transitions:,} tokens. A model of this size learns from about",
-        f"# {_TOKENS:,}, but after {_MOST_PASSES} passes it would learn the data by heart.",
+        f"# {_TOKENS:,}. After more than {_PASSES} passes it learns few data by heart; up to",
+        f"# {_MOST_PASSES} are made where {_PASSES} would be less than {_UPDATES:,} updates.",
         "training:",
         *(f"  {key}: {value}{_WHY.get(key, '')}" for key, value in overlay["training"].items()),
         "# Behaviour cloning, for comparison: about 5,000 updates.",
