@@ -47,7 +47,7 @@ _OUR_COLORS = {
     "tto": "#0B3C6F",
     "iql": "#CC79A7",
     "dt": "#8A5A9E",
-    "td3_bc": "#5A2D0C",
+    "td3_bc": "#333333",
 }
 OUR_LOOKS = {name: BarLook(OUR_METHODS[name], color) for name, color in _OUR_COLORS.items()}
 
