@@ -41,6 +41,7 @@ localrules:
     report,
     report_of_offline_rl,
     rulegraph,
+    write_planner,
 
 
 rule all:
