@@ -219,7 +219,7 @@ def evaluate(
     from tto.row_files import write_rows
 
     path = output or file_name(model, ".csv" if method == "tto" else f"-{method}.csv")
-    _must_be_no_folder(path)
+    _make_ready(path)
     planning = _planning(beam_width, horizon, context, budget_ms, objective, others)
     folder = find(model, method=method)
     options: dict[str, Any] = {"env": env, "seed": seed, "device": device, "threads": threads}
@@ -385,8 +385,8 @@ def _must_be_new(path: Path) -> None:
         raise TTOError(f"{path}: expected a new folder, found one; name another or remove it")
 
 
-def _must_be_no_folder(path: Path) -> None:
-    """Refuse a file's path before the work whose result it is to hold."""
+def _make_ready(path: Path) -> None:
+    """Refuse a folder in place of a file, and make the file's own folder, before the work."""
     if path.is_dir():
         raise TTOError(f"--output {path}: expected a file, found a folder; name a file in it")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -76,7 +76,7 @@ def look_into(data: str | None, *, env: str | None = None, jumps: str | None = N
     if jumps is not None:
         entry["jumps"] = jumps
     with make_env(entry["env"]) as made:
-        limit = made.spec.max_episode_steps if made.spec is not None else None
+        limit = _time_limit(made)
         low, high = action_bounds(made)
     dimensions = _dimensions(made)
     ended = [*_seen(data, entry, "drop", dimensions, low, high)]
@@ -117,7 +117,7 @@ def _uncollected(env: str | None) -> NewData:
         )
     entry = {"env": env, "source": "collect", "kind": "random", "transitions": _COLLECTED}
     with make_env(env) as made:
-        limit = made.spec.max_episode_steps if made.spec is not None else None
+        limit = _time_limit(made)
     if limit is None:
         entry["max_steps"] = _LONGEST
     name = "data that uniform actions collect"
@@ -157,6 +157,10 @@ def _env_of(data: str, entry: dict[str, Any]) -> str:
             f"({one_line(error)}); add, say, --env Reacher-v5"
         ) from error
     return without_module(named)
+
+
+def _time_limit(env: gymnasium.Env) -> int | None:
+    return env.spec.max_episode_steps if env.spec is not None else None
 
 
 def _dimensions(env: gymnasium.Env) -> tuple[int, int]:

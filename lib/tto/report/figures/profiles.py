@@ -17,15 +17,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from tto.files import StrPath
-from tto.methods import OURS
 from tto.report.drawing.style import PAGE_WIDTH, look_of, paper_style, save_figure
-from tto.report.numbers.names import OUR_METHODS
+from tto.report.numbers.names import OUR_METHODS, OURS_FIRST
 from tto.report.numbers.statistics import Band, band, require_shared_seeds, values_by_seed
 from tto.report.numbers.summary import Unit
 
 _POINTS = 201
 _ACROSS = 2  # most panels side by side
-_METHODS = (OURS, *(method for method in OUR_METHODS if method != OURS))  # ours in blue
 _TITLES = {True: "D4RL's data", False: "data other than D4RL's"}
 
 
@@ -112,7 +110,7 @@ def _panels(rows: pd.DataFrame) -> tuple[list[tuple[str, pd.DataFrame]], Unit]:
 def _draw_panel(axis: Axes, rows: pd.DataFrame, unit: Unit) -> None:
     scores = rows[unit].to_numpy(dtype=float)
     thresholds = np.linspace(min(0.0, scores.min()), scores.max(), _POINTS)
-    for index, method in enumerate(_METHODS):
+    for index, method in enumerate(OURS_FIRST):
         part = rows.loc[rows["method"] == method]
         if part.empty:
             continue

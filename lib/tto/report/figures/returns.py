@@ -11,10 +11,9 @@ from tto.files import StrPath
 from tto.methods import OURS
 from tto.report.drawing.style import BLUE, ORANGE, PAGE_WIDTH, paper_style, save_figure
 from tto.report.numbers.dataset_statistics import DatasetStatistics
-from tto.report.numbers.names import OUR_METHODS
+from tto.report.numbers.names import OUR_METHODS, OURS_FIRST
 
 _ACROSS = 2  # most panels side by side
-_METHODS = {OURS: "TTO", **OUR_METHODS}  # planning first
 
 
 def draw_returns(
@@ -48,7 +47,7 @@ def draw_returns(
 
 
 def _draw(axis: Axes, rows: pd.DataFrame, data: DatasetStatistics) -> None:
-    methods = [method for method in _METHODS if method in set(rows["method"])]
+    methods = [method for method in OURS_FIRST if method in set(rows["method"])]
     for place, method in enumerate(methods):
         returns = rows.loc[rows["method"] == method, "return"].to_numpy(dtype=float)
         color = BLUE if method == OURS else "#B8C4CE"
@@ -59,7 +58,7 @@ def _draw(axis: Axes, rows: pd.DataFrame, data: DatasetStatistics) -> None:
     for value, line, label in lines:
         axis.axhline(value, color=ORANGE, linestyle=line, linewidth=1.1, label=label, zorder=2)
     axis.axhline(0, color="black", linewidth=0.6)
-    axis.set_xticks(range(len(methods)), [_METHODS[method] for method in methods])
+    axis.set_xticks(range(len(methods)), [OUR_METHODS[method] for method in methods])
     axis.tick_params(axis="x", length=0)
     axis.set_ylabel("return")
     axis.set_title(data.dataset, loc="left")

@@ -14,6 +14,7 @@ OUR_METHODS = {
     "td3_bc": "TD3+BC",
     "dt": "DT",
 }
+OURS_FIRST = (OURS, *(method for method in OUR_METHODS if method != OURS))  # planning first
 GOAL_METHODS = {"goal": "TTO", "collector": "collector"}  # goal reaching
 MODEL_LABELS = {  # model analysis
     "transformer": "Transformer",

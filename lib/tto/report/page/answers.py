@@ -88,10 +88,18 @@ def _verdict(best: Mapping[str, str], digits: int) -> str:
     return f"{words} (planning less {name}: {number})"
 
 
-def warnings(results: Path) -> list[str]:
-    """Return a sentence for each dataset whose held-out loss rose while its model was trained."""
+def warnings(results: Path, datasets: Collection[str]) -> list[str]:
+    """Return a sentence for each dataset whose held-out loss rose while its model was trained.
+
+    Args:
+        results: the run's folder.
+        datasets: the run's datasets; models of others, from an earlier config, do not count.
+    """
     found = {}
     for path in sorted((results / "models").glob("*/seed*/metrics.csv")):
+        dataset = path.parent.parent.name
+        if dataset not in datasets:
+            continue
         metrics = pd.read_csv(path)[["tokens", "held_out_loss"]].dropna()
         if metrics.empty:
             continue
@@ -99,8 +107,8 @@ def warnings(results: Path) -> list[str]:
         last = float(metrics["held_out_loss"].iloc[-1])
         if last > least["held_out_loss"] + _RISE:
             share = least["tokens"] / metrics["tokens"].iloc[-1]
-            found[path.parent.parent.name] = (
-                f"The held-out loss of {path.parent.parent.name} was lowest after {share:.0%} of "
+            found[dataset] = (
+                f"The held-out loss of {dataset} was lowest after {share:.0%} of "
                 f"its training ({least['held_out_loss']:.2f} nats a token) and rose to {last:.2f}: "
                 "train less (training.epochs), or collect more data."
             ).replace("%", " %")

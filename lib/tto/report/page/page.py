@@ -80,7 +80,7 @@ def write_page(
         run=config["run"],
         introduction=texts.html("workflow"),
         sentences=sentences(results, shown_files),
-        warnings=warnings(results),
+        warnings=warnings(results, _names(config)),
         answers=answers(results, shown_files),
         facts=_facts(config),
         collected=_not_d4rl(config) if _in_paper(config) else [],
@@ -174,6 +174,18 @@ def _still(image: Image.Image) -> str:
 
 def _data_uri(data: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _names(config: Mapping[str, Any]) -> set[str]:
+    """Return the names of all datasets of the run."""
+    parts = (part for part in (config, *config.values()) if isinstance(part, Mapping))
+    return {
+        name
+        for part in parts
+        if isinstance(datasets := part.get("datasets"), Mapping)
+        for name, spec in datasets.items()
+        if spec
+    }
 
 
 def _datasets(config: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pandas as pd
 from tto.data.environments import normalized_score
 from tto.methods import OURS
 from tto.report.numbers.dataset_statistics import DatasetStatistics
-from tto.report.numbers.names import OUR_METHODS
+from tto.report.numbers.names import OUR_METHODS, OURS_FIRST
 from tto.report.numbers.statistics import INTERVALS, Estimate, difference_of, values_by_seed
 from tto.report.numbers.summary import Spread, Summary, summarize
 from tto.report.tables.formats import Column, Table, TableFiles, cell_text, write_tables
@@ -16,7 +16,7 @@ from tto.report.tables.formats import Column, Table, TableFiles, cell_text, writ
 _LESS = ("tto_less", "tto_less_low", "tto_less_high")  # TTO's returns less a method's
 DATA, BEST = "data", "data_best"  # names of the rows of the dataset's own episodes
 _LABELS = OUR_METHODS | {DATA: "data, mean", BEST: "data, best"}
-_ORDER = (OURS, *(method for method in OUR_METHODS if method != OURS), DATA, BEST)
+_ORDER = (*OURS_FIRST, DATA, BEST)
 
 
 def write_returns(
