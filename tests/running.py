@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[1]
 TINY = ROOT / "tests/workflow/tiny.yaml"
 SOURCES = ("config", "lib", "profiles", "resources", "workflow")
 HOPPER = "hopper-medium-replay-v2"
+# Overlays that come after another one
+AFTER = {ROOT / "config/two_hours.yaml": ROOT / "config/local.yaml"}
+SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
 
 
 def copy_workflow(folder: Path) -> None:
@@ -83,3 +86,12 @@ def overlay(folder: Path, content: dict) -> Path:
     path = folder / "overlay.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
+
+
+def shipped_config(path: Path) -> dict[str, Any]:
+    """Return the whole config with one of the shipped overlays."""
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    for overlay_path in (AFTER.get(path), path):
+        if overlay_path:
+            update_config(config, yaml.safe_load(overlay_path.read_text()))
+    return config

@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 import yaml
+from running import ROOT, SHIPPED, shipped_config
 from snakemake.utils import update_config
 
 from tto.config.check import check_config
 from tto.errors import TTOError
 from tto.evaluation.rollout import evaluation_seeds
 
-ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 BASE = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
 # Sections of which config/paper_values.csv holds every value of paper.yaml and official.yaml.
 TABLED = [
     "discretizer",
@@ -57,9 +56,9 @@ def with_overlay(overlay: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-@pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_configs_are_valid(path: Path):
-    check_config(with_overlay(yaml.safe_load(path.read_text())), SCHEMA)
+    check_config(shipped_config(path), SCHEMA)
 
 
 @pytest.mark.parametrize(

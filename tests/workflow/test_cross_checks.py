@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from running import HOPPER, ROOT, TINY, full_text, overlay, snakemake
+from running import HOPPER, ROOT, SHIPPED, TINY, full_text, overlay, shipped_config, snakemake
 from snakemake.utils import update_config
 
 from tto.cross_checks import check_combinations
@@ -25,9 +25,9 @@ def checked(change: dict[str, Any]) -> None:
     check_combinations(config, env_dimensions)
 
 
-@pytest.mark.parametrize("path", [*sorted((ROOT / "config").glob("*.yaml")), TINY], ids=lambda p: p.stem)  # fmt: skip
+@pytest.mark.parametrize("path", [*SHIPPED, TINY], ids=lambda path: path.stem)
 def test_shipped_configs_hold_no_contradiction(path: Path):
-    checked(yaml.safe_load(path.read_text()))
+    check_combinations(shipped_config(path), env_dimensions)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ FILES = {
     "figures/figure4.png": "png",
     "figures/figure4.pdf": "pdf",
     "figures/figure1.webp": "webp",
+    "figures/films/hopper.webp": "webp",
     "figures/ablations/bins.png": "png",
     "models/x/seed0/model.safetensors": "weights",
 }
@@ -102,6 +103,16 @@ def test_where_space_ends_the_least_important_is_left_out(tmp_path: Path, result
     left_out = publish(results, folder, made(results), most=290_000)
     assert left_out == ["figures/figure4.pdf"]
     assert sum((folder / name).stat().st_size for name in files_in(folder)) <= 290_000
+
+
+def test_films_have_a_space_of_their_own(tmp_path: Path, results: Path):
+    for robot in ("ant", "hopper", "walker2d"):
+        (results / f"figures/films/{robot}.webp").write_bytes(bytes(60_000))
+    folder = tmp_path / "docs/toy"
+    assert publish(results, folder, made(results), films=130_000, most=160_000) == [
+        "figures/films/walker2d.webp"
+    ]
+    assert "figures/films/ant.webp" in files_in(folder)
 
 
 def test_a_run_that_is_not_finished_leaves_the_folder_as_it_was(tmp_path: Path, results: Path):

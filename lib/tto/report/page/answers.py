@@ -1,17 +1,12 @@
-"""What a run found, in a few lines for the head of its report."""
+"""What a run found, in a few numbers for the head of its report."""
 
-import csv
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from tto.methods import OURS
 from tto.report.claims.claims import LOCAL
-from tto.report.numbers.names import BASELINE, OUR_METHODS
-from tto.report.numbers.statistics import Estimate
-from tto.report.tables.returns import BEST, DATA, digits_of
 from tto.report.tables.table1_rows import BLOCKS
 
 _RISE = 0.05  # nats by which a held-out loss rises before it is worth a word
@@ -30,62 +25,11 @@ def answers(results: Path, made: Collection[Path] | None = None) -> dict[str, st
     found = {
         question: answer(results / f"tables/{files[question]}.csv")
         for question, answer in rows.items()
-        if _counts(results / f"tables/{files[question]}.csv", made)
+        if counts(results / f"tables/{files[question]}.csv", made)
     }
-    if _counts(results / "tables/claims.html", made):
+    if counts(results / "tables/claims.html", made):
         found["claims of the paper"] = _claims(results / "claims.csv")
     return {question: answer for question, answer in found.items() if answer}
-
-
-def sentences(results: Path, made: Collection[Path] | None = None) -> list[str]:
-    """Return the result on each dataset of one's own, a sentence each.
-
-    Args:
-        results, made: as in `answers`.
-    """
-    path = results / "tables/returns.csv"
-    if not _counts(path, made):
-        return []
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    datasets = dict.fromkeys(row["dataset"] for row in rows)
-    return [_sentence(name, [row for row in rows if row["dataset"] == name]) for name in datasets]
-
-
-def _sentence(dataset: str, rows: Sequence[Mapping[str, str]]) -> str:
-    of = {row["method"]: row for row in rows}
-    digits = digits_of([float(row["return_mean"]) for row in rows])
-
-    def shown(method: str) -> str:
-        score = of[method]["score_mean"]
-        more = f" (score {float(score):.1f})" if score else ""
-        return f"{float(of[method]['return_mean']):,.{digits}f}{more}"
-
-    ours = of[OURS]
-    models, episodes = int(ours["models"]), int(ours["episodes"])
-    played = f"{episodes} episode{'s' if episodes > 1 else ''}"
-    who = "one model" if models == 1 else f"{models} models"
-    others = [row for row in rows if row["method"] not in (OURS, DATA, BEST)]
-    best = max(others, key=lambda row: float(row["return_mean"]))
-    compared = f"behaviour cloning {shown(BASELINE)}"
-    if best["method"] != BASELINE:
-        compared += f", {OUR_METHODS[best['method']]} {shown(best['method'])}"
-    return (
-        f"On {dataset} ({ours['env']}), planning returned {shown(OURS)} on average over {played} "
-        f"of {who}, {compared}: {_verdict(best, digits)}. The episodes of the data returned "
-        f"{shown(DATA)} on average and {shown(BEST)} at best."
-    )
-
-
-def _verdict(best: Mapping[str, str], digits: int) -> str:
-    """Whether planning or the best other method returned more, or it is undecided."""
-    name = OUR_METHODS[best["method"]]
-    if not best["tto_less_low"]:
-        return "one episode decides nothing"
-    low, high = float(best["tto_less_low"]), float(best["tto_less_high"])
-    number = Estimate(float(best["tto_less"]), low, high).text(digits, signed=True)
-    words = "planning is better" if low > 0 else f"{name} is better" if high < 0 else "undecided"
-    return f"{words} (planning less {name}: {number})"
 
 
 def warnings(results: Path, datasets: Collection[str]) -> list[str]:
@@ -115,7 +59,7 @@ def warnings(results: Path, datasets: Collection[str]) -> list[str]:
     return list(found.values())
 
 
-def _counts(path: Path, made: Collection[Path] | None) -> bool:
+def counts(path: Path, made: Collection[Path] | None) -> bool:
     """Whether a table is there and may be shown."""
     return path.is_file() and (made is None or path in made)
 

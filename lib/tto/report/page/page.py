@@ -18,9 +18,10 @@ from PIL import Image
 from tto.errors import TTOError
 from tto.files import StrPath
 from tto.report.numbers.paper_rows import paper_row
-from tto.report.page.answers import answers, sentences, warnings
+from tto.report.page.answers import answers, warnings
 from tto.report.page.contents import SECTIONS, Item
 from tto.report.page.timings import RuleTime
+from tto.report.page.verdicts import sentences
 from tto.report.tables.formats import TEMPLATES, main_of, write_text
 
 LARGEST = 24_000_000  # bytes of all pictures; base64 adds a third
