@@ -258,6 +258,10 @@ def test_inspect_a_model_and_a_rollout(tmp_path, run):
     assert value_of("block", printed) == "4 transitions, 64 tokens"
     assert value_of("seed", printed) == "3"
     assert len(printed.splitlines()) <= 24
+    rows = "update,tokens,held_out_loss\n1,100,3.0\n2,200,2.0\n3,250,\n4,400,{}\n"
+    for last, words in ((2.04, "2.040"), (2.5, "lowest after 50 % of its training (2.00 nats")):
+        (folder / "metrics.csv").write_text(rows.format(last))
+        assert value_of("held-out loss", run("inspect", folder)[1]).startswith(words)
 
     class Still:
         def reset(self, goals=None): ...

@@ -24,6 +24,7 @@ from tto.hdf5 import matrix, read_hdf5
 from tto.model.trained import load
 from tto.model.weights_file import CONFIG, WEIGHTS
 from tto.report.numbers.dataset_statistics import returns_and_lengths
+from tto.report.numbers.overtraining import held_out
 from tto.tokens.discretizer import Discretizer
 from tto.tokens.token_file import TokenAttributes, read_token_file
 
@@ -250,7 +251,8 @@ def _training(path: Path, stored: dict[str, Any]) -> Lines:
         if rows:
             last = dict(zip(names, rows[-1], strict=False))
             lines.append(("updates", last.get("update", "?")))
-            lines.append(("held-out loss", f"{float(last.get('held_out_loss', 'nan')):.3f}"))
+        if loss := held_out(metrics):
+            lines.append(("held-out loss", loss.text() if loss.rose else f"{loss.last:.3f}"))
     return lines
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from tto.report.claims.claims import LOCAL
+from tto.report.numbers.overtraining import held_out
 from tto.report.tables.table1_rows import BLOCKS
 
-_RISE = 0.05  # nats by which a held-out loss rises before it is worth a word
 _METHODS = {"tto": "TTO", "bc": "cloning"}
 
 
@@ -44,18 +44,9 @@ def warnings(results: Path, datasets: Collection[str]) -> list[str]:
         dataset = path.parent.parent.name
         if dataset not in datasets:
             continue
-        metrics = pd.read_csv(path)[["tokens", "held_out_loss"]].dropna()
-        if metrics.empty:
-            continue
-        least = metrics.loc[metrics["held_out_loss"].idxmin()]
-        last = float(metrics["held_out_loss"].iloc[-1])
-        if last > least["held_out_loss"] + _RISE:
-            share = least["tokens"] / metrics["tokens"].iloc[-1]
-            found[dataset] = (
-                f"The held-out loss of {dataset} was lowest after {share:.0%} of "
-                f"its training ({least['held_out_loss']:.2f} nats a token) and rose to {last:.2f}: "
-                "train less (training.epochs), or collect more data."
-            ).replace("%", " %")
+        loss = held_out(path)
+        if loss is not None and loss.rose:
+            found[dataset] = f"The held-out loss of {dataset} was {loss.text()}."
     return list(found.values())
 
 
