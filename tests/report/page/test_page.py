@@ -38,6 +38,7 @@ PROVENANCE = {
     "command": "snakemake --cores all",
     "commit": "0123456789abcdef0123456789abcdef01234567",
     "config_sha256": "0" * 64,
+    "data_sha256": {"hopper-medium-replay-v2": "12ab"},
     "versions": {"python": "3.11", "torch": None},
     "machine": {"cores": 2, "processor": "<x86>", "memory_gib": 4.0, "system": "Linux"},
 }

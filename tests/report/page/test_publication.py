@@ -5,6 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import h5py
 import pytest
 
 from tto.errors import TTOError
@@ -49,8 +50,7 @@ def made(results: Path) -> dict:
     return provenance(
         command="snakemake --cores all",
         repository=results,
-        config=results / "config.yaml",
-        benchmarks=results / "benchmarks",
+        results=results,
     )
 
 
@@ -123,6 +123,16 @@ def test_a_run_that_is_not_finished_leaves_the_folder_as_it_was(tmp_path: Path, 
     with pytest.raises(TTOError, match=r"claims\.md: expected a finished run"):
         publish(results, folder, made(results))
     assert files_in(folder) == before
+
+
+def test_data_are_known_by_their_rows(results: Path):
+    assert made(results)["data_sha256"] == {}
+    (results / "config.yaml").write_text("run: toy\ndatasets: {mine: {env: Mine-v0}, gone: null}\n")
+    (results / "tokens").mkdir()
+    for name in ("mine", "gone"):
+        with h5py.File(results / f"tokens/{name}.h5", "w") as file:
+            file.attrs["source_digest"] = "12ab"
+    assert made(results)["data_sha256"] == {"mine": "12ab"}
 
 
 def test_seconds_are_of_all_jobs_of_a_rule(results: Path):

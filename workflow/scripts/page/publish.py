@@ -12,8 +12,7 @@ with job(snakemake.log[0], snakemake.output):
     made = provenance(
         command=params.command,
         repository=params.repository,
-        config=snakemake.input.config,
-        benchmarks=Path(params.results) / "benchmarks",
+        results=params.results,
     )
     for name in publish(params.results, Path(snakemake.output.page).parent, made):
         logging.info("left out, being too large: %s", name)

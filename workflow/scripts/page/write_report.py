@@ -13,7 +13,6 @@ from tto.report.page.timings import rule_times
 with job(snakemake.log[0], snakemake.output):
     config, workflow = Path(snakemake.input.config), Path(snakemake.scriptdir).parents[1]
     text = config.read_text()
-    benchmarks = config.parent / "benchmarks"
     left_out = write_page(
         snakemake.output[0],
         config.parent,
@@ -24,10 +23,9 @@ with job(snakemake.log[0], snakemake.output):
             # not the overlay's name, which is not the same for all that make these results
             command=f"snakemake --cores all --configfile {config}",
             repository=workflow.parent,
-            config=config,
-            benchmarks=benchmarks,
+            results=config.parent,
         ),
-        times=rule_times(benchmarks),
+        times=rule_times(config.parent / "benchmarks"),
         made=snakemake.input,
     )
     for name in left_out:

@@ -1,5 +1,8 @@
 """Names of methods, models and kinds of states in tables and figures."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from tto.analysis.log_likelihoods import MARGINAL
 from tto.methods import OURS
 
@@ -39,3 +42,15 @@ def rank_of(model: str) -> tuple[int, str]:
     """Return a key that sorts models for tables and legends: known ones first."""
     names = list(MODEL_LABELS)
     return (names.index(model) if model in names else len(names), model)
+
+
+def dataset_names(config: Mapping[str, Any]) -> set[str]:
+    """Return the names of all datasets of a run's config."""
+    parts = (part for part in (config, *config.values()) if isinstance(part, Mapping))
+    return {
+        name
+        for part in parts
+        if isinstance(datasets := part.get("datasets"), Mapping)
+        for name, spec in datasets.items()
+        if spec
+    }

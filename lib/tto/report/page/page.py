@@ -17,6 +17,7 @@ from PIL import Image
 
 from tto.errors import TTOError
 from tto.files import StrPath
+from tto.report.numbers.names import dataset_names
 from tto.report.numbers.paper_rows import paper_row
 from tto.report.page.answers import answers, warnings
 from tto.report.page.contents import SECTIONS, Item
@@ -81,7 +82,7 @@ def write_page(
         run=config["run"],
         introduction=texts.html("workflow"),
         sentences=sentences(results, shown_files),
-        warnings=warnings(results, _names(config)),
+        warnings=warnings(results, dataset_names(config)),
         answers=answers(results, shown_files),
         facts=_facts(config),
         collected=_not_d4rl(config) if _in_paper(config) else [],
@@ -175,18 +176,6 @@ def _still(image: Image.Image) -> str:
 
 def _data_uri(data: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _names(config: Mapping[str, Any]) -> set[str]:
-    """Return the names of all datasets of the run."""
-    parts = (part for part in (config, *config.values()) if isinstance(part, Mapping))
-    return {
-        name
-        for part in parts
-        if isinstance(datasets := part.get("datasets"), Mapping)
-        for name, spec in datasets.items()
-        if spec
-    }
 
 
 def _datasets(config: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tto.files import StrPath, content_digest
+from tto.hdf5 import read_hdf5
+from tto.report.numbers.names import dataset_names
 from tto.report.page.timings import rule_times
 
 PACKAGES = ("torch", "gymnasium", "mujoco", "numpy", "snakemake")
@@ -17,25 +21,38 @@ def provenance(
     *,
     command: str,
     repository: StrPath,
-    config: StrPath,
-    benchmarks: StrPath,
+    results: StrPath,
 ) -> dict[str, Any]:
     """Return the provenance of a run as values that JSON can store.
 
     Args:
         command: command that makes the run's results.
         repository: checkout of the code.
-        config: file of the run's whole config.
-        benchmarks: folder of Snakemake's benchmark files of its jobs.
+        results: the run's folder, with its whole config and Snakemake's benchmarks of its jobs.
+
+    Raises:
+        TTOError: a token file or a benchmark is damaged.
     """
+    results = Path(results)
+    config = results / "config.yaml"
+    datasets = dataset_names(yaml.safe_load(config.read_text(encoding="utf-8")))
+    tokens = {name: results / f"tokens/{name}.h5" for name in sorted(datasets)}
+    times = rule_times(results / "benchmarks")
     return {
         "command": command,
         "commit": commit_of(repository),
         "config_sha256": content_digest(config),
+        "data_sha256": {n: _source_digest(path) for n, path in tokens.items() if path.is_file()},
         "versions": versions(),
         "machine": machine(),
-        "seconds_by_rule": {time.rule: round(time.seconds, 1) for time in rule_times(benchmarks)},
+        "seconds_by_rule": {time.rule: round(time.seconds, 1) for time in times},
     }
+
+
+def _source_digest(tokens: Path) -> str:
+    """Return the SHA-256 of the rows that a token file was made from."""
+    with read_hdf5(tokens, expected="a token file", remedy="make it again") as file:
+        return str(file.attrs["source_digest"])
 
 
 def commit_of(repository: StrPath) -> str | None:
