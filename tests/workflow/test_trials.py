@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
+from running import SHIPPED, shipped_config
 from snakemake.utils import update_config
 
 from tto.config.check import check_config
@@ -167,10 +168,6 @@ def test_a_sweep_without_a_dataset_is_one_line():
         check_trials(config, SCHEMA)
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_sweeps_are_valid(path: Path):
-    config = copy.deepcopy(BASE)
-    update_config(config, yaml.safe_load(path.read_text()))
-    check_trials(config, SCHEMA)
+    check_trials(shipped_config(path), SCHEMA)
