@@ -16,7 +16,9 @@ TINY = ROOT / "tests/workflow/tiny.yaml"
 SOURCES = ("config", "lib", "profiles", "resources", "workflow")
 HOPPER = "hopper-medium-replay-v2"
 # Overlays that come after another one
-AFTER = {ROOT / "config/two_hours.yaml": ROOT / "config/local.yaml"}
+AFTER = {
+    ROOT / f"config/{name}.yaml": ROOT / "config/local.yaml" for name in ("two_hours", "table1")
+}
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
 
 
