@@ -28,8 +28,9 @@ demo: .venv/runtime.stamp
 	$(BIN)/snakemake --cores all
 	@echo; cat results/demo/tables/table1.md; echo; echo "Report: results/demo/report.html"
 
+JOBS ?= 2
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup
 
 gpu: .venv/test.stamp
 	$(BIN)/python benchmarks/gpu.py $(if $(DRY),--dry)

@@ -1,4 +1,7 @@
-"""Shapes in annotations are checked while tests run; one finished run serves all tests."""
+"""Shapes in annotations are checked while tests run; one finished run serves all tests.
+
+`make test` runs two processes: each file's tests in one of them, those of the finished run in one.
+"""
 
 import importlib
 import re
@@ -19,6 +22,13 @@ SHAPED = [
     if re.search(r"^from jaxtyping import", path.read_text(encoding="utf-8"), re.MULTILINE)
 ]
 install_import_hook(SHAPED, "shape_check.check")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Name the group of each test for `--dist loadgroup`."""
+    for item in items:
+        group = "finished" if "finished" in item.fixturenames else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

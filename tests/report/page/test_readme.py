@@ -9,6 +9,7 @@ from tto.errors import TTOError
 from tto.report.claims.claims import CLAIMS, LOCAL
 from tto.report.numbers.statistics import INTERVALS
 from tto.report.page.readme import SHOWN, renewed, results_block
+from tto.report.tables.formats import read_rows, write_csv
 
 ROOT = Path(__file__).parents[3]
 
@@ -58,7 +59,7 @@ def cells(line: str) -> list[str]:
 
 
 def test_scores_and_six_claims_are_shown(run: Path):
-    lines = results_block(run, "docs/run").splitlines()
+    lines = results_block(run, ["docs/run"]).splitlines()
     tables = [cells(line) for line in lines if line.startswith("|")]
     assert ["ant medium", "44.0 ± 1.3", "30.1 ± 2.5", "-", "12.0"] in tables
     assert ["holds", SHOWN["better_than_bc"], "8.5 [5.0, 12.0]"] in tables
@@ -71,15 +72,42 @@ def test_scores_and_six_claims_are_shown(run: Path):
 def test_undecided_claims_are_counted(run: Path):
     with (run / "docs/run/claims.csv").open("a") as file:
         file.write("goal_reaching,4.2,Is noisy,,1,-5,7,undecided\n")
-    text = results_block(run, "docs/run")
+    text = results_block(run, ["docs/run"])
     assert "Of the paper's 4 claims, 1 hold in this run, 1 fail, 1 are undecided and 1 are" in text
     assert any(cells(line)[0] == "undecided" for line in text.splitlines() if line[:1] == "|")
 
 
+def test_a_claim_is_the_first_runs_that_tested_it(run: Path):
+    second = run / "docs/second"
+    second.mkdir()
+    (second / "claims.csv").write_text(
+        "id,section,claim,paper,ours,low,high,verdict\n"
+        "better_than_bc,4.2,Plans,104,1,0,2,undecided\n"
+        "c,5,Is slow,,3,2,4,holds\n"
+    )
+    text = results_block(run, ["docs/run", "docs/second"])
+    assert "Of the paper's 3 claims, 2 hold in these runs, 1 fail and 0 are not tested" in text
+    assert "[run](docs/run/claims.md), [second](docs/second/claims.md)" in text
+    assert ["holds", SHOWN["better_than_bc"], "8.5 [5.0, 12.0]"] in map(cells, text.splitlines())
+
+
+def test_methods_of_the_run_and_their_means_are_shown(run: Path):
+    path = run / "docs/run/tables/table1.csv"
+    rows = read_rows(path) * 2
+    rows[1] = rows[1] | {"ours_other_tto_score_mean": "50.06", "data_score_mean": "14"}
+    for row, score in zip(rows, ("7.5", "9.5"), strict=True):
+        row |= {"ours_other_cql_score_mean": score, "ours_other_cql_score_std": "1.0"}
+    write_csv(path, rows)
+    tables = [cells(line) for line in results_block(run, ["docs/run"]).splitlines()]
+    assert ["dataset", "TTO, paper", "TTO, ours", "BC, ours", "CQL, ours", "our data"] in tables
+    assert ["ant medium", "44.0 ± 1.3", "50.1 ± 2.5", "-", "9.5 ± 1.0", "14.0"] in tables
+    assert ["mean", "44.0", "40.1", "-", "8.5", "13.0"] in tables
+
+
 def test_intervals_are_explained_as_the_run_itself_explains_them(run: Path):
-    assert f"In brackets the {INTERVALS}" in results_block(run, "docs/run")
+    assert f"In brackets the {INTERVALS}" in results_block(run, ["docs/run"])
     (run / "docs/run/claims.md").write_text("An older run, with other intervals.\n")
-    assert INTERVALS not in results_block(run, "docs/run")
+    assert INTERVALS not in results_block(run, ["docs/run"])
 
 
 def test_the_rest_of_the_page_stays(run: Path):

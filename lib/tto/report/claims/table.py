@@ -90,13 +90,19 @@ def _tested(findings: Iterable[Finding]) -> bool:
     return any(finding.verdict != "not tested" for finding in findings)
 
 
-def counted(verdicts: Mapping[str, int]) -> str:
-    """Return how many of the paper's claims got each verdict, as a sentence without full stop."""
+def counted(verdicts: Mapping[str, int], runs: int = 1) -> str:
+    """Return how many of the paper's claims got each verdict, as a sentence without full stop.
+
+    Args:
+        verdicts: number of claims by verdict.
+        runs: number of runs that tested them.
+    """
+    where = "in this run" if runs == 1 else "in these runs"
+    holds, fails, untested = (verdicts.get(v, 0) for v in ("holds", "fails", "not tested"))
     undecided = f", {verdicts['undecided']} are undecided" if verdicts.get("undecided") else ""
     return (
-        f"Of the paper's {sum(verdicts.values())} claims, {verdicts.get('holds', 0)} hold in this "
-        f"run, {verdicts.get('fails', 0)} fail{undecided} and {verdicts.get('not tested', 0)} are "
-        "not tested"
+        f"Of the paper's {sum(verdicts.values())} claims, {holds} hold {where}, {fails} "
+        f"fail{undecided} and {untested} are not tested"
     )
 
 

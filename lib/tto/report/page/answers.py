@@ -3,14 +3,18 @@
 from collections.abc import Collection
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from tto.methods import OURS
 from tto.report.claims.claims import LOCAL
+from tto.report.numbers.names import BASELINE, OUR_METHODS
 from tto.report.numbers.overtraining import held_out
-from tto.report.tables.table1_rows import BLOCKS
+from tto.report.numbers.summary import Unit
+from tto.report.page.averages import averages
+from tto.report.tables.formats import read_rows
+from tto.report.tables.returns import DATA
 
-_METHODS = {"tto": "TTO", "bc": "cloning"}
+_NAMES = {**OUR_METHODS, BASELINE: "cloning", DATA: "data"}
 
 
 def answers(results: Path, made: Collection[Path] | None = None) -> dict[str, str]:
@@ -57,25 +61,15 @@ def counts(path: Path, made: Collection[Path] | None) -> bool:
 
 def _offline_rl(path: Path) -> str:
     """Mean scores over datasets; returns of one dataset whose environment has no score."""
-    rows = pd.read_csv(path).dropna(subset=["dataset"])
-    for unit, words in (("score", "normalised score"), ("return", "return")):
-        means = {
-            name: _mean([f"ours_{block}_{method}_{unit}_mean" for block in BLOCKS], rows)
-            for method, name in _METHODS.items()
-        }
-        means["data"] = _mean([f"data_{unit}_mean"], rows)
-        shown = [f"{name} {value:.1f}" for name, value in means.items() if value is not None]
-        if means["TTO"] is not None and (unit == "score" or len(rows) == 1):
+    rows = [row for row in read_rows(path) if row["dataset"]]
+    units: tuple[tuple[Unit, str], ...] = (("score", "normalised score"), ("return", "return"))
+    for unit, words in units:
+        means = averages(rows, unit) if rows else {}
+        if OURS in means and (unit == "score" or len(rows) == 1):
+            shown = [f"{_NAMES[name]} {value:.1f}" for name, value in means.items()]
             one = "" if len(rows) == 1 else f", mean of {len(rows)} datasets"
             return f"{', '.join(shown)} ({words}{one})"
     return ""
-
-
-def _mean(columns: list[str], rows: pd.DataFrame) -> float | None:
-    """Mean of the numbers in some columns; None without a number."""
-    known = [column for column in columns if column in rows]
-    numbers = rows[known].to_numpy(dtype=float)
-    return None if np.isnan(numbers).all() else float(np.nanmean(numbers))
 
 
 def _goals(path: Path) -> str:

@@ -1,27 +1,38 @@
-"""The README's results: the paper's numbers beside ours, from the files of a published run.
+"""The README's results: the paper's numbers beside ours, from the files of published runs.
 
-`make readme` renews the text between the README's two marks. A test compares it with the run that
+`make readme` renews the text between the README's two marks. A test compares it with the runs that
 the first mark names.
 """
 
-import csv
-import io
 import re
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from tto.errors import TTOError
 from tto.files import StrPath
+from tto.methods import OURS
 from tto.report.claims.claims import CLAIMS, LOCAL
 from tto.report.claims.table import counted
+from tto.report.numbers.names import BASELINE, OUR_METHODS, OURS_FIRST
 from tto.report.numbers.statistics import INTERVALS, Estimate
 from tto.report.numbers.summary import Spread
-from tto.report.tables.formats import Column, Table, cell_text, markdown_page, write_text
+from tto.report.page.averages import averages
+from tto.report.tables.formats import (
+    NOTHING,
+    Column,
+    Table,
+    cell_text,
+    markdown_page,
+    read_rows,
+    write_text,
+)
+from tto.report.tables.returns import DATA
 from tto.report.tables.table1_rows import BLOCKS
 
 _BLOCK = re.compile(
-    r"(?P<start><!-- results of (?P<folder>\S+) -->\n).*?(?P<end><!-- end of results -->)",
+    r"(?P<start><!-- results of (?P<folders>.+?) -->\n).*?(?P<end><!-- end of results -->)",
     re.DOTALL,
 )
 _NOTE = "Normalised scores, mean ± standard deviation over models and rollouts."
@@ -42,79 +53,105 @@ SHOWN = {
 
 
 def renewed(text: str, root: StrPath) -> str:
-    """Return the README's text with the results of the run that it names.
+    """Return the README's text with the results of the runs that it names.
 
     Args:
         text: text of the README.
-        root: root of the repository, which contains the run's folder.
+        root: root of the repository, which contains the runs' folders.
 
     Raises:
-        TTOError: the text has no marks, or the folder has no published run.
+        TTOError: the text has no marks, or a folder has no published run.
     """
     marks = _BLOCK.search(text)
     if marks is None:
         raise TTOError(
-            "README: expected <!-- results of FOLDER --> and <!-- end of results -->, found no "
+            "README: expected <!-- results of FOLDERS --> and <!-- end of results -->, found no "
             "such pair; put them where the results belong"
         )
-    block = f"{marks['start']}\n{results_block(root, marks['folder'])}\n{marks['end']}"
+    block = f"{marks['start']}\n{results_block(root, marks['folders'].split())}\n{marks['end']}"
     return text[: marks.start()] + block + text[marks.end() :]
 
 
-def results_block(root: StrPath, folder: str) -> str:
+def results_block(root: StrPath, folders: Sequence[str]) -> str:
     """Return figure 4, a short table 1, and the verdicts on six claims, as Markdown.
 
     Args:
         root: root of the repository.
-        folder: folder of a published run, relative to `root`, for links.
+        folders: folders of published runs, relative to `root`, for links. Figure and table are the
+            first one's; a claim is the first one's that tested it.
 
     Raises:
         TTOError: a file is missing.
     """
-    path = Path(root) / folder
-    claims, rows = _rows(path / "claims.csv"), _rows(path / "tables/table1.csv")
-    of_paper = [claim for claim in claims if claim["section"] != LOCAL]
-    counts = counted(Counter(claim["verdict"] for claim in of_paper))
-    shown = [claim for claim in of_paper if claim["id"] in SHOWN]
+    paths = [Path(root) / folder for folder in folders]
+    rows = _rows(paths[0] / "tables/table1.csv")
+    claims = _tested_first([_rows(path / "claims.csv") for path in paths])
+    counts = counted(Counter(claim["verdict"] for claim in claims), len(folders))
+    shown = [claim for claim in claims if claim["id"] in SHOWN]
     shown.sort(key=lambda claim: list(SHOWN).index(claim["id"]))
-    summary = f"{counts} ([all, with reasons]({folder}/claims.md)), among them:"
+    pages = ", ".join(f"[{Path(folder).name}]({folder}/claims.md)" for folder in folders)
+    summary = f"{counts} (all, with reasons: {pages}), among them:"
     elsewhere = any(row["ours_other_tto_count"] for row in rows)
     notes = [f"{_NOTE} {_ELSEWHERE}" if elsewhere else _NOTE]
     parts = [
-        f"![Scores of table 1, the paper's and ours]({folder}/figures/figure4.png)",
+        f"![Scores of table 1, the paper's and ours]({folders[0]}/figures/figure4.png)",
         markdown_page([Table(_score_columns(rows))], notes).strip(),
         summary,
-        markdown_page([Table(_claim_columns(shown))], _interval_notes(path)).strip(),
+        markdown_page([Table(_claim_columns(shown))], _interval_notes(paths[0])).strip(),
     ]
     return "\n\n".join(parts) + "\n"
 
 
+def _tested_first(runs: Sequence[Sequence[dict[str, str]]]) -> list[dict[str, str]]:
+    """Return each of the paper's claims once, from the first run that tested it."""
+    found: dict[str, dict[str, str]] = {}
+    for claims in runs:
+        for claim in claims:
+            known = found.get(claim["id"])
+            if claim["section"] != LOCAL and (known is None or known["verdict"] == "not tested"):
+                found[claim["id"]] = claim
+    return list(found.values())
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(_text(path))))
+    _require(path)
+    return read_rows(path)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise TTOError(
-            f"{path}: expected a published run's file, found none; publish it"
-        ) from error
+def _require(path: Path) -> None:
+    if not path.is_file():
+        raise TTOError(f"{path}: expected a published run's file, found none; publish it")
 
 
 def _interval_notes(folder: Path) -> list[str]:
     """Explain the intervals if the run's own page does: older runs had other intervals."""
-    return [f"In brackets the {INTERVALS}"] * (INTERVALS in _text(folder / "claims.md"))
+    page = folder / "claims.md"
+    _require(page)
+    return [f"In brackets the {INTERVALS}"] * (INTERVALS in page.read_text(encoding="utf-8"))
 
 
-def _score_columns(rows: list[dict[str, str]]) -> list[Column]:
+def _score_columns(rows: Sequence[dict[str, str]]) -> list[Column]:
+    """Return the paper's scores of TTO, ours of each method in the run, and the data's.
+
+    The last row has means over the datasets, if there are several and all have a score.
+    """
     names = [f"{row['robot']} {row['kind']}" if row["robot"] else row["dataset"] for row in rows]
+    means = averages(rows) if len(rows) > 1 else {}
+    published = [row["published_tto_mean"] for row in rows]
+    paper = sum(map(float, published)) / len(rows) if all(published) else None
+    columns = [
+        ("dataset", names, "mean"),
+        ("TTO, paper", [_spread(row, "published_tto") for row in rows], cell_text(paper)),
+    ]
+    for method in OURS_FIRST:
+        cells = [_ours(row, method) for row in rows]
+        if method in (OURS, BASELINE) or set(cells) != {NOTHING}:
+            columns.append((f"{OUR_METHODS[method]}, ours", cells, cell_text(means.get(method))))
+    data = [cell_text(_number(row["data_score_mean"])) for row in rows]
+    columns.append(("our data", data, cell_text(means.get(DATA))))
     return [
-        Column("", "dataset", names, numeric=False),
-        Column("", "TTO, paper", [_spread(row, "published_tto") for row in rows]),
-        Column("", "TTO, ours", [_ours(row, "tto") for row in rows]),
-        Column("", "BC, ours", [_ours(row, "bc") for row in rows]),
-        Column("", "our data", [cell_text(_number(row["data_score_mean"])) for row in rows]),
+        Column("", head, [*cells, *([last] if means else [])], numeric=head != "dataset")
+        for head, cells, last in columns
     ]
 
 

@@ -1,19 +1,18 @@
 """A run's verdict on its datasets, in sentences for the head of its report."""
 
-import csv
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from tto.methods import OURS
 from tto.report.numbers.names import BASELINE, OUR_METHODS
 from tto.report.numbers.statistics import Estimate
 from tto.report.page.answers import counts
+from tto.report.page.averages import averages
+from tto.report.tables.formats import read_rows
 from tto.report.tables.returns import BEST, DATA, digits_of
-from tto.report.tables.table1_rows import BLOCKS
 
 _CLONING = "behaviour cloning"
+_NAMES = {**OUR_METHODS, BASELINE: _CLONING, DATA: "the data"}
 
 
 def sentences(results: Path, made: Collection[Path] | None = None) -> list[str]:
@@ -25,17 +24,12 @@ def sentences(results: Path, made: Collection[Path] | None = None) -> list[str]:
         results, made: as in `tto.report.page.answers.answers`.
     """
     paper, own = (results / f"tables/{name}.csv" for name in ("table1", "returns"))
-    found = [_paper_sentence(_rows(paper))] if counts(paper, made) else []
+    found = [_paper_sentence(read_rows(paper))] if counts(paper, made) else []
     if counts(own, made):
-        rows = _rows(own)
+        rows = read_rows(own)
         datasets = dict.fromkeys(row["dataset"] for row in rows)
         found += [_own_sentence(n, [row for row in rows if row["dataset"] == n]) for n in datasets]
     return [sentence for sentence in found if sentence]
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _paper_sentence(rows: Sequence[Mapping[str, str]]) -> str:
@@ -43,12 +37,13 @@ def _paper_sentence(rows: Sequence[Mapping[str, str]]) -> str:
     rows = [row for row in rows if row["tto_minus_bc_score_low"] and row["data_score_mean"]]
     if not rows:
         return ""
-    verdicts = [_sign(row, "tto_minus_bc_score") for row in rows]
-    scores = (_score(rows, "tto"), _score(rows, "bc"), _mean(rows, "data_score_mean"))
-    numbers = "{:.1f}, {} {:.1f} and the data {:.1f}".format(scores[0], _CLONING, *scores[1:])
+    means = averages(rows)
+    shown = [f"{_NAMES[name]} {value:.1f}" for name, value in means.items()]
+    numbers = f"{', '.join(shown[:-1])} and {shown[-1]}".removeprefix(f"{_NAMES[OURS]} ")
     if len(rows) == 1:
         words = _verdict(rows[0], "tto_minus_bc_score", 1, _CLONING, "cloning")
         return f"On {rows[0]['dataset']}, planning scored {numbers}: {words}."
+    verdicts = [_sign(row, "tto_minus_bc_score") for row in rows]
     counted = (
         f"better than {_CLONING} on {verdicts.count(1)}, worse on {verdicts.count(-1)}, and "
         f"undecided on {verdicts.count(0)}"
@@ -56,16 +51,6 @@ def _paper_sentence(rows: Sequence[Mapping[str, str]]) -> str:
     return (
         f"Of {len(rows)} datasets, planning is {counted}. On average over them it scored {numbers}."
     )
-
-
-def _score(rows: Sequence[Mapping[str, str]], method: str) -> float:
-    """Mean over datasets of a method's scores; a dataset has a score in one block."""
-    names = [f"ours_{block}_{method}_score_mean" for block in BLOCKS]
-    return float(np.mean([float(next(row[n] for n in names if row.get(n))) for row in rows]))
-
-
-def _mean(rows: Sequence[Mapping[str, str]], name: str) -> float:
-    return float(np.mean([float(row[name]) for row in rows]))
 
 
 def _own_sentence(dataset: str, rows: Sequence[Mapping[str, str]]) -> str:
