@@ -34,12 +34,14 @@ class _Case:
         dataset: id of the dataset.
         changes: settings that count before all others.
         planned: whether models plan with it.
+        swept: whether it belongs to a sweep, which may include a reference that does not search.
     """
 
     where: str
     dataset: str
     changes: Changes
     planned: bool
+    swept: bool = False
 
 
 def check_combinations(config: Config, dimensions: Dimensions) -> None:
@@ -108,7 +110,8 @@ def _cases(config: Config) -> Iterator[_Case]:
         where = f"tuning.{trial.sweep}.{trial.value}"
         yield _Case(where, trial.dataset, trial.settings, planned=True)
     for trial in ablation_trials(config):
-        yield _Case(f"ablations.sweeps.{trial.sweep}", trial.dataset, trial.settings, planned=True)
+        where = f"ablations.sweeps.{trial.sweep}"
+        yield _Case(where, trial.dataset, trial.settings, planned=True, swept=True)
 
 
 def _check_source(name: str, spec: Config) -> None:
@@ -151,6 +154,23 @@ def _check_case(config: Config, case: _Case, spec: Config, O: int, A: int) -> No
             f"planning.objective is {planning['objective']}, but model.goal is "
             f"{str(model.goal).lower()}; a model with goals plans for goal, and no other does"
         )
+    if planning["objective"] == "return" and not case.swept:
+        _check_choice(planning)
     block, goal = model.block_transitions, model.goal
     window = planned_window(block, planning["window"], planning["horizon"], goal=goal)
     planned_context(planning["context"], block, window, goal=goal)
+
+
+def _check_choice(planning: Config) -> None:
+    """Refuse settings under which predicted rewards do not touch the action.
+
+    With an expansion of 1, every drawn sequence is kept, so only the best one's action depends on
+    the rewards.
+    """
+    best = planning["action_decode"] == "best" and planning["beam_width"] > 1
+    if planning["expansion"] == 1 and not best:
+        raise TTOError(
+            f"planning.expansion 1 with action_decode {planning['action_decode']} and beam_width "
+            f"{planning['beam_width']} does not search: actions do not depend on their predicted "
+            "rewards; set expansion to 2"
+        )

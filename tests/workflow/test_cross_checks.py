@@ -46,6 +46,9 @@ def test_shipped_configs_hold_no_contradiction(path: Path):
         ({"model": {"output": "gaussian"}, "discretizer": {"kind": "uniform"}}, r"cannot predict hidden states.*hopper-analysis-masked"),
         ({"planning": {"window": 7}}, r"planning\.window: expected 1 to 6 transitions.*got 7"),
         ({"planning": {"context": 6}}, r"planning\.context: expected at most 5 past transitions"),
+        ({"planning": {"expansion": 1}}, r"expansion 1 with action_decode mean and beam_width 32 does not search: .*\(in datasets"),
+        ({"tuning": {"planners": {"soft": {"expansion": 1}}}}, r"does not search: .*set expansion to 2 \(in tuning\.planners\.soft\)"),
+        ({"planning": {"expansion": 1, "beam_width": 1, "action_decode": "best"}}, r"beam_width 1 does not search"),
         ({"tuning": {"planners": {"far": {"context": 9}}}}, r"planning\.context: .*\(in tuning\.planners\.far\)"),
         ({"planning": {"window": 1}}, r"planning\.horizon: expected 1 with a model that sees one transition, got 3"),
         ({"imitation": {"datasets": {"x-expert-v2": {"env": "Hopper-v5", "source": "collect"}}, "horizons": [2], "model": {"max_transitions": 1}, "planning": {"context": 0}}}, r"planning\.horizon: expected 1 .*\(in imitation"),
@@ -67,6 +70,11 @@ def test_a_contradiction_is_one_line_that_names_its_place(change: dict[str, Any]
     with pytest.raises(TTOError, match=message) as caught:
         checked(change)
     assert str(caught.value).startswith("config: ")
+
+
+def test_the_best_of_several_is_a_search_and_a_sweep_may_hold_a_reference():
+    checked({"planning": {"expansion": 1, "action_decode": "best"}})
+    checked({"ablations": {"sweeps": {"s": {"key": "planning.expansion", "values": [1, 2]}}}})
 
 
 def test_a_config_without_any_dataset_is_refused():
