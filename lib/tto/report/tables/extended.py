@@ -41,6 +41,8 @@ _NOTES = (
     "half (Agarwal et al. 2021, arXiv:2108.13264). For published methods it is of the nine means. "
     "For ours it is of a model's rollouts on all datasets, averaged over the models whose seeds "
     f"all datasets have. In square brackets the {INTERVALS}",
+    "mixed, med-expert: D4RL's medium-replay and medium-expert. TT: the paper's TTO, as its later "
+    "version calls it.",
     "The versions of the data differ in how episodes were collected and cut, so do not compare "
     "numbers across versions.",
 )

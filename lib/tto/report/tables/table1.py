@@ -136,7 +136,8 @@ def _notes(rows: Sequence[TableRow]) -> list[str]:
     """Explain the numbers, the sources of the published ones, and the marks."""
     scores = (
         "Normalised scores, 100 (return - random) / (expert - random), with D4RL's references: "
-        "mean ± standard deviation over runs. n: models x rollouts of ours."
+        "mean ± standard deviation over runs. mixed, med-expert: D4RL's medium-replay and "
+        "medium-expert. n: models x rollouts of ours."
     )
     if any(row.data for row in rows):
         scores += " data: mean score of the episodes that ours were trained on."
