@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 import tto.report
 from tto.report.drawing import style
@@ -84,3 +85,18 @@ def test_all_figures_are_drawn_in_the_one_style():
         if path.name != "style.py":
             assert "pyplot" not in path.read_text(), path.name
             assert "savefig" not in path.read_text(), path.name
+
+
+@pytest.mark.parametrize(("count", "one_row"), [(2, True), (8, False)])
+def test_a_legend_stays_within_its_figure(count, one_row):
+    figure = Figure(figsize=(3.0, 2.0), layout="constrained")
+    axis = figure.subplots()
+    entries = {f"method {number}": axis.plot([0, 1])[0] for number in range(count)}
+    style.draw_legend(figure, entries)
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert [text.get_text() for text in legend.get_texts()] == list(entries)
+    assert box.width <= figure.bbox.width
+    figure.draw_without_rendering()
+    rows = len({round(text.get_window_extent().y0) for text in legend.get_texts()})
+    assert (rows == 1) == one_row

@@ -6,9 +6,9 @@ colours differ in lightness, and every series has its own marker, line and hatch
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -92,6 +92,29 @@ def paper_style() -> Iterator[None]:
     """Apply the style inside this context only; draw and save figures in it."""
     with matplotlib.rc_context(_STYLE):
         yield
+
+
+def draw_legend(
+    figure: Figure,
+    entries: Mapping[str, Any],
+    *,
+    loc: Literal["outside lower center", "outside upper center", "outside upper left"] = (
+        "outside lower center"
+    ),
+    columns: int | None = None,
+) -> None:
+    """Add a legend to a figure, with as many columns as its width has room for.
+
+    Args:
+        entries: what stands for each label.
+        loc: place of the legend, as of `Figure.legend`.
+        columns: most columns; None allows one for each label.
+    """
+    for count in range(columns or max(1, len(entries)), 0, -1):
+        legend = figure.legend(list(entries.values()), list(entries), loc=loc, ncols=count)
+        if count == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def save_figure(figure: Figure, paths: Iterable[StrPath], *, dpi: int) -> None:

@@ -9,12 +9,11 @@ from matplotlib.patheffects import withStroke
 
 from tto.files import StrPath
 from tto.report.drawing.interval_plot import draw_estimates, set_numeric_axis
-from tto.report.drawing.style import PAGE_WIDTH, look_of, paper_style, save_figure
+from tto.report.drawing.style import PAGE_WIDTH, draw_legend, look_of, paper_style, save_figure
 from tto.report.numbers.dataset_statistics import DatasetStatistics
 from tto.report.numbers.statistics import Estimate, estimate, values_by_seed
 
 _LEVEL_LABEL = "mean of the data"
-_SHORT = 22  # characters of a legend's entry, two of which fit beside each other
 _SWITCH = {"true": "on", "false": "off"}
 
 Series = dict[str, dict[float | str, Estimate]]  # estimates by line and swept value
@@ -90,11 +89,11 @@ def draw_ablation(
         found = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
         names = {name: line_name(name, line_key) for name in series}
         names |= {_LEVEL_LABEL: _LEVEL_LABEL} if known else {}
-        figure.legend(
-            [found[name] for name in names],
-            list(names.values()),
+        draw_legend(
+            figure,
+            {text: found[name] for name, text in names.items()},
             loc="outside upper left",
-            ncols=2 if len(series) > 2 and max(map(len, names.values())) <= _SHORT else 1,
+            columns=2 if len(series) > 2 else 1,
         )
         save_figure(figure, paths, dpi=dpi)
 

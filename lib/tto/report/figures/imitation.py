@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tto.files import StrPath
 from tto.report.drawing.interval_plot import draw_estimates, set_numeric_axis
-from tto.report.drawing.style import LOOKS, PAGE_WIDTH, paper_style, save_figure
+from tto.report.drawing.style import LOOKS, PAGE_WIDTH, draw_legend, paper_style, save_figure
 from tto.report.numbers.imitation import ImitationRow
 
 
@@ -37,9 +37,7 @@ def draw_imitation(
             for axis in axes
             for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
         }
-        figure.legend(
-            handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles)
-        )
+        draw_legend(figure, handles)
         save_figure(figure, paths, dpi=dpi)
 
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from tto.files import StrPath
-from tto.report.drawing.style import PAGE_WIDTH, look_of, paper_style, save_figure
+from tto.report.drawing.style import PAGE_WIDTH, draw_legend, look_of, paper_style, save_figure
 from tto.report.numbers.names import OUR_METHODS, OURS_FIRST
 from tto.report.numbers.statistics import Band, band, require_shared_seeds, values_by_seed
 from tto.report.numbers.summary import Unit
@@ -88,7 +88,7 @@ def draw_profiles(
         axes[0, 0].set_ylim(0, 1.02)
         axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
         handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=max(1, len(handles)))
+        draw_legend(figure, dict(zip(labels, handles, strict=True)))
         save_figure(figure, paths, dpi=dpi)
 
 

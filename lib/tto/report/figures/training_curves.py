@@ -12,7 +12,14 @@ from matplotlib.lines import Line2D
 
 from tto.errors import TTOError
 from tto.files import StrPath
-from tto.report.drawing.style import PAGE_WIDTH, Look, look_of, paper_style, save_figure
+from tto.report.drawing.style import (
+    PAGE_WIDTH,
+    Look,
+    draw_legend,
+    look_of,
+    paper_style,
+    save_figure,
+)
 
 _REQUIRED = ("tokens", "seconds", "train_loss", "held_out_loss")
 _HELD_OUT: dict[str, Any] = {
@@ -124,4 +131,5 @@ def _draw_legend(figure: Figure, looks: Mapping[int, Look]) -> None:
         Line2D([], [], color=look.color, marker=look.marker, markersize=4, label=f"seed {seed}")
         for seed, look in looks.items()
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 8))
+    entries = {str(handle.get_label()): handle for handle in handles}
+    draw_legend(figure, entries, loc="outside upper center", columns=8)

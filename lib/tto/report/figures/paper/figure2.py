@@ -23,7 +23,15 @@ from tto.analysis.log_likelihoods import MARGINAL, STATES, select
 from tto.data.environments import robot_of
 from tto.errors import TTOError
 from tto.files import StrPath
-from tto.report.drawing.style import LOOKS, PAGE_WIDTH, Look, look_of, paper_style, save_figure
+from tto.report.drawing.style import (
+    LOOKS,
+    PAGE_WIDTH,
+    Look,
+    draw_legend,
+    look_of,
+    paper_style,
+    save_figure,
+)
 from tto.report.numbers.names import STATE_TITLES, label_of, rank_of
 
 _PAPERS_ROBOT = "humanoid"
@@ -163,4 +171,4 @@ def _draw_legend(figure: Figure, models: Sequence[str]) -> None:
     handles = [Line2D([], [], label="discrete oracle", **_ORACLE)]
     handles += [Line2D([], [], label=label_of(name), **_line(name, models)) for name in models]
     columns = len(handles) if len(handles) <= 4 else 3
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+    draw_legend(figure, {str(handle.get_label()): handle for handle in handles}, columns=columns)
