@@ -24,6 +24,7 @@ SHAPED = [
 install_import_hook(SHAPED, "shape_check.check")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Name the group of each test for `--dist loadgroup`."""
     for item in items:
