@@ -1,16 +1,18 @@
 """Shapes in annotations are checked while tests run; one finished run serves all tests.
 
-`make test` runs two processes: each file's tests in one of them, those of the finished run in one.
+`make test` runs two processes, each file in one of them.
 """
 
 import importlib
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jaxtyping import install_import_hook
 from running import ROOT, TINY, snakemake
+from xdist.scheduler import LoadScopeScheduling
 
 importlib.import_module("tto")  # before PyTorch: it sets how threads wait
 
@@ -23,13 +25,21 @@ SHAPED = [
 ]
 install_import_hook(SHAPED, "shape_check.check")
 
+_USES_FINISHED = re.compile(r"def \w+\([^)]*\b(finished|copy)\b")
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Name the group of each test for `--dist loadgroup`."""
-    for item in items:
-        group = "finished" if "finished" in item.fixturenames else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+
+class FileScheduling(LoadScopeScheduling):
+    """Gives each file to one process, and all files that use the finished run to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.split("::")[0]
+        uses_it = _USES_FINISHED.search((ROOT / path).read_text(encoding="utf-8"))
+        return "finished" if uses_it else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    """Let `make test` schedule by files."""
+    return FileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
