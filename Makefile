@@ -30,7 +30,7 @@ demo: .venv/runtime.stamp
 
 JOBS ?= 2
 test: lint
-	$(BIN)/python -m pytest --numprocesses $(JOBS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --no-loadscope-reorder
 
 gpu: .venv/test.stamp
 	$(BIN)/python benchmarks/gpu.py $(if $(DRY),--dry)
