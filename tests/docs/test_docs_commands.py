@@ -62,7 +62,7 @@ def world(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "results/pendulum/datasets/pendulum": tiny / "datasets" / HOPPER,
         "results/pendulum/tokens/pendulum.h5": tiny / f"tokens/{HOPPER}.h5",
         "results/pendulum/models/pendulum": tiny / "models" / HOPPER,
-        "data/hopper-medium-v2": tiny / "datasets" / HOPPER,
+        "results/paper/datasets/hopper-medium-v2": tiny / "datasets" / HOPPER,
         "examples": ROOT / "examples",
         "config": ROOT / "config",
         "resources": ROOT / "resources",
