@@ -119,13 +119,6 @@ def true_values(
     return values
 
 
-def correlation(a: Float[np.ndarray, "N"], b: Float[np.ndarray, "N"]) -> float:
-    """Pearson's; 0 where one of them is constant."""
-    a, b = a - a.mean(), b - b.mean()
-    scale = np.sqrt((a**2).sum() * (b**2).sum())
-    return float((a * b).sum() / scale) if scale > 0 else 0.0
-
-
 def chosen_gain(scores: Float[np.ndarray, "N"], values: Float[np.ndarray, "N"]) -> float:
     """Mean value of the better half by `scores`, less the mean of all."""
     better = np.argsort(-scores)[: len(scores) // 2]
@@ -147,8 +140,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=250, help="simulated after each action")
     arguments = parser.parse_args()
     model, S = load(arguments.model), arguments.states
-    env = make_env(model.tokens.env).unwrapped
-    [policy], _ = collectors(make_env(model.tokens.env), arguments.kind, ROOT / "resources/actors")
+    env = make_env(model.tokens.env)
+    [policy], _ = collectors(env, arguments.kind, ROOT / "resources/actors")
     states = recorded_states(arguments.dataset, S, arguments.context, np.random.default_rng(0))
     for horizon, mass in itertools.product(arguments.horizons, arguments.masses):
         actions, scores = proposals(
@@ -164,7 +157,7 @@ def main() -> None:
         values = np.stack(
             [
                 true_values(
-                    env,
+                    env.unwrapped,  # without a time limit
                     policy,
                     state,
                     np.concatenate([actions[s], [mean[s] for mean in played]]),
@@ -186,8 +179,8 @@ def main() -> None:
         )
         measures = {
             "spread of scores": scores.std(axis=1, ddof=1),
-            "correlation, scores": [correlation(scores[s], means[s]) for s in range(S)],
-            "correlation, halves": [correlation(one[s], other[s]) for s in range(S)],
+            "correlation, scores": [np.corrcoef(scores[s], means[s])[0, 1] for s in range(S)],
+            "correlation, halves": [np.corrcoef(one[s], other[s])[0, 1] for s in range(S)],
             "gain, scores": [chosen_gain(scores[s], means[s]) for s in range(S)],
             "gain, halves": [chosen_gain(one[s], other[s]) for s in range(S)],
             "mean of better half": of_means[:, 0] - means.mean(axis=1),

@@ -7,6 +7,7 @@ import functools
 import importlib
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from running import ROOT, TINY, snakemake
 from xdist.scheduler import LoadScopeScheduling
 
 importlib.import_module("tto")  # before PyTorch: it sets how threads wait
+torch = importlib.import_module("torch")
 
 # All modules whose annotations name shapes. The library is imported later than this.
 PACKAGE = ROOT / "lib"
@@ -58,6 +60,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = snakemake(folder, "--configfile", TINY)
     assert run.returncode == 0, run.stdout
     return folder
+
+
+@pytest.fixture(autouse=True)
+def threads_of_the_machine() -> Iterator[None]:
+    """Restore PyTorch's number of threads after each test, as sums depend on it a little."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -38,8 +38,9 @@ def _paper_sentence(rows: Sequence[Mapping[str, str]]) -> str:
     if not rows:
         return ""
     means = averages(rows)
-    shown = [f"{_NAMES[name]} {value:.1f}" for name, value in means.items()]
-    numbers = f"{', '.join(shown[:-1])} and {shown[-1]}".removeprefix(f"{_NAMES[OURS]} ")
+    ours = f"{means.pop(OURS):.1f}"
+    *shown, last = [f"{_NAMES[name]} {value:.1f}" for name, value in means.items()]
+    numbers = f"{', '.join([ours, *shown])} and {last}"
     if len(rows) == 1:
         words = _verdict(rows[0], "tto_minus_bc_score", 1, _CLONING, "cloning")
         return f"On {rows[0]['dataset']}, planning scored {numbers}: {words}."
