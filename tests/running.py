@@ -17,7 +17,8 @@ SOURCES = ("config", "lib", "profiles", "resources", "workflow")
 HOPPER = "hopper-medium-replay-v2"
 # Overlays that come after another one
 AFTER = {
-    ROOT / f"config/{name}.yaml": ROOT / "config/local.yaml" for name in ("two_hours", "table1")
+    ROOT / f"config/{name}.yaml": ROOT / "config/local.yaml"
+    for name in ("two_hours", "table1", "imitation")
 }
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
 

@@ -49,14 +49,15 @@ def test_an_experiments_settings_count_for_its_datasets():
     assert settings_of(config, "rewards", HOPPER)["ignored"] is False
 
 
-def test_changes_count_before_all_others():
+def test_the_most_special_setting_counts():
     config = config_with(
         {
             "planning": {"overrides": {"expert": {"horizon": 2}}},
-            "imitation": {"datasets": {"expert": {}}, "planning": {"horizon": 3}},
+            "imitation": {"datasets": {"expert": {}}, "planning": {"horizon": 3, "context": 1}},
         }
     )
-    assert settings_of(config, "planning", "expert")["horizon"] == 3
+    settings = settings_of(config, "planning", "expert")
+    assert (settings["horizon"], settings["context"]) == (2, 1)
     changes = {"planning.horizon": 4, "discount": 0.5, "model.width": 8}
     assert settings_of(config, "planning", "expert", changes)["horizon"] == 4
     assert settings_of(config, "discount", "expert", changes) == 0.5

@@ -46,7 +46,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
             "the tokens then hold no rewards; set it to likelihood"
         )
     for section in (name for name, value in config.items() if _overrides(value)):
-        check_datasets(f"{section}.overrides", _overrides(config[section]), config["datasets"])
+        check_datasets(f"{section}.overrides", _overrides(config[section]), _datasets(config))
     _check_episodes(config)
     _check_analysis(config["model_analysis"])
 
@@ -66,6 +66,13 @@ def _check_names(config: Mapping[str, Any]) -> None:
 def is_periodic(name: str) -> bool:
     """Whether a name ends in twenty repetitions, which Snakemake takes for endless recursion."""
     return re.search(r"(.+?)\1{19}$", name) is not None
+
+
+def _datasets(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The datasets of all experiments by name; null where no experiment has it any more."""
+    owners = (config, *(config[name] for name in EXPERIMENTS))
+    entries = [entry for owner in owners for entry in owner["datasets"].items()]
+    return dict(entries) | {name: spec for name, spec in entries if spec is not None}
 
 
 def _overrides(section: Any) -> list[str]:

@@ -1,9 +1,9 @@
 """Settings of one dataset: a section of the config and everything that changes it.
 
-From the most general to the most special: the section itself, its `overrides` for the dataset, the
-same section of the experiment that the dataset belongs to, and changes. Changes are dotted keys of
-the config with their values, as in `{"planning.horizon": 5}`. Trials, tuned choices and variants of
-a model are changes.
+From the most general to the most special: the section itself, the same section of the experiment
+that the dataset belongs to, the section's `overrides` for the dataset, and changes. Changes are
+dotted keys of the config with their values, as in `{"planning.horizon": 5}`. Trials, tuned choices
+and variants of a model are changes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,10 +35,11 @@ def settings_of(config: Config, section: str, dataset: str, changes: Changes | N
     if not isinstance(settings, Mapping):
         return settings
     settings = dict(settings)
-    settings |= settings.pop("overrides", {}).get(dataset) or {}  # null takes an override out
+    overrides = settings.pop("overrides", {})
     experiment = experiment_of(config, dataset)
     if experiment is not None:
         settings |= config[experiment].get(section, {})
+    settings |= overrides.get(dataset) or {}  # null takes an override out
     settings |= {key.split(".", 1)[1]: v for key, v in part_of(changes, [section]).items()}
     return sorted_keys(settings)
 
