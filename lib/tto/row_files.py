@@ -1,7 +1,10 @@
 """Tidy CSV files: rows with named columns, in which only optional cells may be empty."""
 
+import csv
 import os
 from collections.abc import Callable, Collection, Sequence
+from importlib.resources.abc import Traversable
+from pathlib import Path
 
 import pandas as pd
 
@@ -13,6 +16,13 @@ def write_rows(path: StrPath, rows: pd.DataFrame) -> None:
     """Write rows; numbers keep all their digits, and a missing value becomes an empty cell."""
     with atomic_path(path) as temporary:
         rows.to_csv(temporary, index=False)
+
+
+def read_cells(path: StrPath | Traversable) -> list[dict[str, str]]:
+    """Return the rows of a file that this project wrote or holds; cells are text, as they stand."""
+    file = path if isinstance(path, Traversable) else Path(path)
+    with file.open(encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
 
 
 def read_rows(

@@ -9,7 +9,8 @@ from tto.errors import TTOError
 from tto.report.claims.claims import CLAIMS, LOCAL
 from tto.report.numbers.statistics import INTERVALS
 from tto.report.page.readme import SHOWN, renewed, results_block
-from tto.report.tables.formats import read_rows, write_csv
+from tto.report.tables.formats import write_csv
+from tto.row_files import read_cells
 
 ROOT = Path(__file__).parents[3]
 
@@ -93,7 +94,7 @@ def test_a_claim_is_the_first_runs_that_tested_it(run: Path):
 
 def test_methods_of_the_run_and_their_means_are_shown(run: Path):
     path = run / "docs/run/tables/table1.csv"
-    rows = read_rows(path) * 2
+    rows = read_cells(path) * 2
     rows[1] = rows[1] | {"ours_other_tto_score_mean": "50.06", "data_score_mean": "14"}
     for row, score in zip(rows, ("7.5", "9.5"), strict=True):
         row |= {"ours_other_cql_score_mean": score, "ours_other_cql_score_std": "1.0"}

@@ -1,10 +1,10 @@
 """The published numbers of the paper's table 1."""
 
-import csv
 from importlib import resources
 
 from tto.report.numbers.paper_rows import PAPER_ROWS, PaperRow
 from tto.report.numbers.summary import Spread
+from tto.row_files import read_cells
 
 PUBLISHED_METHODS = {"bc": "BC", "tto": "TTO", "cql": "CQL", "mopo": "MOPO", "mbop": "MBOP"}
 
@@ -25,6 +25,4 @@ def read_published() -> dict[PaperRow, dict[str, Spread]]:
 
 def published_cells() -> list[dict[str, str]]:
     """Return rows of `published.csv`: robot, kind, method, mean, std, data_version, source."""
-    path = resources.files("tto.report.numbers").joinpath("published.csv")
-    with path.open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return read_cells(resources.files("tto.report.numbers").joinpath("published.csv"))

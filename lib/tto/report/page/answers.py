@@ -11,8 +11,8 @@ from tto.report.numbers.names import BASELINE, OUR_METHODS
 from tto.report.numbers.overtraining import held_out
 from tto.report.numbers.summary import Unit
 from tto.report.page.averages import averages
-from tto.report.tables.formats import read_rows
 from tto.report.tables.returns import DATA
+from tto.row_files import read_cells
 
 _NAMES = {**OUR_METHODS, BASELINE: "cloning", DATA: "data"}
 
@@ -61,7 +61,7 @@ def counts(path: Path, made: Collection[Path] | None) -> bool:
 
 def _offline_rl(path: Path) -> str:
     """Mean scores over datasets; returns of one dataset whose environment has no score."""
-    rows = [row for row in read_rows(path) if row["dataset"]]
+    rows = [row for row in read_cells(path) if row["dataset"]]
     units: tuple[tuple[Unit, str], ...] = (("score", "normalised score"), ("return", "return"))
     for unit, words in units:
         means = averages(rows, unit) if rows else {}

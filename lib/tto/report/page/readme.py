@@ -25,11 +25,11 @@ from tto.report.tables.formats import (
     Table,
     cell_text,
     markdown_page,
-    read_rows,
     write_text,
 )
 from tto.report.tables.returns import DATA
 from tto.report.tables.table1_rows import BLOCKS
+from tto.row_files import read_cells
 
 _BLOCK = re.compile(
     r"(?P<start><!-- results of (?P<folders>.+?) -->\n).*?(?P<end><!-- end of results -->)",
@@ -115,7 +115,7 @@ def _tested_first(runs: Sequence[Sequence[dict[str, str]]]) -> list[dict[str, st
 
 def _rows(path: Path) -> list[dict[str, str]]:
     _require(path)
-    return read_rows(path)
+    return read_cells(path)
 
 
 def _require(path: Path) -> None:

@@ -8,8 +8,8 @@ from tto.report.numbers.names import BASELINE, OUR_METHODS
 from tto.report.numbers.statistics import Estimate
 from tto.report.page.answers import counts
 from tto.report.page.averages import averages
-from tto.report.tables.formats import read_rows
 from tto.report.tables.returns import BEST, DATA, digits_of
+from tto.row_files import read_cells
 
 _CLONING = "behaviour cloning"
 _NAMES = {**OUR_METHODS, BASELINE: _CLONING, DATA: "the data"}
@@ -24,9 +24,9 @@ def sentences(results: Path, made: Collection[Path] | None = None) -> list[str]:
         results, made: as in `tto.report.page.answers.answers`.
     """
     paper, own = (results / f"tables/{name}.csv" for name in ("table1", "returns"))
-    found = [_paper_sentence(read_rows(paper))] if counts(paper, made) else []
+    found = [_paper_sentence(read_cells(paper))] if counts(paper, made) else []
     if counts(own, made):
-        rows = read_rows(own)
+        rows = read_cells(own)
         datasets = dict.fromkeys(row["dataset"] for row in rows)
         found += [_own_sentence(n, [row for row in rows if row["dataset"] == n]) for n in datasets]
     return [sentence for sentence in found if sentence]

@@ -5,7 +5,6 @@ Results on D4RL's v0 data, on its v2 data and on any other data are in tables of
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from csv import DictReader
 from dataclasses import dataclass
 from importlib import resources
 
@@ -26,6 +25,7 @@ from tto.report.numbers.statistics import (
 )
 from tto.report.numbers.summary import Spread, spread
 from tto.report.tables.formats import Column, Table, TableFiles, cell_text, write_tables
+from tto.row_files import read_cells
 
 OTHER = "other"  # data that is not D4RL's
 _OURS = "this run"
@@ -90,9 +90,7 @@ def published_rows() -> list[ExtendedRow]:
 
 
 def _newer_cells() -> list[dict[str, str]]:
-    path = resources.files("tto.report.tables").joinpath("extended.csv")
-    with path.open(encoding="utf-8") as file:
-        return list(DictReader(file))
+    return read_cells(resources.files("tto.report.tables").joinpath("extended.csv"))
 
 
 def _older_cells() -> list[dict[str, str]]:

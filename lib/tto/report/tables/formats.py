@@ -138,12 +138,6 @@ def write_csv(path: StrPath, rows: Sequence[Mapping[str, object]]) -> None:
         writer.writerows(rows)
 
 
-def read_rows(path: StrPath) -> list[dict[str, str]]:
-    """Return the rows of a file by `write_csv`; cells are text, and a missing number is empty."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def write_text(path: StrPath, text: str) -> None:
     """Write a file as a whole or not at all."""
     with atomic_path(path) as temporary:
