@@ -47,6 +47,6 @@ localrules:
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/rollouts.csv",
+        ROLLOUT_TABLE,
         rules.claims.output,
         rules.report.output,

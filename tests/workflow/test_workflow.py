@@ -3,13 +3,14 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 import yaml
 from browser import CHROMIUM, LOOK, open_browser
-from running import HOPPER, TINY, full_text, overlay, planned, snakemake
+from running import HOPPER, TINY, full_text, overlay, planned, shipped_config, snakemake
 
 from tto.cli.inspection import inspect
 
@@ -166,6 +167,34 @@ def test_a_finished_run_is_published(copy: Path):
     assert made["seconds_by_rule"]["train"] > 0
     assert "tiny.yaml" in made["command"]
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 3_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", ["imitation", "goal_reaching", "model_analysis"])
+def test_an_experiment_runs_alone(copy: Path, tmp_path: Path, experiment: str):
+    config = shipped_config(TINY)
+    mine: dict[str, Any] = {"datasets": dict.fromkeys(config["datasets"])}
+    for other in {"imitation", "goal_reaching", "model_analysis"} - {experiment}:
+        mine[other] = {"datasets": dict.fromkeys(config[other]["datasets"])}
+    if experiment != "model_analysis":
+        mine["model_analysis"]["variants"] = {
+            name: None for name in config["model_analysis"]["variants"]
+        }
+    mine |= {"ablations": {"sweeps": dict.fromkeys(config["ablations"]["sweeps"])}}
+    files = (TINY, overlay(tmp_path, mine))
+    for targets in ((), ("publish",), ("offline_rl",)):
+        run = snakemake(copy, *targets, "--configfile", *files)
+        assert run.returncode == 0, run.stdout
+    report = (copy / "results/tiny/report.html").read_text()
+    answer = {
+        "imitation": "of the expert data's return",
+        "goal_reaching": "goals reached",
+        "model_analysis": "less the ensemble's at step 3",
+    }
+    assert [name for name, words in answer.items() if words in report] == [experiment]
+    claims = (copy / "docs/results/tiny/claims.csv").read_text()
+    assert "not tested" in claims
+    assert (copy / "results/tiny/rollouts.csv").exists() or experiment == "model_analysis"
 
 
 def error_lines(log: Path) -> list[str]:

@@ -3,7 +3,7 @@
 
 rule claims:
     input:
-        rollouts=f"{RESULTS}/rollouts.csv",
+        rollouts=ROLLOUT_TABLE,
         statistics=expand(f"{RESULTS}/statistics/{{dataset}}.csv", dataset=[*OFFLINE, *IMITATION]),
         goals=f"{RESULTS}/goal_reaching.csv" if ROOMS else [],
         sweeps=expand(f"{RESULTS}/sweeps/{{sweep}}.csv", sweep=SWEEPS),

@@ -29,6 +29,9 @@ rule collect_rollouts:
         "../scripts/evaluation/collect_rollouts.py"
 
 
+ROLLOUT_TABLE = f"{RESULTS}/rollouts.csv" if any(ROLLOUT_FILES.values()) else []
+
+
 use rule collect_rollouts as collect_all_rollouts with:
     input:
         [path for paths in ROLLOUT_FILES.values() for path in paths],

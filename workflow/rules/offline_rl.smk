@@ -199,13 +199,17 @@ rule returns_figure:
 
 
 # Tables and figures of offline RL.
-OFFLINE_RESULTS = [
-    *([rules.table1.output, rules.figure4.output, rules.extended.output] if IN_PAPER else []),
-    *([] if IN_PAPER else [rules.returns.output, rules.returns_figure.output]),
-    rules.costs.output,
-    rules.action_shift.output,
-    rules.profiles.output,
-    rules.tuning_table.output if TUNED else [],
-    rules.loss_ladder.output if LADDERS else [],
-    cards_of(OFFLINE),
-]
+OFFLINE_RESULTS = (
+    [
+        *([rules.table1.output, rules.figure4.output, rules.extended.output] if IN_PAPER else []),
+        *([] if IN_PAPER else [rules.returns.output, rules.returns_figure.output]),
+        rules.costs.output,
+        rules.action_shift.output,
+        rules.profiles.output,
+        rules.tuning_table.output if TUNED else [],
+        rules.loss_ladder.output if LADDERS else [],
+        cards_of(OFFLINE),
+    ]
+    if OFFLINE
+    else []
+)

@@ -10,9 +10,8 @@ COMMAND = " ".join(["snakemake --cores all", *(["--configfile", *OVERLAYS] if OV
 rule publish:
     input:
         rules.report.input,
-        f"{RESULTS}/rollouts.csv",
+        rules.claims.input,
         rules.claims.output,
-        expand(f"{RESULTS}/sweeps/{{sweep}}.csv", sweep=SWEEPS),
         config=f"{RESULTS}/config.yaml",
     output:
         page=f"docs/results/{config['run']}/README.md",

@@ -2,7 +2,7 @@
 
 
 FILMED = OFFLINE | IMITATION | ROOMS
-ALONE = not (IMITATION or ROOMS or ANALYSIS)  # offline RL is the run's only experiment
+ALONE = OFFLINE and not (IMITATION or ROOMS or ANALYSIS)  # offline RL is the run's only experiment
 
 
 rule film:
@@ -92,4 +92,4 @@ use rule report as report_of_offline_rl with:
 rule offline_rl:
     input:
         OFFLINE_RESULTS,
-        rules.report.output if ALONE else rules.report_of_offline_rl.output,
+        rules.report.output if ALONE else rules.report_of_offline_rl.output if OFFLINE else [],

@@ -86,6 +86,13 @@ def test_notes_stay_and_stale_files_go(tmp_path: Path, results: Path):
     assert "Too small to plan well." in (folder / "README.md").read_text()
 
 
+def test_files_of_an_earlier_config_are_left_out(tmp_path: Path, results: Path):
+    kept = {"config.yaml", "claims.md", "tables/table1.md", "figures/films/hopper.webp"}
+    folder = tmp_path / "docs/toy"
+    assert publish(results, folder, made(results), made=[results / name for name in kept]) == []
+    assert files_in(folder) == kept | {"README.md", "provenance.json"}
+
+
 def test_what_is_too_large_is_named(tmp_path: Path, results: Path):
     (results / "figures/figure4.png").write_bytes(bytes(3000))
     folder = tmp_path / "docs/toy"

@@ -9,10 +9,11 @@ from tto.report.page.publication import publish
 
 with job(snakemake.log[0], snakemake.output):
     params = snakemake.params
-    made = provenance(
+    origin = provenance(
         command=params.command,
         repository=params.repository,
         results=params.results,
     )
-    for name in publish(params.results, Path(snakemake.output.page).parent, made):
+    folder = Path(snakemake.output.page).parent
+    for name in publish(params.results, folder, origin, made=snakemake.input):
         logging.info("left out, being too large: %s", name)

@@ -10,7 +10,7 @@ from tto.report.tables.formats import TableFiles
 with job(snakemake.log[0], snakemake.output):
     inputs = snakemake.input
     evidence = read_evidence(
-        rollouts=inputs.rollouts,
+        rollouts=inputs.rollouts or None,
         statistics=inputs.statistics,
         goals=inputs.goals or None,
         sweeps=inputs.sweeps,

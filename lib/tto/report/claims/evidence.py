@@ -55,7 +55,7 @@ class Evidence:
 
 def read_evidence(
     *,
-    rollouts: StrPath,
+    rollouts: StrPath | None = None,
     goals: StrPath | None = None,
     statistics: Iterable[StrPath] = (),
     sweeps: Iterable[StrPath] = (),
@@ -77,7 +77,7 @@ def read_evidence(
     """
     found = [read_sweep(path) for path in sweeps]
     return Evidence(
-        rollouts=read_results(rollouts),
+        rollouts=read_results(rollouts) if rollouts else None,
         goals=read_goal_rows(goals) if goals else None,
         statistics={row.dataset: row for row in read_statistics(statistics)},
         sweeps={str(rows["sweep"].iloc[0]): rows for rows in found},

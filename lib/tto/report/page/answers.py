@@ -24,12 +24,17 @@ def answers(results: Path, made: Collection[Path] | None = None) -> dict[str, st
         results: the run's folder.
         made: files of the run that count; None takes all.
     """
-    rows = {"offline RL": _offline_rl, "goals reached": _goals, "a plan takes": _plan_time}
-    files = {"offline RL": "table1", "goals reached": "goal_reaching", "a plan takes": "costs"}
+    tables = {
+        "offline RL": ("table1", _offline_rl),
+        "imitation of experts": ("imitation", _imitation),
+        "goals reached": ("goal_reaching", _goals),
+        "log-likelihood of the Transformer": ("model_analysis", _lead),
+        "a plan takes": ("costs", _plan_time),
+    }
     found = {
-        question: answer(results / f"tables/{files[question]}.csv")
-        for question, answer in rows.items()
-        if counts(results / f"tables/{files[question]}.csv", made)
+        question: answer(results / f"tables/{table}.csv")
+        for question, (table, answer) in tables.items()
+        if counts(results / f"tables/{table}.csv", made)
     }
     if counts(results / "tables/claims.html", made):
         found["claims of the paper"] = _claims(results / "claims.csv")
@@ -75,6 +80,25 @@ def _offline_rl(path: Path) -> str:
 def _goals(path: Path) -> str:
     ours = pd.read_csv(path).query("method == 'goal'")
     return f"{int(ours['reached'].iloc[0])} of {int(ours['pairs'].iloc[0])}" if len(ours) else ""
+
+
+def _imitation(path: Path) -> str:
+    """The longest search's return on each dataset."""
+    rows = pd.read_csv(path).dropna(subset="predicted_transitions")
+    best = rows.sort_values("predicted_transitions").groupby("dataset", sort=False).last()
+    shown = [f"{name} {row['percent']:.0f} %" for name, row in best.sort_index().iterrows()]
+    return f"{', '.join(shown)} of the expert data's return" if shown else ""
+
+
+def _lead(path: Path) -> str:
+    """The Transformer's log-likelihood less the ensemble's at the last step, on each dataset."""
+    rows = pd.read_csv(path).set_index(["dataset", "model"])
+    last = rows["last_log_likelihood"].unstack()
+    if not {"transformer", "ensemble_ts_inf"} <= set(last.columns):
+        return ""
+    leads = (last["transformer"] - last["ensemble_ts_inf"]).dropna()
+    shown = ", ".join(f"{name} {lead:+.1f}" for name, lead in leads.items())
+    return f"{shown} nats less the ensemble's at step {rows['last_step'].iloc[0]}"
 
 
 def _plan_time(path: Path) -> str:

@@ -7,7 +7,7 @@ with it. Files that are too large for a repository are left out and named on the
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ def publish(
     folder: StrPath,
     provenance: Mapping[str, Any],
     *,
+    made: Iterable[StrPath] | None = None,
     largest: int = LARGEST,
     films: int = FILMS,
     most: int = MOST,
@@ -57,6 +58,7 @@ def publish(
         results: folder of the finished run.
         folder: folder to write; the notes in it are kept.
         provenance: result of `tto.report.page.provenance.provenance`, which is stored, too.
+        made: files of the run that count; others may stem from an earlier config. None takes all.
         largest: maximum size of one file in bytes.
         films: maximum size of all films together in bytes.
         most: maximum size of all other files together in bytes.
@@ -65,12 +67,13 @@ def publish(
         The files that were left out, as paths in `results`.
 
     Raises:
-        TTOError: the run has no rows of episodes or no claims, or its tables alone are too large.
+        TTOError: the run has no claims or no config, or its tables alone are too large.
     """
     results, folder = Path(results), Path(folder)
-    for name in ("rollouts.csv", "claims.md", "config.yaml"):
+    for name in ("claims.md", "config.yaml"):
         if not (results / name).is_file():
             raise TTOError(f"{results / name}: expected a finished run, got none; run it first")
+    counted = None if made is None else {*map(Path, made)}
     with atomic_path(folder) as target:
         target.mkdir()
         notes = folder / NOTES
@@ -79,9 +82,9 @@ def publish(
         stored = json.dumps(provenance, indent=2) + "\n"
         (target / "provenance.json").write_text(stored, encoding="utf-8")
         space = most - _RESERVE - _size(target)
-        left_out = _copy(results, target, _WANTED, largest=largest, space=space)
+        left_out = _copy(results, target, _WANTED, counted, largest=largest, space=space)
         others = _size(target)
-        left_out += _copy(results, target, _FILMS, largest=largest, space=films)
+        left_out += _copy(results, target, _FILMS, counted, largest=largest, space=films)
         of_films = _size(target) - others
         page = index_page(target, folder.name, provenance, left_out)
         (target / "README.md").write_text(page, encoding="utf-8")
@@ -91,12 +94,20 @@ def publish(
 
 
 def _copy(
-    results: Path, target: Path, patterns: Iterable[str], *, largest: int, space: int
+    results: Path,
+    target: Path,
+    patterns: Iterable[str],
+    counted: Collection[Path] | None,
+    *,
+    largest: int,
+    space: int,
 ) -> list[str]:
-    """Copy files that fit, most important first; return the others."""
+    """Copy files that count and fit, most important first; return those that do not fit."""
     left_out = []
     for pattern in patterns:
         for path in sorted(results.glob(pattern)):
+            if counted is not None and path not in counted:
+                continue
             name, size = path.relative_to(results), path.stat().st_size
             if size > min(largest, space):
                 left_out.append(name.as_posix())
