@@ -194,7 +194,7 @@ CONTROL_CLAIMS = (
         "not_real_time",
         "5",
         "Control in real time is out of reach (median time of a plan for a single episode, divided "
-        "by the simulated time of a step)",
+        "by the simulated time of a step, slowest robot)",
         planning_time,
         beats(1),
         digits=2,

@@ -3,11 +3,12 @@
 A measure takes a run's `Evidence`; functions with other arguments return a measure. Likelihoods are
 compared on the same states of the same episodes, in nats per state, and paired over training seeds.
 If both models predict the paper's robot, the humanoid, only its states count. The Transformer
-samples its own actions if the run lets it; the ensemble follows the recorded ones. Measures of
-attention are in `tto.report.claims.attention_measures`.
+samples its own actions if the run lets it; the ensemble follows the recorded ones, and the
+propagation counts that is worse for the claim. Measures of attention are in
+`tto.report.claims.attention_measures`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,23 +19,19 @@ from tto.data.environments import robot_of
 from tto.report.claims.claim import Measure, Measured, Untested
 from tto.report.claims.evidence import Evidence, where
 from tto.report.numbers.names import label_of
-from tto.report.numbers.statistics import Estimate, estimate, values_by_seed
+from tto.report.numbers.statistics import Estimate, estimate, highest, lowest, values_by_seed
 
-TRANSFORMER, MARKOVIAN, GAUSSIAN, ENSEMBLE = (
-    "transformer",
-    "markovian",
-    "gaussian",
-    "ensemble_ts_inf",
-)
+TRANSFORMER, MARKOVIAN, GAUSSIAN = "transformer", "markovian", "gaussian"
+ENSEMBLES = ("ensemble_ts_inf", "ensemble_ts1")  # one ensemble, propagated in two ways
 _STATE = ["dataset", "seed", "episode", "step"]
 
 
-def lead(ours: str, theirs: str) -> Measure:
-    """Return a measure: a model's log-likelihood less another's, fully observed, all steps."""
-    return lambda evidence: Measured(_estimate(_differences(_full(evidence), ours, theirs)))
+def lead(ours: str, *theirs: str) -> Measure:
+    """Return a measure: a model's log-likelihood less the best of others', all steps."""
+    return lambda evidence: Measured(_lead(_full(evidence), ours, theirs))
 
 
-def lead_at(step: int, ours: str, theirs: str) -> Measure:
+def lead_at(step: int, ours: str, *theirs: str) -> Measure:
     """Return a measure: the same as `lead` at one step, untested if a run predicts fewer steps."""
 
     def measure(evidence: Evidence) -> Measured:
@@ -42,63 +39,73 @@ def lead_at(step: int, ours: str, theirs: str) -> Measure:
         steps = _steps(rows)
         if steps < step:
             raise Untested(f"{steps} steps are predicted in this run, not {step}")
-        return Measured(_estimate(_differences(select(rows, step=step), ours, theirs)))
+        return Measured(_lead(select(rows, step=step), ours, theirs))
 
     return measure
 
 
-def slower_decay(ours: str, theirs: str) -> Measure:
+def slower_decay(ours: str, *theirs: str) -> Measure:
     """Return a measure: how much less log-likelihood one model loses from first to last step."""
 
     def measure(evidence: Evidence) -> Measured:
         rows = _full(evidence)
-        first, last = (_differences(select(rows, step=t), ours, theirs) for t in (1, _steps(rows)))
-        return Measured(_estimate(_minus(last, first)))
+        ends = [select(rows, step=step) for step in (1, _steps(rows))]
+        losses = []
+        for other in _present(rows, theirs):
+            first, last = (_differences(part, ours, other) for part in ends)
+            losses.append(_estimate(_minus(last, first)))
+        return Measured(lowest(losses))
 
     return measure
 
 
-def loss_of(model: str) -> Measure:
-    """Return a measure: a model's log-likelihood at the first step less that at the last."""
+def good_then_poor(*models: str) -> Measure:
+    """Return a measure: how far models are above the marginal at first, and below it at last.
+
+    The lower of the two numbers counts: the log-likelihood at the first step less that of the
+    training data's marginal, and the marginal's at the last step less the model's.
+    """
 
     def measure(evidence: Evidence) -> Measured:
-        rows = _of_humanoid(_of(_full(evidence), model))
-        first, last = (_by_seed(select(rows, step=t)) for t in (1, _steps(rows)))
-        return Measured(_estimate(_minus(first, last)))
+        rows = _full(evidence)
+        found = []
+        for model in _present(rows, models):
+            leads = _over_marginal(rows, model)
+            found.append(_estimate({seed: lead[0] for seed, lead in leads.items()}))
+            found.append(_estimate({seed: -lead[-1] for seed, lead in leads.items()}))
+        return Measured(lowest(found))
 
     return measure
 
 
-def useful_steps(model: str, *, claimed: int) -> Measure:
-    """Return a measure: the first step at which a model is worse than the data's own marginal.
+def accurate_steps(*models: str, claimed: int) -> Measure:
+    """Return a measure: the step at which a model has lost half of what it knew at first.
 
-    For each seed it is the first step at which the log-likelihood, mean over episodes, falls below
-    that of the training data's marginal. If it never does, the true number exceeds the number of
-    predicted steps. Then the smallest possible value counts, one more than the predicted steps, and
-    the result is evidence only if it contradicts the claim.
+    What a model knows is its log-likelihood, mean over episodes, less that of the training data's
+    marginal, which ignores the start. For each seed the first step counts at which no more than
+    half of it is left, and of several models the one that lasts longest. If that step never comes,
+    the true number exceeds the number of predicted steps. Then the smallest possible value counts,
+    one more than the predicted steps, and the result is evidence only if it contradicts the claim.
 
     Args:
-        model: name of the model.
+        models: names of the models.
         claimed: largest number of steps that agrees with the claim.
     """
 
     def measure(evidence: Evidence) -> Measured:
         rows = _full(evidence)
-        ours = _of_humanoid(_of(rows, model))
-        marginal = _of(rows, MARGINAL)
-        steps, first = _steps(ours), {}
-        for _, part in ours.groupby(["seed", "dataset"]):
-            seed, dataset = part["seed"].iloc[0], part["dataset"].iloc[0]
-            level = _by_step(select(marginal, dataset=dataset))
-            below = _by_step(part) < level
-            fallen = int(below.argmax()) + 1 if below.any() else steps + 1
-            first.setdefault(int(seed), []).append(fallen)
-        by_seed = {seed: float(np.mean(values)) for seed, values in first.items()}
-        never = sum(steps + 1 in values for values in first.values())
-        found = _estimate(by_seed)
-        if never and not (found.low is not None and found.low > claimed):
-            return Measured(found, f"at least: of {never} seeds never within {steps} steps")
-        return Measured(found)
+        steps, never, found = _steps(rows), 0, []
+        for model in _present(rows, models):
+            first = {}
+            for seed, lead in _over_marginal(rows, model).items():
+                lost = lead <= max(lead[0], 0.0) / 2
+                first[seed] = float(lost.argmax()) + 1 if lost.any() else steps + 1.0
+            never = max(never, sum(step > steps for step in first.values()))
+            found.append(_estimate(first))
+        longest = highest(found)
+        if never and not (longest.low is not None and longest.low > claimed):
+            return Measured(longest, f"at least: of {never} seeds never within {steps} steps")
+        return Measured(longest)
 
     return measure
 
@@ -132,7 +139,7 @@ def slowdown(slower: str, faster: str) -> Measure:
 def context_share(evidence: Evidence) -> Measured:
     """Return the per cent of the lead over the ensemble that is lost without context."""
     rows = _full(evidence)
-    whole = _estimate(_differences(rows, TRANSFORMER, ENSEMBLE)).value
+    whole = _lead(rows, TRANSFORMER, ENSEMBLES).value
     if whole <= 0:
         raise Untested("the Transformer has no lead over the ensemble in this run")
     gains = _differences(rows, TRANSFORMER, MARKOVIAN)
@@ -175,6 +182,28 @@ def _of(rows: pd.DataFrame, model: str) -> pd.DataFrame:
     if rows.empty:
         raise Untested(f"no {label_of(model)} in this run's model analysis")
     return rows
+
+
+def _present(rows: pd.DataFrame, models: Sequence[str]) -> list[str]:
+    """Return the models that a run has; the first one is reported where it has none."""
+    found = [model for model in models if len(select(rows, model=model))]
+    return found or [str(_of(rows, models[0])["model"].iloc[0])]
+
+
+def _lead(rows: pd.DataFrame, ours: str, theirs: Sequence[str]) -> Estimate:
+    """Return a model's log-likelihood less the best of others'."""
+    others = _present(rows, theirs)
+    return lowest(_estimate(_differences(rows, ours, other)) for other in others)
+
+
+def _over_marginal(rows: pd.DataFrame, model: str) -> dict[int, Float[np.ndarray, " steps"]]:
+    """Return a model's log-likelihood at each step less the marginal's, for each seed."""
+    marginal = _of(rows, MARGINAL)
+    leads: dict[int, list[Float[np.ndarray, " steps"]]] = {}
+    for _, part in _of_humanoid(_of(rows, model)).groupby(["seed", "dataset"]):
+        level = _by_step(select(marginal, dataset=part["dataset"].iloc[0]))
+        leads.setdefault(int(part["seed"].iloc[0]), []).append(_by_step(part) - level)
+    return {seed: np.mean(parts, axis=0) for seed, parts in leads.items()}
 
 
 def _of_humanoid(rows: pd.DataFrame) -> pd.DataFrame:

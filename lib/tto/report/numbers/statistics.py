@@ -41,6 +41,28 @@ class Estimate(NamedTuple):
         return f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
 
 
+def lowest(estimates: Iterable[Estimate]) -> Estimate:
+    """Return the lowest of several numbers; it meets a condition only if all of them do.
+
+    The interval reaches from the lowest lower end to the lowest upper end; None if one has none.
+    """
+    values, lows, highs = zip(*estimates, strict=True)
+    if None in lows or None in highs:
+        return Estimate(min(values), None, None)
+    return Estimate(min(values), min(lows), min(highs))
+
+
+def highest(estimates: Iterable[Estimate]) -> Estimate:
+    """Return the highest of several numbers, as `lowest` does the lowest."""
+    value, low, high = lowest(
+        Estimate(-value, None, None)
+        if low is None or high is None
+        else Estimate(-value, -high, -low)
+        for value, low, high in estimates
+    )
+    return Estimate(-value, None if high is None else -high, None if low is None else -low)
+
+
 class PairedDifference(NamedTuple):
     """The mean difference of two methods over the seeds that both have."""
 
