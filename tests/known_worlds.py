@@ -47,6 +47,16 @@ def crossroads(rng: np.random.Generator) -> Episode:
     return [(10, right(rng), 0.0), (15, right(rng), 0.0), (20, left(rng), 1.0)]
 
 
+def cliff(rng: np.random.Generator) -> Episode:
+    """Up to eight steps: left gives 0.8 and ends the episode, right gives 0.5 and it goes on."""
+    episode = []
+    for _ in range(8):
+        if rng.random() < 0.5:
+            return [*episode, (10, left(rng), 0.8)]
+        episode.append((10, right(rng), 0.5))
+    return episode
+
+
 def left(rng: np.random.Generator) -> int:
     """One of the actions that go left."""
     return int(rng.integers(8))
@@ -60,12 +70,13 @@ def right(rng: np.random.Generator) -> int:
 def token_file(world: Callable[[np.random.Generator], Episode], *, episodes: int) -> TokenFile:
     """Tokens of random episodes of a world, with uniform bins of rewards and rewards-to-go."""
     rng = np.random.default_rng(0)
-    rows, lengths = [], []
+    rows, lengths, terminated = [], [], []
     for _ in range(episodes):
         places, actions, rewards = np.array(world(rng)).T
         to_go = rewards_to_go(rewards, discount=DISCOUNT)
         rows.append(np.column_stack([places, actions, rewards, to_go]))
         lengths.append(len(rewards))
+        terminated.append(world is cliff and actions[-1] < 8)
     values = np.concatenate(rows)
     integers = np.arange(PLACES + 1) - 0.5
     edges = np.stack(
@@ -89,14 +100,19 @@ def token_file(world: Callable[[np.random.Generator], Episode], *, episodes: int
         discretizer,
         tokens=discretizer.encode(values),
         episode_starts=np.cumsum([0, *lengths]),
-        terminated=np.zeros(episodes, bool),
+        terminated=np.array(terminated),
         goals=np.zeros((episodes, 1), np.int64),
         source_digest="",
     )
 
 
 def learned(
-    file: TokenFile, *, attend_values: bool, transitions: int, updates: int
+    file: TokenFile,
+    *,
+    attend_values: bool,
+    transitions: int,
+    updates: int,
+    stop_token: bool = False,
 ) -> TrainedModel:
     """A model after a short training on the tokens of `file`."""
     config = ModelConfig(
@@ -111,6 +127,7 @@ def learned(
         attend_values=attend_values,
         position="factored",
         block_tokens=4 * transitions,
+        stop_token=stop_token,
     )
     training = TrainingConfig(
         epochs=updates * 64 * transitions / len(file.tokens),

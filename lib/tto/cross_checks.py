@@ -70,6 +70,7 @@ def check_combinations(config: Config, dimensions: Dimensions) -> None:
                 f"draw ({', '.join(HIDDEN)}), not of {analysed[shown]['env']}; name another one, "
                 "or take model_analysis.datasets out by null"
             )
+    _check_imitation(config)
     for case in _cases(config):
         spec = known[case.dataset]
         try:
@@ -114,6 +115,18 @@ def _cases(config: Config) -> Iterator[_Case]:
         yield _Case(where, trial.dataset, trial.settings, planned=True, swept=True)
 
 
+def _check_imitation(config: Config) -> None:
+    """Refuse horizons that make no difference: these decodings play without a search."""
+    horizons = config["imitation"]["horizons"]
+    for name in datasets_of(config, "imitation"):
+        decode = settings_of(config, "planning", name)["action_decode"]
+        if decode in ("expected", "drawn") and len(horizons) > 1:
+            raise TTOError(
+                f"config: imitation.horizons {horizons} all play the same with action_decode "
+                f"{decode}, which does not search (in imitation.datasets.{name}); name one horizon"
+            )
+
+
 def _check_source(name: str, spec: Config) -> None:
     if spec["source"] == "d4rl":
         d4rl_file(name)
@@ -139,12 +152,19 @@ def _check_case(config: Config, case: _Case, spec: Config, O: int, A: int) -> No
             "model.output gaussian cannot predict hidden states, but the dataset has a mask; set "
             "model.output to per_dimension, or choose other datasets"
         )
+    rewards = settings("rewards")
+    go_on = rewards["cut_episodes"] == "go_on" and not rewards["ignored"]
+    if go_on and settings("discount") == 1:
+        raise TTOError(
+            "rewards.cut_episodes go_on needs a discount below 1, since rewards that go on have no "
+            "finite sum; lower discount, or set it to end"
+        )
     if not case.planned:
         return
     planning = settings("planning")
     if spec.get("mask"):
         raise TTOError("models of masked data cannot plan; remove mask, or use model_analysis")
-    if settings("rewards")["ignored"] and planning["objective"] == "return":
+    if rewards["ignored"] and planning["objective"] == "return":
         raise TTOError(
             "planning.objective must not be 'return' where rewards.ignored is true, since the "
             "tokens then hold no rewards; set it to likelihood"
@@ -155,18 +175,23 @@ def _check_case(config: Config, case: _Case, spec: Config, O: int, A: int) -> No
             f"{str(model.goal).lower()}; a model with goals plans for goal, and no other does"
         )
     if planning["objective"] == "return" and not case.swept:
-        _check_choice(planning)
+        _check_choice(planning, discretizer["bins"])
     block, goal = model.block_transitions, model.goal
     window = planned_window(block, planning["window"], planning["horizon"], goal=goal)
     planned_context(planning["context"], block, window, goal=goal)
 
 
-def _check_choice(planning: Config) -> None:
+def _check_choice(planning: Config, bins: int) -> None:
     """Refuse settings under which predicted rewards do not touch the action.
 
     With an expansion of 1, every drawn sequence is kept, so only the best one's action depends on
-    the rewards.
+    the rewards. With a single bin to draw from, all proposals are the same.
     """
+    if planning["proposal"] == "drawn" and planning["action_top"] * bins <= 1:
+        raise TTOError(
+            f"planning.action_top {planning['action_top']} leaves one of {bins} bins to draw from, "
+            "so all proposals are the same and nothing is searched; raise it"
+        )
     best = planning["action_decode"] == "best" and planning["beam_width"] > 1
     if planning["expansion"] == 1 and not best:
         raise TTOError(

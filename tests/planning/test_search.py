@@ -337,6 +337,38 @@ def test_a_plan_counts_rewards_once(includes_reward, counts_to_go):
     torch.testing.assert_close(plan.scores[0, 0], expected)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_rewards_after_an_end_do_not_count(engine):
+    """Each step's weight is the probability, by whole sequences, that no stop token came before."""
+    model = random_model("official")
+    context = random_contexts(model, 1, past=0)
+    D, O, V = 7, 3, model.config.vocabulary
+    plan = search_by_return(
+        model, context, engine, beam_width=3, expansion=2, horizon=3, value="mode"
+    )
+    centers = torch.as_tensor(model.discretizer.centers, dtype=torch.float32)
+    assert not model.tokens.to_go_includes_reward
+    for planned, score in zip(plan.tokens[0], plan.scores[0], strict=True):
+        steps = torch.cat([context[0, :O], planned]).view(3, D)
+        rewards, to_go = centers[D - 2][steps[:, -2]], centers[D - 1][steps[:, -1]]
+        with torch.no_grad():
+            outputs = model.network(steps.flatten()[None])[0]
+        assert outputs.shape[1] == V + 1
+        going = [1 - outputs[t * D - 1].softmax(dim=-1)[V] for t in (1, 2)]
+        lives = torch.stack([torch.tensor(1.0), going[0], going[0] * going[1]])
+        expected = (lives * 0.9 ** torch.arange(3) * rewards).sum() + lives[2] * 0.9**3 * to_go[2]
+        assert 0.01 < lives[2] < 0.99
+        torch.testing.assert_close(score, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_episode_goes_on_where_the_model_knows_no_end(engine):
+    model = random_model("paper")
+    running = engine(model.network)
+    running.start(random_contexts(model, 3, past=1), length=1)
+    assert running.going_on().tolist() == [1.0, 1.0, 1.0]
+
+
 def test_drawn_tokens_follow_the_distribution():
     logits = torch.tensor([0.5, 0.2, 0.3]).log().expand(100_000, 3)
     uniforms = torch.rand(100_000, generator=torch.Generator().manual_seed(0))

@@ -105,6 +105,17 @@ def test_terminal_penalty_applies_to_terminated_episodes_only():
     )
 
 
+def test_only_episodes_that_were_cut_go_on():
+    """Their rewards-to-go do not fall at the limit, which no state shows."""
+    fallen, cut = episode(40, 0), episode(40, 0, terminated=False)
+    steady = [replace(e, rewards=np.full(40, 2.0)) for e in (fallen, cut)]
+    ends, goes = (transition_matrix(e, discount=0.9, cut_episodes="go_on")[:, -1] for e in steady)
+    np.testing.assert_allclose(goes, 20.0, rtol=1e-6)
+    np.testing.assert_array_equal(ends, transition_matrix(steady[0], discount=0.9)[:, -1])
+    ignored = {"discount": 0.9, "cut_episodes": "go_on", "rewards_ignored": True}
+    assert not transition_matrix(steady[1], **ignored)[:, -2:].any()
+
+
 @pytest.mark.parametrize("kind", ["uniform", "quantile"])
 def test_ignored_rewards_do_not_change_the_tokens(dataset, tmp_path, kind):
     settings = {"discretizer": kind, "terminal_penalty": -100.0, "rewards_ignored": True}

@@ -50,13 +50,13 @@ class CachedEngine(StepwiseDraws):
             torch.empty(2, B, config.heads, room, K, dtype=x.dtype, device=x.device)
             for _ in range(config.layers)
         ]
-        self.logits = self.network.logits(x[:, -1:], start=L - 1)[:, 0, : config.vocabulary]
+        self.outputs = self.network.logits(x[:, -1:], start=L - 1)[:, 0]
         return self.logits
 
     @torch.inference_mode()
     def select(self, parents: Int[Tensor, " N"]) -> None:
         N, S, B = len(parents), self.kept, len(self.context[0][0])
-        self.owners, self.logits = self.owners[parents], self.logits[parents]
+        self.owners, self.outputs = self.owners[parents], self.outputs[parents]
         if not torch.equal(self.owners, torch.arange(N, device=parents.device) * B // N):
             self.context = [
                 (keys[self.owners], values[self.owners]) for keys, values in self.context
@@ -75,8 +75,7 @@ class CachedEngine(StepwiseDraws):
         self.kept += self.keeps
         x = self.network.embed(tokens[:, None], start=position)
         x = self.network.run_blocks(x, self._attend)
-        logits = self.network.logits(x, start=position)[:, 0]
-        self.logits = logits[:, : config.vocabulary]
+        self.outputs = self.network.logits(x, start=position)[:, 0]
         return self.logits
 
     def _attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:

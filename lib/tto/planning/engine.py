@@ -4,7 +4,8 @@ An engine knows nothing of actions, rewards or scores. `start` takes one context
 episodes. From then on the engine holds N rows, each of which continues one of the contexts. All
 engines give equal logits and draws; they differ in what they recompute.
 
-Letters: B episodes, N rows, L context tokens, S drawn tokens, V bins.
+Letters: B episodes, N rows, L context tokens, S drawn tokens, V bins, O outputs: V, and one more
+with a stop token.
 """
 
 import abc
@@ -44,15 +45,33 @@ class Engine(Protocol):
         """Draw one token by each rule for each row; append all tokens but the last."""
         ...
 
+    def going_on(self) -> Float[Tensor, " N"]:
+        """Probability that each row's episode goes on: that the next token is no stop token.
+
+        It is 1 for a model without a stop token. Draws and logits are of episodes that go on.
+        """
+        ...
+
 
 class StepwiseDraws(abc.ABC):
     """`draw`, one token at a time, for engines that return logits.
 
     Attributes:
-        logits: logits of the next token of each row, kept up to date by the engine.
+        network: the model.
+        outputs: outputs for the next token of each row, kept up to date by the engine.
     """
 
-    logits: Float[Tensor, "N V"]
+    network: TrajectoryTransformer
+    outputs: Float[Tensor, "N O"]
+
+    @property
+    def logits(self) -> Float[Tensor, "N V"]:
+        """Logits of the bins."""
+        return self.outputs[:, : self.network.config.vocabulary]
+
+    @torch.inference_mode()
+    def going_on(self) -> Float[Tensor, " N"]:
+        return probability_to_go_on(self.outputs, self.network.config.vocabulary)
 
     @abc.abstractmethod
     def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]: ...
@@ -65,6 +84,13 @@ class StepwiseDraws(abc.ABC):
             if i + 1 < len(rules):
                 self.append(drawn[-1][0])
         return Drawn(*(torch.stack(column, dim=1) for column in zip(*drawn, strict=True)))
+
+
+def probability_to_go_on(outputs: Float[Tensor, "N O"], vocabulary: int) -> Float[Tensor, " N"]:
+    """1 less the probability of the output after the bins, the stop token's, if there is one."""
+    if outputs.shape[1] == vocabulary:
+        return outputs.new_ones(len(outputs))
+    return outputs.softmax(dim=-1)[:, :vocabulary].sum(dim=-1)
 
 
 def check_length(network: TrajectoryTransformer, context: int, length: int) -> None:

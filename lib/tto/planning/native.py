@@ -138,6 +138,11 @@ class NativeEngine:
         self._library.tto_logits(self._handle, _pointer(logits))
         return logits
 
+    def going_on(self) -> Float[Tensor, " N"]:
+        probabilities = torch.empty(self._rows)
+        self._library.tto_going_on(self._handle, _pointer(probabilities))
+        return probabilities
+
     def _call(self, name: str, *arguments: object) -> None:
         if getattr(self._library, f"tto_{name}")(self._handle, *arguments):
             raise MemoryError(f"planning: no memory to {name} {self._rows} sequences")
@@ -166,7 +171,7 @@ def _sizes(network: TrajectoryTransformer, precision: Precision, threads: int) -
         heads=config.heads,
         width=config.width,
         vocabulary=config.vocabulary,
-        outputs=outputs,  # includes logits that are not used, such as a stop token's
+        outputs=outputs,  # one more than the vocabulary with a stop token
         output_heads=output_heads,
         transition_dim=config.transition_dim,
         block=config.block_size,

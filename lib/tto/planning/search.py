@@ -126,6 +126,11 @@ def return_search(
     - If it does not (the official code): sum over k <= t of discount^k r_k + discount^(t+1) R_t.
     - Without `config.reward_to_go`: sum over k <= t of discount^k r_k.
 
+    With a stop token, what a transition adds is multiplied by the probability that the episode goes
+    on until then: after a predicted fall, a plan would otherwise count the rewards of a life that
+    goes on. (In the official code a fallen sequence goes on with stop tokens, whose rewards and
+    rewards-to-go count as 0.)
+
     Args:
         contexts: tokens of past transitions and of the current observation.
         observation_dim: number of observation tokens of a transition.
@@ -145,6 +150,7 @@ def return_search(
     B, W = len(contexts), 1
     sequences = contexts.new_empty(B, 1, 0)
     scores = log_probs = rewards = logits.new_zeros(B, 1)
+    lives = logits.new_ones(B, 1)  # probability that the episode goes on until this transition
     for t in range(config.horizon):
         if t:  # drawn before the sequences branch, so that all copies share the observation
             drawn = engine.draw(rules[:O], _by_row(uniforms[:, t, :O, :W]))
@@ -154,13 +160,14 @@ def return_search(
         propose = _probable if config.proposal == "beam" else _drawn
         parents, drawn = propose(engine, logits, rules[O:], uniforms[:, t, O:])
         reward, to_go = (estimate.view(B, -1) for estimate in _estimates(drawn, config, centers))
-        total = rewards.gather(1, parents) + discount**t * reward
+        weight = discount**t * lives.gather(1, parents)
+        total = rewards.gather(1, parents) + weight * reward
         if not config.reward_to_go:
             value = total
         elif to_go_includes_reward:
-            value = rewards.gather(1, parents) + discount**t * to_go
+            value = rewards.gather(1, parents) + weight * to_go
         else:
-            value = total + discount ** (t + 1) * to_go
+            value = total + discount * weight * to_go
         candidates = parents.shape[1]
         sequences = torch.cat(
             [_gather(sequences, parents), drawn.tokens.view(B, candidates, -1)], -1
@@ -173,6 +180,7 @@ def return_search(
         if t + 1 < config.horizon:
             left = (config.horizon - t - 1) * D
             _advance(engine, contexts, sequences, _rows(kept, candidates), left, window)
+            lives = lives.gather(1, parents).gather(1, kept) * engine.going_on().view(B, -1)
     return Plan(sequences, scores, log_probs)
 
 
@@ -240,7 +248,7 @@ def _rules(
     """Rules by which the dimensions of a transition are drawn."""
     D, V = centers.shape
     observation = DrawRule(config.observation_top, temperature=config.temperature)
-    action_top = max(1, math.ceil(config.action_top * V))
+    action_top = max(1, math.ceil(round(config.action_top * V, 9)))  # 0.07 of 100 bins are 7
     action = DrawRule(action_top, config.action_mass, config.temperature)
     if config.proposal == "uniform":
         action = DrawRule(V, temperature=_EVEN)

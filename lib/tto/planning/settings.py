@@ -32,7 +32,8 @@ class SearchConfig:
             greedy.
         action_top: an action token is drawn from this share of the bins, the most probable ones.
             This setting and the next two apply to drawn actions only.
-        action_mass: an action token is drawn from the fewest bins that hold this probability.
+        action_mass: an action token is drawn from the fewest bins that hold this share of the
+            probability that `action_top` leaves.
         temperature: temperature of the draws of action and observation tokens.
         value: whether the predicted reward and reward-to-go are the "expectation", a "sample" or
             the "mode" of their distributions.
@@ -55,7 +56,7 @@ class SearchConfig:
     temperature: Annotated[float, POSITIVE] = 1.0
     value: ValueEstimate = "expectation"
     reward_to_go: bool = True
-    value_levels: Annotated[int, COUNT] | None = None
+    value_levels: Annotated[int, Between(2)] | None = None
 
     def __post_init__(self) -> None:
         check_fields(self, "planning")

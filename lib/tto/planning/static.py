@@ -37,7 +37,12 @@ from tto.model.transformer import (
     attention_mask,
 )
 from tto.planning.draw import Drawn, DrawRule, draw_token
-from tto.planning.engine import check_length, check_logits, position_vectors
+from tto.planning.engine import (
+    check_length,
+    check_logits,
+    position_vectors,
+    probability_to_go_on,
+)
 
 SPAN = 64
 
@@ -102,11 +107,11 @@ class StaticEngine:
 
         x = self._blocks.run_blocks(self._blocks.embed(contexts), attend)
         x = self._blocks.output_norm(x[:, -1]).float()
-        logits = F.linear(x, self.network.output[L % config.transition_dim % len(self._outputs)])
-        self._of_rows(self._logits)[:, 0] = logits[:, : config.vocabulary]
+        outputs = F.linear(x, self.network.output[L % config.transition_dim % len(self._outputs)])
+        self._of_rows(self._logits)[:, 0] = outputs
         self._position.fill_(L)
         self._lay_out_plan()
-        return logits[:, : config.vocabulary]
+        return outputs[:, : config.vocabulary]
 
     @torch.inference_mode()
     def select(self, parents: Int[Tensor, " N"]) -> None:
@@ -135,7 +140,13 @@ class StaticEngine:
     def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
         self._of_rows(self._tokens).copy_(tokens.view(self._B, self._W))
         self._advance()
-        return _copied(self._of_rows(self._logits)).flatten(0, 1)
+        outputs = _copied(self._of_rows(self._logits)).flatten(0, 1)
+        return outputs[:, : self.network.config.vocabulary]
+
+    @torch.inference_mode()
+    def going_on(self) -> Float[Tensor, " N"]:
+        outputs = self._of_rows(self._logits).flatten(0, 1)
+        return probability_to_go_on(outputs, self.network.config.vocabulary)
 
     @torch.inference_mode()
     def draw(self, rules: Sequence[DrawRule], uniforms: Float[Tensor, "N S"]) -> Drawn:
@@ -192,8 +203,7 @@ class StaticEngine:
             return out.transpose(1, 2).reshape(R, H, 1, self._head_size)
 
         x = network.output_norm(network.run_blocks(x, attend)[:, 0]).float()
-        logits = F.linear(x, self._outputs.index_select(0, self._heads[position])[0])
-        self._logits[:R] = logits[:, : self.network.config.vocabulary]
+        self._logits[:R] = F.linear(x, self._outputs.index_select(0, self._heads[position])[0])
         position += 1
 
     def _draw_step(self, R: int, rule: DrawRule) -> None:
@@ -201,7 +211,8 @@ class StaticEngine:
         if rule.centers is not None:
             rule = replace(rule, centers=self._centers[index][0])
         uniforms = self._uniforms[index][0, :R]
-        tokens, log_probs, expected = draw_token(self._logits[:R], uniforms, rule)
+        logits = self._logits[:R, : self.network.config.vocabulary]
+        tokens, log_probs, expected = draw_token(logits, uniforms, rule)
         self._tokens[:R] = tokens
         self._drawn_tokens[:, :R].index_copy_(0, index, tokens[None])
         self._drawn[:, :, :R].index_copy_(1, index, torch.stack([log_probs, expected])[:, None])
@@ -276,6 +287,7 @@ class StaticEngine:
         """
         config = self.network.config
         L, V, H, K = config.block_size, config.vocabulary, config.heads, self._head_size
+        O = self._outputs.shape[1]
         before = self._contexts, self._own
         _, _, most_contexts, _, most_tokens, _ = self._contexts.shape
         if self._padded_B > most_contexts or contexts > most_tokens:
@@ -293,7 +305,7 @@ class StaticEngine:
             )
             self._logits, self._uniforms, self._centers, self._drawn = (
                 self._zeros(*shape, dtype=torch.float32)
-                for shape in ((R, V), (L, R), (L, V), (2, L, R))
+                for shape in ((R, O), (L, R), (L, V), (2, L, R))
             )
         if before[0] is self._contexts and before[1] is self._own:
             return

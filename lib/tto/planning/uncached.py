@@ -24,7 +24,7 @@ class UncachedEngine(StepwiseDraws):
         return self._logits()
 
     def select(self, parents: Int[Tensor, " N"]) -> None:
-        self.sequences, self.logits = self.sequences[parents], self.logits[parents]
+        self.sequences, self.outputs = self.sequences[parents], self.outputs[parents]
 
     @torch.inference_mode()
     def append(self, tokens: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
@@ -32,5 +32,5 @@ class UncachedEngine(StepwiseDraws):
         return self._logits()
 
     def _logits(self) -> Float[Tensor, "N V"]:
-        self.logits = self.network(self.sequences)[:, -1, : self.network.config.vocabulary]
+        self.outputs = self.network(self.sequences)[:, -1]
         return self.logits

@@ -1,12 +1,18 @@
 """Reward-to-go (section 3.2): the discounted sum of the remaining rewards of an episode."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 from scipy.signal import lfilter
 
 
 def rewards_to_go(
-    rewards: Float[np.ndarray, " T"], *, discount: float, includes_reward: bool = True
+    rewards: Float[np.ndarray, " T"],
+    *,
+    discount: float,
+    includes_reward: bool = True,
+    rest: float = 0.0,
 ) -> Float[np.ndarray, " T"]:
     """R_t = sum over t' >= t of discount^(t'-t) r_t', as in section 3.2.
 
@@ -15,8 +21,22 @@ def rewards_to_go(
         discount: discount factor.
         includes_reward: whether the sum includes r_t. If not, it begins with r_{t+1}, undiscounted,
             as in the official code: V_t = sum over k >= 0 of discount^k r_{t+1+k}.
+        rest: R_T, the discounted sum of rewards that came after the last recorded one.
     """
-    rewards = np.asarray(rewards, dtype=np.float64)
+    rewards = np.append(np.asarray(rewards, dtype=np.float64), rest)
     # a one-pole filter from the end computes y_t = r_t + discount * y_{t+1}
     sums = np.array(lfilter([1.0], [1.0, -discount], rewards[::-1]))[::-1]
-    return sums.copy() if includes_reward else np.append(sums[1:], 0.0)
+    return sums[:-1].copy() if includes_reward else sums[1:].copy()
+
+
+def rest_of_cut(rewards: Float[np.ndarray, " T"], *, discount: float) -> float:
+    """R_T of an episode that a limit cut, if its last rewards went on: their mean / (1 - discount).
+
+    As many of them count as weigh in a reward-to-go: 1 / (1 - discount).
+
+    Args:
+        rewards: rewards of one episode.
+        discount: discount factor, below 1.
+    """
+    count = math.ceil(round(1 / (1 - discount), 6))
+    return float(np.mean(rewards[-count:])) / (1 - discount)

@@ -15,9 +15,11 @@ from tto.errors import TTOError
 from tto.files import StrPath
 from tto.progress import Progress
 from tto.tokens.discretizer import Discretizer, fit
-from tto.tokens.reward_to_go import rewards_to_go
+from tto.tokens.reward_to_go import rest_of_cut, rewards_to_go
 from tto.tokens.spool import Block, Spool
 from tto.tokens.token_file import TokenAttributes, TokenBlock, mask_tokens, write_token_file
+
+CutEpisodes = Literal["end", "go_on"]
 
 
 def tokenize_dataset(
@@ -31,6 +33,7 @@ def tokenize_dataset(
     discount: float,
     to_go_includes_reward: bool = True,
     terminal_penalty: float | None = None,
+    cut_episodes: CutEpisodes = "end",
     rewards_ignored: bool = False,
 ) -> None:
     """Fit the bins to `dataset` and write its tokens to `path` (section 3.1).
@@ -50,6 +53,8 @@ def tokenize_dataset(
         terminal_penalty: replaces the last reward of a terminated episode (-100 in the official
             code); None keeps the reward. Do not use it with uniform bins: this outlier would push
             all other rewards into one bin.
+        cut_episodes: what follows the last reward of an episode that did not terminate: nothing
+            ("end"), or its last rewards again and again ("go_on"; needs a discount below 1).
         rewards_ignored: whether to set reward and reward-to-go to 0, so that the tokens do not
             reveal the time to the end of an episode (goal reaching, section 4.2).
 
@@ -62,7 +67,7 @@ def tokenize_dataset(
         "terminal_penalty": terminal_penalty,
         "rewards_ignored": rewards_ignored,
     }
-    matrix = functools.partial(transition_matrix, **settings)
+    matrix = functools.partial(transition_matrix, cut_episodes=cut_episodes, **settings)
     with tempfile.TemporaryFile(dir=Path(path).parent) as file:
         spool = Spool(file)
         episodes = Progress(dataset, name=f"{name}: tokens", unit="episodes")
@@ -104,6 +109,7 @@ def transition_matrix(
     discount: float,
     to_go_includes_reward: bool = True,
     terminal_penalty: float | None = None,
+    cut_episodes: CutEpisodes = "end",
     rewards_ignored: bool = False,
 ) -> Float[np.ndarray, "T D"]:
     """The float32 rows of an episode's transitions: observation, action, reward, reward-to-go.
@@ -113,6 +119,7 @@ def transition_matrix(
         discount: discount of the rewards-to-go.
         to_go_includes_reward: whether a reward-to-go includes its own transition's reward.
         terminal_penalty: replaces the last reward of a terminated episode; None keeps the reward.
+        cut_episodes: what follows an episode that did not terminate, as in `tokenize_dataset`.
         rewards_ignored: whether to set reward and reward-to-go to 0.
     """
     rewards = np.array(episode.rewards, dtype=np.float64)
@@ -120,7 +127,13 @@ def transition_matrix(
         rewards = np.zeros_like(rewards)
     elif terminal_penalty is not None and episode.terminated:
         rewards[-1] = terminal_penalty
-    to_go = rewards_to_go(rewards, discount=discount, includes_reward=to_go_includes_reward)
+    goes_on = cut_episodes == "go_on" and not episode.terminated
+    to_go = rewards_to_go(
+        rewards,
+        discount=discount,
+        includes_reward=to_go_includes_reward,
+        rest=rest_of_cut(rewards, discount=discount) if goes_on else 0.0,
+    )
     observations = episode.observations[: len(rewards)]
     columns = [observations, episode.actions, rewards[:, None], to_go[:, None]]
     return np.concatenate(columns, axis=1, dtype=np.float32, casting="same_kind")

@@ -19,6 +19,7 @@ class Engine {
     virtual void draw(const DrawRule* rules, int n, const float* uniforms, int64_t* tokens,
                       float* log_probs, float* expected) = 0;
     virtual void logits(float* out) const = 0;
+    virtual void going_on(float* out) const = 0;
     virtual void counts(int64_t* out) const = 0;
 };
 
@@ -83,6 +84,21 @@ class EngineOf final : public Engine {
         for (int sequence : sequences_.of_row) {
             std::copy_n(&logits_[size_t(sequence) * model_.logits_pad], V, out);
             out += V;
+        }
+    }
+
+    // 1 less the probability of the stop token, which follows the bins.
+    void going_on(float* out) const override {
+        int V = model_.vocabulary;
+        for (int sequence : sequences_.of_row) {
+            const float* logits = &logits_[size_t(sequence) * model_.logits_pad];
+            float top = *std::max_element(logits, logits + model_.outputs), bins = 0.0f, all = 0.0f;
+            for (int o = 0; o < model_.outputs; ++o) {
+                float chance = std::exp(logits[o] - top);
+                all += chance;
+                if (o < V) bins += chance;
+            }
+            *out++ = bins / all;
         }
     }
 
@@ -232,6 +248,8 @@ int tto_draw(void* engine, const tto::DrawRule* rules, int n, const float* unifo
 }
 
 void tto_logits(void* engine, float* out) { static_cast<Engine*>(engine)->logits(out); }
+
+void tto_going_on(void* engine, float* out) { static_cast<Engine*>(engine)->going_on(out); }
 
 void tto_counts(void* engine, int64_t* out) { static_cast<Engine*>(engine)->counts(out); }
 }

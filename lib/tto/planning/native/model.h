@@ -5,8 +5,8 @@
 
 namespace tto {
 
-// Passed from Python, so plain integers only. `outputs` may exceed `vocabulary`: the additional
-// logits, such as a stop token's, are not used.
+// Passed from Python, so plain integers only. `outputs` is `vocabulary`, or one more with a stop
+// token.
 struct Sizes {
     int32_t layers, heads, width, vocabulary, outputs, output_heads;
     int32_t transition_dim, block, attend_values, bfloat16, threads;
@@ -27,7 +27,7 @@ struct Layer {
 
 template <class T>
 struct Model {
-    int layers, heads, width, vocabulary, output_heads, transition_dim, block;
+    int layers, heads, width, vocabulary, outputs, output_heads, transition_dim, block;
     Kept kept;                     // tokens that later ones attend to
     int head_size, head_pad;       // channels of a head, and these padded to whole vectors
     int width_pad, attended, hidden_pad, qkv_pad;
@@ -40,12 +40,12 @@ struct Model {
 
     Model(const Sizes& s, Arrays arrays)
         : layers(s.layers), heads(s.heads), width(s.width), vocabulary(s.vocabulary),
-          output_heads(s.output_heads), transition_dim(s.transition_dim), block(s.block),
+          outputs(s.outputs), output_heads(s.output_heads), transition_dim(s.transition_dim), block(s.block),
           kept{s.attend_values ? 0 : s.transition_dim}, head_size(s.width / s.heads),
           head_pad(padded(head_size, 16)), width_pad(padded(width, PANEL)),
           attended(heads * head_pad), hidden_pad(padded(4 * width, PANEL)),
           qkv_pad(padded(3 * attended, PANEL)), tokens(size_t(transition_dim) * vocabulary * width),
-          positions(size_t(block) * width), logits_pad(padded(vocabulary, PANEL)) {
+          positions(size_t(block) * width), logits_pad(padded(outputs, PANEL)) {
         std::copy_n(*arrays++, size_t(transition_dim) * vocabulary * width, tokens.data());
         std::copy_n(*arrays++, size_t(block) * width, positions.data());
         for (int i = 0; i < layers; ++i) {
@@ -61,8 +61,8 @@ struct Model {
         output_norm = norm(arrays);
         for (int i = 0; i < output_heads; ++i) {
             const float* head = *arrays + size_t(i) * s.outputs * width;
-            output.emplace_back(width, vocabulary);
-            for (int o = 0; o < vocabulary; ++o)
+            output.emplace_back(width, outputs);
+            for (int o = 0; o < outputs; ++o)
                 for (int c = 0; c < width; ++c)
                     output.back().set(c, o, head[size_t(o) * width + c]);
         }
