@@ -39,7 +39,7 @@ def test_the_best_of_each_dataset_is_marked(tmp_path):
     assert "35 [-29, 99] *" in page
     assert "15 [-49, 79] |" in page
     assert "far: horizon 9." in page
-    assert "near: as in planning." in page
+    assert "near: as in planning, with its overrides for a dataset." in page
     assert "8 [-5, 21] *" in page
     assert "short: epochs 3." in page
     assert "long: as in behavior_cloning." in page

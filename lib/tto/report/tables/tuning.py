@@ -32,7 +32,7 @@ def write_tuning(
     ]
     for method, named in candidates.items():
         title = "TTO: planners" if method == OURS else OUR_METHODS[method]
-        unchanged = f"as in {SECTIONS[method]}"
+        unchanged = f"as in {SECTIONS[method]}, with its overrides for a dataset"
         found = [
             row
             for sweep in sweeps
