@@ -13,7 +13,7 @@ their 95 % intervals:
 - spread: standard deviation over actions of the planner's scores, and of the true values without
   the noise of the repeats;
 - correlation: of scores with true values over a state's actions, and of one half of the repeats
-  with the other, which is the most that any score could reach with as many repeats;
+  with the other, r; with all repeats, perfect scores would reach sqrt(2 r / (1 + r));
 - gain: mean true value of the half of the actions with the best scores less that of all, and the
   same where the other half of the repeats chooses;
 - mean of better half, mean of all: true value of the action that is the mean of these, less the

@@ -42,6 +42,6 @@ def test_the_best_of_each_dataset_is_marked(tmp_path):
     assert "near: as in planning, with its overrides for a dataset." in page
     assert "8 [-5, 21] *" in page
     assert "short: epochs 3." in page
-    assert "long: as in behavior_cloning." in page
+    assert "long: as in behavior_cloning, with its overrides for a dataset." in page
     assert page.index("TTO: planners") < page.index("BC")
     assert "35 [-29, 99] *" in paths["html"].read_text()
