@@ -141,6 +141,7 @@ def test_an_export_loads_in_transformers_and_comes_back(tmp_path, changes):
     assert_plans_with_the_ports_logits(model, port)
     back = import_model(tmp_path / "out")
     assert back.tokens == model.tokens
+    assert back.config.stop_token == model.config.stop_token
     assert np.array_equal(back.discretizer.edges, model.discretizer.edges)
     assert_plans_with_the_ports_logits(back, port)
     card = (tmp_path / "out" / "README.md").read_text()

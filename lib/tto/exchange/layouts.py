@@ -153,7 +153,8 @@ def config_of(
         position="learned",
         block_tokens=transitions * D,
         max_transitions=transitions,
-        stop_token=bool(stop),
+        # weights that are all 0 are no trained stop token (`tto.exchange.port`)
+        stop_token=bool(stop) and bool(output[..., -1, :].any()),
     )
 
 
@@ -186,8 +187,13 @@ def from_layout(
     ours["position_embedding.weight"] = _whole_transitions(positions, config)
     output = _take(left, "head.weight")
     ours["output"] = output.roll(1, dims=0) if output.ndim == 3 else output[None]
-    if "head.bias" in left:
-        _fold_bias(ours, left.pop("head.bias"))
+    bias = left.pop("head.bias", None)
+    if not config.stop_token and ours["output"].shape[1] > config.vocabulary:
+        for name in ("output", "token_embedding.weight"):
+            ours[name] = ours[name][..., :-1, :]
+        bias = bias if bias is None else bias[..., :-1]
+    if bias is not None:
+        _fold_bias(ours, bias)
     if left:
         raise TTOError(f"weights: expected the {layout.name} layout, got also {sorted(left)[:4]}")
     return _network(ours, config)

@@ -20,7 +20,7 @@ def to_port(network: TrajectoryTransformer) -> dict[str, Tensor]:
     """The state of a port that has the same logits of the V bins.
 
     One shared output layer becomes D equal heads, and factored positions become a table of their
-    sums. A model without a stop token gets one, whose logit has no meaning.
+    sums. A model without a stop token gets one, whose weights are 0; its logit has no meaning.
 
     Raises:
         TTOError: the model attends to rewards-to-go or predicts Gaussians; the port does neither.
