@@ -44,8 +44,8 @@ _DIGITS = {claim.id: claim.digits for claim in CLAIMS}
 # Six claims in short, by id; `claims.md` has all of them in full.
 SHOWN = {
     "better_than_bc": "planning for return beats behaviour cloning (score)",
-    "no_pessimism": "planning without pessimism is no worse than its data",
-    "reliable_predictor": "it predicts 100 steps better than an ensemble (nats)",
+    "no_pessimism": "planning without pessimism is no worse than its data, on average",
+    "reliable_predictor": "it predicts better than an ensemble, mean of 100 steps (nats)",
     "markovian_masked": "context helps more where states are hidden (nats)",
     "decoding_controls": "likelihood search imitates an expert (% of its return)",
     "goal_reaching": "beam search reaches goals without rewards (%)",
