@@ -73,6 +73,14 @@ def _local_claims() -> list[Claim]:
             switched("objective", "return", "likelihood"),
             beats(),
         ),
+        Claim(
+            "local_search",
+            LOCAL,
+            "The search for return beats the Transformer's own policy, which does not search (score, "
+            "mean over datasets)",
+            switched("search", "return", "likelihood"),
+            beats(),
+        ),
     ]
 
 
