@@ -76,8 +76,8 @@ def _local_claims() -> list[Claim]:
         Claim(
             "local_search",
             LOCAL,
-            "The search for return beats the Transformer's own policy, which does not search (score, "
-            "mean over datasets)",
+            "The search for return beats the Transformer's own policy, which does not search "
+            "(score, mean over datasets)",
             switched("search", "return", "likelihood"),
             beats(),
         ),
