@@ -212,7 +212,7 @@ def test_a_block_of_one_transition_plans_one():
         ({"reward_to_go": 1}, r"planning\.reward_to_go: expected true or false, got 1"),
         (
             {"value_levels": 0},
-            r"planning\.value_levels: expected a whole number at least 1 .* or null, got 0",
+            r"planning\.value_levels: expected a whole number at least 2 or null, got 0",
         ),
         ({"budget_ms": float("nan")}, r"planning\.budget_ms: expected finite and above 0"),
         ({"seed": -1}, "seed: expected integers of at least 0, got -1"),
