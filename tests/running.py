@@ -18,7 +18,7 @@ HOPPER = "hopper-medium-replay-v2"
 # Overlays that come after another one
 AFTER = {
     ROOT / f"config/{name}.yaml": ROOT / "config/local.yaml"
-    for name in ("two_hours", "table1", "imitation")
+    for name in ("two_hours", "table1", "imitation", "predictions")
 }
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
 

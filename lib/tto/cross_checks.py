@@ -19,7 +19,7 @@ from tto.data.environments import robot_of
 from tto.errors import TTOError
 from tto.methods import SECTIONS
 from tto.model.transformer import ModelConfig
-from tto.planning.settings import planned_context, planned_window
+from tto.planning.settings import most_actions, planned_context, planned_window
 from tto.report.drawing.robots import HIDDEN
 
 Dimensions = Callable[[str], tuple[int, int]]
@@ -119,8 +119,10 @@ def _check_imitation(config: Config) -> None:
     """Refuse horizons that make no difference: these decodings play without a search."""
     horizons = config["imitation"]["horizons"]
     for name in datasets_of(config, "imitation"):
-        decode = settings_of(config, "planning", name)["action_decode"]
-        if decode in ("expected", "drawn") and len(horizons) > 1:
+        planning = settings_of(config, "planning", name)
+        decode = planning["action_decode"]
+        plays = planning["objective"] != "return" and decode in ("expected", "drawn")
+        if plays and len(horizons) > 1:
             raise TTOError(
                 f"config: imitation.horizons {horizons} all play the same with action_decode "
                 f"{decode}, which does not search (in imitation.datasets.{name}); name one horizon"
@@ -187,7 +189,7 @@ def _check_choice(planning: Config, bins: int) -> None:
     With an expansion of 1, every drawn sequence is kept, so only the best one's action depends on
     the rewards. With a single bin to draw from, all proposals are the same.
     """
-    if planning["proposal"] == "drawn" and planning["action_top"] * bins <= 1:
+    if planning["proposal"] == "drawn" and most_actions(planning["action_top"], bins) == 1:
         raise TTOError(
             f"planning.action_top {planning['action_top']} leaves one of {bins} bins to draw from, "
             "so all proposals are the same and nothing is searched; raise it"

@@ -190,7 +190,7 @@ def test_an_experiment_runs_alone(copy: Path, tmp_path: Path, experiment: str):
     answer = {
         "imitation": "of the expert data's return",
         "goal_reaching": "goals reached",
-        "model_analysis": "less the ensemble's at step 3",
+        "model_analysis": "above the ensemble's at step 3",
     }
     assert [name for name, words in answer.items() if words in report] == [experiment]
     claims = (copy / "docs/results/tiny/claims.csv").read_text()

@@ -46,7 +46,8 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
             "the tokens then hold no rewards; set it to likelihood"
         )
     for section in (name for name, value in config.items() if _overrides(value)):
-        check_datasets(f"{section}.overrides", _overrides(config[section]), _datasets(config))
+        known = _datasets_with(config, section)
+        check_datasets(f"{section}.overrides", _overrides(config[section]), known)
     _check_episodes(config)
     _check_analysis(config["model_analysis"])
 
@@ -68,9 +69,12 @@ def is_periodic(name: str) -> bool:
     return re.search(r"(.+?)\1{19}$", name) is not None
 
 
-def _datasets(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The datasets of all experiments by name; null where no experiment has it any more."""
-    owners = (config, *(config[name] for name in EXPERIMENTS))
+def _datasets_with(config: Mapping[str, Any], section: str) -> dict[str, Any]:
+    """The datasets of offline RL and of the experiments that have a section, by name.
+
+    The value is null where none of them has the dataset any more.
+    """
+    owners = (config, *(config[name] for name in EXPERIMENTS if section in config[name]))
     entries = [entry for owner in owners for entry in owner["datasets"].items()]
     return dict(entries) | {name: spec for name, spec in entries if spec is not None}
 

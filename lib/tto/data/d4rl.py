@@ -71,7 +71,7 @@ def read_d4rl(
     qpos and qvel after the last action, so one step of the simulator computes them.
 
     A file without `next_observations` lacks the last observation of each episode. There the last
-    transition is left out and the episode counts as truncated.
+    transition is left out, and the episode ends one step early.
 
     Args:
         path: the file.
@@ -107,7 +107,7 @@ def read_d4rl(
                     if "next_observations" in columns:
                         yield _episode(env, rows, terminated=terminated)
                     elif end - start > 1:
-                        yield _episode_without_its_last_row(rows)
+                        yield _episode_without_its_last_row(rows, terminated=terminated)
     finally:
         env.close()
 
@@ -198,8 +198,8 @@ def cut_rows(
     if "next_observations" not in columns and len(ends):
         LOGGER.warning(
             "%s: no next_observations; left out the last transition of each of %d episodes, whose "
-            "next state is not in the file; %d of them terminated and count as truncated",
-            *(path, len(ends), terminals[ends - 1].sum()),
+            "next state is not in the file; they end one step early",
+            *(path, len(ends)),
         )
     return Cut(ends, terminals)
 
@@ -285,16 +285,19 @@ def _episode(env: gymnasium.Env, rows: dict[str, np.ndarray], *, terminated: boo
     )
 
 
-def _episode_without_its_last_row(rows: dict[str, np.ndarray]) -> Episode:
-    """The episode up to its last stored observation, which replaces the missing next one."""
+def _episode_without_its_last_row(rows: dict[str, np.ndarray], *, terminated: bool) -> Episode:
+    """The episode up to its last stored observation, which replaces the missing next one.
+
+    It ends as it did in the file, one step early.
+    """
     states = [rows[name].astype(np.float64) for name in STATES if name in rows]
     qpos, qvel = states if len(states) == len(STATES) else (None, None)
     return Episode(
         observations=matrix(rows["observations"], "observations"),
         actions=matrix(rows["actions"][:-1], "actions"),
         rewards=matrix(rows["rewards"][:-1], "rewards").reshape(-1),
-        terminated=False,
-        truncated=True,
+        terminated=terminated,
+        truncated=not terminated,
         qpos=qpos,
         qvel=qvel,
     )

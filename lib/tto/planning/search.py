@@ -8,7 +8,6 @@ each. Both plan for a batch of episodes and treat each as if it were alone.
 Letters: B episodes, W beams (or candidates) an episode, V bins, D tokens a transition.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from tto.planning.draw import Drawn, DrawRule, largest
 from tto.planning.engine import Engine
-from tto.planning.settings import SearchConfig
+from tto.planning.settings import SearchConfig, most_actions
 
 _EVEN = 1e9  # a temperature at which all bins are equally probable
 
@@ -127,9 +126,10 @@ def return_search(
     - Without `config.reward_to_go`: sum over k <= t of discount^k r_k.
 
     With a stop token, what a transition adds is multiplied by the probability that the episode goes
-    on until then: after a predicted fall, a plan would otherwise count the rewards of a life that
-    goes on. (In the official code a fallen sequence goes on with stop tokens, whose rewards and
-    rewards-to-go count as 0.)
+    on until then, given the sequence so far with its likeliest rewards and rewards-to-go. After a
+    predicted fall, a plan would otherwise count the rewards of a life that goes on. (In the
+    official code a fallen sequence goes on with stop tokens, whose rewards count as 0.) So a fall
+    that is less likely than not counts in the last reward-to-go alone.
 
     Args:
         contexts: tokens of past transitions and of the current observation.
@@ -248,8 +248,7 @@ def _rules(
     """Rules by which the dimensions of a transition are drawn."""
     D, V = centers.shape
     observation = DrawRule(config.observation_top, temperature=config.temperature)
-    action_top = max(1, math.ceil(round(config.action_top * V, 9)))  # 0.07 of 100 bins are 7
-    action = DrawRule(action_top, config.action_mass, config.temperature)
+    action = DrawRule(most_actions(config.action_top, V), config.action_mass, config.temperature)
     if config.proposal == "uniform":
         action = DrawRule(V, temperature=_EVEN)
     top = V if config.value == "sample" else 1
@@ -276,7 +275,7 @@ def rounded(
     """Round values to `levels` levels, which are the means of groups of neighbouring bins."""
     groups = centers.tensor_split(min(levels, len(centers)))
     table = torch.stack([group.mean() for group in groups])
-    borders = torch.stack([group[0] for group in groups[1:]]) if len(groups) > 1 else table[:0]
+    borders = torch.stack([group[0] for group in groups[1:]])
     return table[torch.bucketize(values.contiguous(), borders, right=True)]
 
 

@@ -62,6 +62,11 @@ class SearchConfig:
         check_fields(self, "planning")
 
 
+def most_actions(action_top: float, bins: int) -> int:
+    """The number of bins that `action_top` leaves; 0.07 of 100 bins are 7, whatever floats say."""
+    return max(1, math.ceil(round(action_top * bins, 9)))
+
+
 def check_integer(name: str, value: object, *, least: int | None = None) -> None:
     """Raise a `TTOError` unless a setting is an integer, and of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):

@@ -1,10 +1,15 @@
 """Reward-to-go (section 3.2): the discounted sum of the remaining rewards of an episode."""
 
 import math
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 from scipy.signal import lfilter
+
+from tto.errors import TTOError
+
+CutEpisodes = Literal["end", "go_on"]  # what follows an episode that did not terminate
 
 
 def rewards_to_go(
@@ -37,6 +42,11 @@ def rest_of_cut(rewards: Float[np.ndarray, " T"], *, discount: float) -> float:
     Args:
         rewards: rewards of one episode.
         discount: discount factor, below 1.
+
+    Raises:
+        TTOError: the discount is 1, under which rewards that go on have no finite sum.
     """
+    if discount == 1:
+        raise TTOError("cut_episodes: expected a discount below 1 for go_on, got 1; choose end")
     count = math.ceil(round(1 / (1 - discount), 6))
     return float(np.mean(rewards[-count:])) / (1 - discount)

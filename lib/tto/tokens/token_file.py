@@ -9,8 +9,8 @@ Arrays:
 - `edges` (D, V+1): float64.
 
 Attributes: `format_version`, `source_digest`, those of `TokenAttributes` (`rewards_ignored` only
-where it is true), and `content_digest`, a SHA-256 over arrays and attributes that reveals flipped
-bits. Older files lack `content_digest`.
+where it is true, `cut_episodes` only where it is not `end`), and `content_digest`, a SHA-256 over
+arrays and attributes that reveals flipped bits. Older files lack `content_digest`.
 """
 
 import hashlib
@@ -28,6 +28,7 @@ from tto.fields import Between, Printable, check_fields
 from tto.files import StrPath, atomic_path
 from tto.hdf5 import new_hdf5, read_hdf5
 from tto.tokens.discretizer import MOST_TOKENS, Discretizer, Kind, token_dtype
+from tto.tokens.reward_to_go import CutEpisodes
 
 FORMAT_VERSION = 1
 _CHUNK_ROWS = 65536
@@ -50,6 +51,8 @@ class TokenAttributes:
         mask_token: whether V is a token, for hidden dimensions of observations.
         rewards_ignored: whether reward and reward-to-go were set to 0 in all transitions (goal
             reaching, section 4.2).
+        cut_episodes: what follows the last reward of an episode that did not terminate
+            (`tto.tokens.tokenize.tokenize_dataset`).
 
     Raises:
         TTOError: a value is of another type or out of range.
@@ -66,6 +69,7 @@ class TokenAttributes:
     terminal_penalty: float | None
     mask_token: bool = False
     rewards_ignored: bool = False
+    cut_episodes: CutEpisodes = "end"
 
     def __post_init__(self) -> None:
         check_fields(self, "tokens")
@@ -83,6 +87,7 @@ class TokenAttributes:
             "to_go_includes_reward": self.to_go_includes_reward,
             "terminal_penalty": self.terminal_penalty,
             "rewards_ignored": self.rewards_ignored,
+            "cut_episodes": self.cut_episodes,
         }
 
     @property
@@ -251,10 +256,12 @@ def _finish(
 
 
 def _stored(attributes: TokenAttributes) -> dict[str, Any]:
-    """The attributes as stored; without `rewards_ignored` if it is False, as in older files."""
+    """The attributes as stored; later ones only if they differ from what older files mean."""
     stored = asdict(attributes)
     if not attributes.rewards_ignored:
         del stored["rewards_ignored"]
+    if attributes.cut_episodes == "end":
+        del stored["cut_episodes"]
     return stored
 
 

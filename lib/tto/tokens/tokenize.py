@@ -15,11 +15,9 @@ from tto.errors import TTOError
 from tto.files import StrPath
 from tto.progress import Progress
 from tto.tokens.discretizer import Discretizer, fit
-from tto.tokens.reward_to_go import rest_of_cut, rewards_to_go
+from tto.tokens.reward_to_go import CutEpisodes, rest_of_cut, rewards_to_go
 from tto.tokens.spool import Block, Spool
 from tto.tokens.token_file import TokenAttributes, TokenBlock, mask_tokens, write_token_file
-
-CutEpisodes = Literal["end", "go_on"]
 
 
 def tokenize_dataset(
@@ -66,8 +64,9 @@ def tokenize_dataset(
         "to_go_includes_reward": to_go_includes_reward,
         "terminal_penalty": terminal_penalty,
         "rewards_ignored": rewards_ignored,
+        "cut_episodes": cut_episodes,
     }
-    matrix = functools.partial(transition_matrix, cut_episodes=cut_episodes, **settings)
+    matrix = functools.partial(transition_matrix, **settings)
     with tempfile.TemporaryFile(dir=Path(path).parent) as file:
         spool = Spool(file)
         episodes = Progress(dataset, name=f"{name}: tokens", unit="episodes")
@@ -127,7 +126,7 @@ def transition_matrix(
         rewards = np.zeros_like(rewards)
     elif terminal_penalty is not None and episode.terminated:
         rewards[-1] = terminal_penalty
-    goes_on = cut_episodes == "go_on" and not episode.terminated
+    goes_on = cut_episodes == "go_on" and not (episode.terminated or rewards_ignored)
     to_go = rewards_to_go(
         rewards,
         discount=discount,

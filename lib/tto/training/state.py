@@ -65,7 +65,7 @@ class TrainingState:
         group: ProcessGroup,
     ) -> None:
         self.training, self.seed, self.device, self.group = training, seed, device, group
-        self.train_windows, self.held_out_windows = split_windows(
+        self.train_windows, held_out = split_windows(
             file,
             transitions=config.block_transitions,
             stop_token=config.vocabulary if config.stop_token else None,
@@ -73,6 +73,8 @@ class TrainingState:
             held_out_fraction=training.held_out_fraction,
             rng=np.random.default_rng([seed, 1]),
         )
+        # stop tokens are easy to predict and would hide the loss of what the data hold
+        self.held_out_windows = dataclasses.replace(held_out, stop_token=None)
         short = min(_SHORT + config.goal, config.block_transitions)
         self.short_windows = dataclasses.replace(self.train_windows, transitions=short)
         self.network = TrajectoryTransformer(

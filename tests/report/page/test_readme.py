@@ -20,6 +20,15 @@ def test_the_readme_shows_the_published_run():
     assert renewed(text, ROOT) == text, "the README's results are old: run `make readme`"
 
 
+def write_claims(folder: Path, *rows: tuple, changed: str = "") -> None:
+    """Write (id, section, paper, ours, low, high, verdict) with today's sentences, or others."""
+    text = {claim.id: claim.text + changed for claim in CLAIMS}
+    with (folder / "claims.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "section", "claim", "paper", "ours", "low", "high", "verdict"))
+        writer.writerows((name, section, text[name], *more) for name, section, *more in rows)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A published run with one score, and one claim of each verdict but undecided."""
@@ -37,12 +46,12 @@ def run(tmp_path: Path) -> Path:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
-    (folder / "claims.csv").write_text(
-        "id,section,claim,paper,ours,low,high,verdict\n"
-        "better_than_bc,4.2,Plans,104,8.46,5,12,holds\n"
-        "no_pessimism,2,Is bold,,-3.46,-5,2,fails\n"
-        "c,5,Is slow,,,,,not tested\n"
-        "d,local,Ours alone,,1,0,2,holds\n"
+    write_claims(
+        folder,
+        ("better_than_bc", "4.2", 104, 8.46, 5, 12, "holds"),
+        ("no_pessimism", "2", "", -3.46, -5, 2, "fails"),
+        ("competitive", "5", "", "", "", "", "not tested"),
+        ("local_objective", "local", "", 1, 0, 2, "holds"),
     )
     (folder / "claims.md").write_text(f"# Claims\n\nWith its {INTERVALS} More.\n")
     return tmp_path
@@ -65,31 +74,37 @@ def test_scores_and_six_claims_are_shown(run: Path):
     assert ["ant medium", "44.0 ± 1.3", "30.1 ± 2.5", "-", "12.0"] in tables
     assert ["holds", SHOWN["better_than_bc"], "8.5 [5.0, 12.0]"] in tables
     assert ["fails", SHOWN["no_pessimism"], "-3.5 [-5.0, 2.0]"] in tables
-    assert not any("Is slow" in line or "Ours alone" in line for line in lines)
+    assert not any("competitive" in line or "objective" in line for line in lines)
     assert any("Of the paper's 3 claims, 1 hold in this run, 1 fail and 1 are" in x for x in lines)
     assert any("not comparable" in line for line in lines)
 
 
 def test_undecided_claims_are_counted(run: Path):
-    with (run / "docs/run/claims.csv").open("a") as file:
-        file.write("goal_reaching,4.2,Is noisy,,1,-5,7,undecided\n")
+    write_claims(run / "docs/run", ("goal_reaching", "4.2", "", 1, -5, 7, "undecided"))
     text = results_block(run, ["docs/run"])
-    assert "Of the paper's 4 claims, 1 hold in this run, 1 fail, 1 are undecided and 1 are" in text
+    assert "Of the paper's 1 claims, 0 hold in this run, 0 fail, 1 are undecided and 0 are" in text
     assert any(cells(line)[0] == "undecided" for line in text.splitlines() if line[:1] == "|")
 
 
 def test_a_claim_is_the_first_runs_that_tested_it(run: Path):
     second = run / "docs/second"
     second.mkdir()
-    (second / "claims.csv").write_text(
-        "id,section,claim,paper,ours,low,high,verdict\n"
-        "better_than_bc,4.2,Plans,104,1,0,2,undecided\n"
-        "c,5,Is slow,,3,2,4,holds\n"
+    write_claims(
+        second,
+        ("better_than_bc", "4.2", 104, 1, 0, 2, "undecided"),
+        ("competitive", "5", "", 3, 2, 4, "holds"),
     )
     text = results_block(run, ["docs/run", "docs/second"])
     assert "Of the paper's 3 claims, 2 hold in these runs, 1 fail and 0 are not tested" in text
     assert "[run](docs/run/claims.md), [second](docs/second/claims.md)" in text
     assert ["holds", SHOWN["better_than_bc"], "8.5 [5.0, 12.0]"] in map(cells, text.splitlines())
+
+
+def test_a_verdict_on_another_sentence_does_not_count(run: Path):
+    write_claims(run / "docs/run", ("goal_reaching", "4.2", "", 99, 98, 100, "holds"), changed="!")
+    text = results_block(run, ["docs/run"])
+    assert "Of the paper's 1 claims, 0 hold in this run, 0 fail and 1 are not tested" in text
+    assert ["not tested", SHOWN["goal_reaching"], "-"] in map(cells, text.splitlines())
 
 
 def test_methods_of_the_run_and_their_means_are_shown(run: Path):

@@ -3,8 +3,8 @@
 A measure takes a run's `Evidence`; functions with other arguments return a measure. Likelihoods are
 compared on the same states of the same episodes, in nats per state, and paired over training seeds.
 If both models predict the paper's robot, the humanoid, only its states count. The Transformer
-samples its own actions if the run lets it; the ensemble follows the recorded ones, and the
-propagation counts that is worse for the claim. Measures of attention are in
+samples its own actions if the run lets it; the ensemble follows the recorded ones. Of its two ways
+to propagate, the one that does better counts. Measures of attention are in
 `tto.report.claims.attention_measures`.
 """
 
@@ -62,7 +62,7 @@ def slower_decay(ours: str, *theirs: str) -> Measure:
 def good_then_poor(*models: str) -> Measure:
     """Return a measure: how far models are above the marginal at first, and below it at last.
 
-    The lower of the two numbers counts: the log-likelihood at the first step less that of the
+    The lowest number counts, of all models: the log-likelihood at the first step less that of the
     training data's marginal, and the marginal's at the last step less the model's.
     """
 
@@ -185,9 +185,11 @@ def _of(rows: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def _present(rows: pd.DataFrame, models: Sequence[str]) -> list[str]:
-    """Return the models that a run has; the first one is reported where it has none."""
+    """Return those of the models that a run has."""
     found = [model for model in models if len(select(rows, model=model))]
-    return found or [str(_of(rows, models[0])["model"].iloc[0])]
+    if not found:
+        raise Untested(f"no {label_of(models[0])} in this run's model analysis")
+    return found
 
 
 def _lead(rows: pd.DataFrame, ours: str, theirs: Sequence[str]) -> Estimate:

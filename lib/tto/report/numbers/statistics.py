@@ -53,7 +53,10 @@ def lowest(estimates: Iterable[Estimate]) -> Estimate:
 
 
 def highest(estimates: Iterable[Estimate]) -> Estimate:
-    """Return the highest of several numbers, as `lowest` does the lowest."""
+    """Return the highest of several numbers; it is above a bound if one of them is.
+
+    The interval reaches from the highest lower end to the highest upper end.
+    """
     value, low, high = lowest(
         Estimate(-value, None, None)
         if low is None or high is None

@@ -41,11 +41,13 @@ _ELSEWHERE = (
     "comparable: compare ours with the mean of our data and with behaviour cloning (BC) of it."
 )
 _DIGITS = {claim.id: claim.digits for claim in CLAIMS}
+_TEXTS = {claim.id: claim.text for claim in CLAIMS}
+_UNTESTED = {"ours": "", "low": "", "high": "", "verdict": "not tested"}
 # Six claims in short, by id; `claims.md` has all of them in full.
 SHOWN = {
     "better_than_bc": "planning for return beats behaviour cloning (score)",
-    "no_pessimism": "planning without pessimism is no worse than its data, on average",
-    "reliable_predictor": "it predicts better than an ensemble, mean of 100 steps (nats)",
+    "no_pessimism": "without pessimism, planning is no worse than its data",
+    "reliable_predictor": "it predicts 100 steps better than an ensemble (mean, nats)",
     "markovian_masked": "context helps more where states are hidden (nats)",
     "decoding_controls": "likelihood search imitates an expert (% of its return)",
     "goal_reaching": "beam search reaches goals without rewards (%)",
@@ -103,10 +105,15 @@ def results_block(root: StrPath, folders: Sequence[str]) -> str:
 
 
 def _tested_first(runs: Sequence[Sequence[dict[str, str]]]) -> list[dict[str, str]]:
-    """Return each of the paper's claims once, from the first run that tested it."""
+    """Return each of the paper's claims once, from the first run that tested it.
+
+    A run that tested another sentence than today's does not count.
+    """
     found: dict[str, dict[str, str]] = {}
     for claims in runs:
-        for claim in claims:
+        for published in claims:
+            same = published["claim"] == _TEXTS.get(published["id"])
+            claim = published if same else published | _UNTESTED
             known = found.get(claim["id"])
             if claim["section"] != LOCAL and (known is None or known["verdict"] == "not tested"):
                 found[claim["id"]] = claim
