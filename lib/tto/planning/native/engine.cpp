@@ -1,4 +1,4 @@
-// The native engine with a C interface: start, select, append and draw over raw buffers.
+// The native engine with a C interface: start, select, append, draw and going_on over raw buffers.
 //
 // Functions return 0, or -1 if memory is short. The caller checks the arguments.
 
