@@ -121,6 +121,7 @@ def test_a_long_plan_slides_and_engines_still_agree(variant, past):
         for fast in map(search, FAST):
             torch.testing.assert_close(fast.tokens, slow.tokens)
             torch.testing.assert_close(fast.log_probs, slow.log_probs, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(fast.scores, slow.scores, atol=1e-5, rtol=1e-5)
         for b in range(2):
             expected = windowed_log_prob(model, contexts[b], slow.tokens[b, 0].tolist(), blocks=4)
             assert float(slow.log_probs[b, 0]) == pytest.approx(expected, abs=1e-4)

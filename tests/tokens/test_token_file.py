@@ -116,6 +116,22 @@ def test_only_episodes_that_were_cut_go_on():
     assert not transition_matrix(steady[1], **ignored)[:, -2:].any()
 
 
+def test_a_file_says_what_follows_episodes_that_were_cut(dataset, tmp_path):
+    cut = MemoryDataset([episode(length, length, terminated=False) for length in (5, 30)])
+    file = tokenized(cut, tmp_path / "t.h5", cut_episodes="go_on")
+    assert file.attributes.cut_episodes == "go_on"
+    rows = np.concatenate([transition_matrix(e, **file.attributes.reward_settings) for e in cut])
+    np.testing.assert_array_equal(file.tokens, file.discretizer.encode(rows))
+    tokenized(cut, tmp_path / "usual.h5")
+    with h5py.File(tmp_path / "usual.h5") as usual:
+        assert "cut_episodes" not in usual.attrs  # as in older files
+    with pytest.raises(TTOError, match="expected a discount below 1 for go_on"):
+        tokenized(cut, tmp_path / "no.h5", cut_episodes="go_on", discount=1.0)
+    ignored = {"cut_episodes": "go_on", "discount": 1.0, "rewards_ignored": True}
+    values = tokenized(cut, tmp_path / "ignored.h5", **ignored).tokens[:, -2:]
+    assert len(np.unique(values, axis=0)) == 1
+
+
 @pytest.mark.parametrize("kind", ["uniform", "quantile"])
 def test_ignored_rewards_do_not_change_the_tokens(dataset, tmp_path, kind):
     settings = {"discretizer": kind, "terminal_penalty": -100.0, "rewards_ignored": True}
