@@ -40,7 +40,7 @@ def test_any_argument_is_accepted_or_refused_by_name():
         ("horizon", [1, 5], [0, -1, 2.0, "3", True, None]),
         ("expansion", [1, 2], [0, -1, 2.0, "3", True, None]),
         ("observation_top", [1, 2], [0, -1, 2.0, "3", True, None]),
-        ("value_levels", [1, None], [0, -1, 2.0, "3", True]),
+        ("value_levels", [2, None], [1, 0, -1, 2.0, "3", True]),
         ("action_top", [0.2, 1], [0, -1, 1.5, "0.2", True, None, float("nan"), float("inf")]),
         ("action_mass", [0.2, 1.0], [0, -1, 1.5, "0.2", True, None, float("nan"), float("inf")]),
         ("temperature", [0.1, 3], [0, -1, "1", True, None, float("nan"), float("inf")]),
