@@ -12,7 +12,7 @@ import pytest
 from tto.digest import PACKAGE
 
 # Methods that torch's modules, Gymnasium's environments or our engines' interface document.
-INTERFACES = {"forward", "reset", "step", "start", "select", "append", "draw"}
+INTERFACES = {"forward", "reset", "step", "start", "select", "append", "draw", "going_on"}
 
 ROOT = Path(__file__).parents[1]
 Definition = ast.FunctionDef | ast.ClassDef

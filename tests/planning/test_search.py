@@ -290,7 +290,6 @@ def test_uniform_proposals_ignore_the_model():
 def test_rounded_values_have_the_given_number_of_levels():
     centers = torch.tensor([0.0, 1.0, 2.0, 10.0, 20.0])
     values = torch.tensor([-5.0, 0.4, 1.9, 2.0, 9.9, 10.0, 50.0])
-    assert rounded(values, centers, 1).tolist() == pytest.approx([6.6] * 7)
     two = [1.0, 1.0, 1.0, 1.0, 1.0, 15.0, 15.0]
     assert rounded(values, centers, 2).tolist() == two
     assert len(rounded(torch.linspace(-1, 30, 500), centers, 9).unique()) == 5
