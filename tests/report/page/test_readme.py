@@ -20,8 +20,16 @@ def test_the_readme_shows_the_published_run():
     assert renewed(text, ROOT) == text, "the README's results are old: run `make readme`"
 
 
+ROWS = (  # id, section, paper, ours, low, high, verdict
+    ("better_than_bc", "4.2", 104, 8.46, 5, 12, "holds"),
+    ("no_pessimism", "2", "", -3.46, -5, 2, "fails"),
+    ("competitive", "5", "", "", "", "", "not tested"),
+    ("local_objective", "local", "", 1, 0, 2, "holds"),
+)
+
+
 def write_claims(folder: Path, *rows: tuple, changed: str = "") -> None:
-    """Write (id, section, paper, ours, low, high, verdict) with today's sentences, or others."""
+    """Write rows like `ROWS` with today's sentences, or others."""
     text = {claim.id: claim.text + changed for claim in CLAIMS}
     with (folder / "claims.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -46,13 +54,7 @@ def run(tmp_path: Path) -> Path:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
-    write_claims(
-        folder,
-        ("better_than_bc", "4.2", 104, 8.46, 5, 12, "holds"),
-        ("no_pessimism", "2", "", -3.46, -5, 2, "fails"),
-        ("competitive", "5", "", "", "", "", "not tested"),
-        ("local_objective", "local", "", 1, 0, 2, "holds"),
-    )
+    write_claims(folder, *ROWS)
     (folder / "claims.md").write_text(f"# Claims\n\nWith its {INTERVALS} More.\n")
     return tmp_path
 
@@ -80,9 +82,9 @@ def test_scores_and_six_claims_are_shown(run: Path):
 
 
 def test_undecided_claims_are_counted(run: Path):
-    write_claims(run / "docs/run", ("goal_reaching", "4.2", "", 1, -5, 7, "undecided"))
+    write_claims(run / "docs/run", *ROWS, ("goal_reaching", "4.2", "", 1, -5, 7, "undecided"))
     text = results_block(run, ["docs/run"])
-    assert "Of the paper's 1 claims, 0 hold in this run, 0 fail, 1 are undecided and 0 are" in text
+    assert "Of the paper's 4 claims, 1 hold in this run, 1 fail, 1 are undecided and 1 are" in text
     assert any(cells(line)[0] == "undecided" for line in text.splitlines() if line[:1] == "|")
 
 
