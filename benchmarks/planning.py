@@ -29,7 +29,7 @@ from tto.planning.cached import CachedEngine
 from tto.planning.engine import Engine
 from tto.planning.native import NativeEngine
 from tto.planning.native_build import best_target
-from tto.planning.search import Window, return_search
+from tto.planning.search import Window, transition_search
 from tto.planning.settings import SearchConfig
 
 CONTEXT, EXPANSION, LAYERS, VOCABULARY = 5, 2, 4, 100
@@ -132,10 +132,11 @@ def plan(engine: Engine, setting: Setting, *, device: str = "cpu") -> None:
     B = setting.episodes
     contexts = torch.randint(VOCABULARY, (B, setting.context * D + O), generator=generator)
     uniforms = torch.rand(B, H, D, setting.beam * EXPANSION, generator=generator)
-    return_search(
+    transition_search(
         engine,
         contexts.to(device),
         config=search,
+        by_return=True,
         observation_dim=O,
         centers=torch.linspace(-1, 1, VOCABULARY, device=device).expand(D, -1),
         discount=0.99,

@@ -19,7 +19,7 @@ from tto.data.environments import robot_of
 from tto.errors import TTOError
 from tto.methods import SECTIONS
 from tto.model.transformer import ModelConfig
-from tto.planning.settings import most_actions, planned_context, planned_window
+from tto.planning.settings import most_actions, planned_context, planned_window, proposal_for
 from tto.report.drawing.robots import HIDDEN
 
 Dimensions = Callable[[str], tuple[int, int]]
@@ -176,7 +176,7 @@ def _check_case(config: Config, case: _Case, spec: Config, O: int, A: int) -> No
             f"planning.objective is {planning['objective']}, but model.goal is "
             f"{str(model.goal).lower()}; a model with goals plans for goal, and no other does"
         )
-    if planning["objective"] == "return" and not case.swept:
+    if not case.swept:
         _check_choice(planning, discretizer["bins"])
     block, goal = model.block_transitions, model.goal
     window = planned_window(block, planning["window"], planning["horizon"], goal=goal)
@@ -184,12 +184,17 @@ def _check_case(config: Config, case: _Case, spec: Config, O: int, A: int) -> No
 
 
 def _check_choice(planning: Config, bins: int) -> None:
-    """Refuse settings under which predicted rewards do not touch the action.
+    """Refuse settings under which the scores of plans do not touch the action.
 
-    With an expansion of 1, every drawn sequence is kept, so only the best one's action depends on
-    the rewards. With a single bin to draw from, all proposals are the same.
+    With an expansion of 1, every proposal is kept, so only the best one's action depends on the
+    scores. With a single bin to draw from, all proposals are the same.
     """
-    if planning["proposal"] == "drawn" and most_actions(planning["action_top"], bins) == 1:
+    by_return = planning["objective"] == "return"
+    searched = by_return or planning["action_decode"] in ("best", "mean")
+    proposal = proposal_for(planning["objective"], planning["proposal"])
+    if not searched or (proposal == "beam" and not by_return):  # no draws, or algorithm 1
+        return
+    if proposal == "drawn" and most_actions(planning["action_top"], bins) == 1:
         raise TTOError(
             f"planning.action_top {planning['action_top']} leaves one of {bins} bins to draw from, "
             "so all proposals are the same and nothing is searched; raise it"
@@ -198,6 +203,6 @@ def _check_choice(planning: Config, bins: int) -> None:
     if planning["expansion"] == 1 and not best:
         raise TTOError(
             f"planning.expansion 1 with action_decode {planning['action_decode']} and beam_width "
-            f"{planning['beam_width']} does not search: actions do not depend on their predicted "
-            "rewards; set expansion to 2"
+            f"{planning['beam_width']} does not search: actions do not depend on the plans' "
+            "scores; set expansion to 2"
         )

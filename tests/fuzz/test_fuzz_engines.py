@@ -17,7 +17,7 @@ from tto.planning.cached import CachedEngine
 from tto.planning.draw import largest
 from tto.planning.engine import Engine
 from tto.planning.native import NativeEngine
-from tto.planning.search import Plan, Window, likelihood_search, return_search
+from tto.planning.search import Plan, Window, likelihood_search, transition_search
 from tto.planning.settings import SearchConfig
 from tto.planning.static import StaticEngine
 from tto.planning.uncached import UncachedEngine
@@ -73,7 +73,7 @@ class Case:
             value=one_of("expectation", "sample", "mode"),
             value_levels=one_of(None, 3),
         )
-        self.likelihood = one_of(True, False, False)
+        self.score = one_of("algorithm 1", "return", "return", "likelihood")
         self.contexts = random_contexts(self.model, 2, past=one_of(0, 1, 2), seed=seed)
         D, candidates = self.model.config.transition_dim, self.config.beam_width * 3
         shape = (2, self.config.horizon, D, candidates)
@@ -84,7 +84,7 @@ class Case:
         """The plan of an engine, in the precision of the model's weights."""
         D, dtype = model.config.transition_dim, model.network.output.dtype
         window = Window(D, model.config.block_transitions)
-        if self.likelihood:
+        if self.score == "algorithm 1":
             return likelihood_search(
                 engine,
                 self.contexts,
@@ -92,10 +92,11 @@ class Case:
                 beam_width=self.config.beam_width,
                 window=window,
             )
-        return return_search(
+        return transition_search(
             engine,
             self.contexts,
             config=self.config,
+            by_return=self.score == "return",
             observation_dim=model.tokens.observation_dim,
             centers=torch.as_tensor(model.discretizer.centers, dtype=dtype),
             discount=0.9,

@@ -11,11 +11,13 @@ from small_world import random_model
 
 from tto import Controller
 from tto.errors import TTOError
+from tto.model.trained import TrainedModel
 from tto.planning.cached import CachedEngine
 from tto.planning.native import NativeEngine
 from tto.planning.settings import SearchConfig, SearchSettings
 from tto.planning.static import StaticEngine
 from tto.planning.uncached import UncachedEngine
+from tto.tokens.discretizer import Discretizer
 
 SETTINGS = dict(beam_width=3, horizon=2, expansion=2, context=2, action_top=1.0, temperature=3.0)
 
@@ -60,10 +62,11 @@ def test_a_batch_equals_its_episodes_alone(objective, variant):
         np.testing.assert_allclose(actions[:, 0], together[:, b], atol=1e-6)
 
 
+@pytest.mark.parametrize("proposal", [None, "drawn", "beam"])
 @pytest.mark.parametrize("objective", ["return", "likelihood", "goal"])
-def test_engines_act_alike(objective):
+def test_engines_act_alike(objective, proposal):
     model = random_model("goal" if objective == "goal" else "paper")
-    settings = SETTINGS | {"objective": objective}
+    settings = SETTINGS | {"objective": objective, "proposal": proposal}
     if objective == "goal":
         settings |= {"goal": np.random.default_rng(1).normal(size=(2, 3)), "horizon": 7}
     observations, rewards = episodes(6, 2)
@@ -399,6 +402,36 @@ def test_drawn_actions_have_the_distribution_of_the_model():
     centers = model.discretizer.centers[3]
     shares = [np.isclose(drawn, center, atol=1e-6).mean() for center in centers]
     np.testing.assert_allclose(shares, probabilities, atol=0.03)
+
+
+def model_of_scattered_actions() -> TrainedModel:
+    """A model whose action has one bin at the edge, with 0.3, and eleven about its middle."""
+    model = random_model(action_dim=1, vocabulary=12)
+    edges = model.discretizer.edges.copy()
+    edges[3] = np.linspace(-1.2, 1.2, 13)
+    probabilities = torch.tensor([0.3] + [0.7 / 11] * 11)
+    with torch.no_grad():  # the last layer reads nothing but a bias of 1
+        model.network.output_norm.weight.zero_()
+        model.network.output_norm.bias.fill_(1.0)
+        model.network.output.zero_()
+        model.network.output[0, :, 0] = probabilities.log()
+    return replace(model, discretizer=Discretizer("quantile", edges))
+
+
+def test_the_mode_is_not_where_scattered_actions_are():
+    """Algorithm 1 takes the likeliest bin; the likelier of drawn actions stay about the middle."""
+    model = model_of_scattered_actions()
+    settings = {"objective": "likelihood", "horizon": 1, "beam_width": 64, "context": 0}
+
+    def action(**more) -> float:
+        return float(Controller(model, **settings | more).act(np.zeros(3))[0])
+
+    centers = model.discretizer.centers[3]
+    expected = 0.3 * centers[0] + 0.7 * centers[1:].mean()
+    assert action(action_decode="best") == pytest.approx(centers[0])
+    assert action(action_decode="expected") == pytest.approx(expected, abs=1e-5)
+    drawn = action(action_decode="mean", proposal="drawn", action_top=1.0, beam_width=2000)
+    assert drawn == pytest.approx(0.6 * centers[0] + 0.4 * centers[1:].mean(), abs=0.1)
 
 
 def test_a_return_search_draws_among_the_sequences_that_it_keeps():

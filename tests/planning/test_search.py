@@ -11,7 +11,7 @@ from tto.errors import TTOError
 from tto.planning.cached import CachedEngine
 from tto.planning.draw import draw_tokens
 from tto.planning.native import NativeEngine
-from tto.planning.search import Window, likelihood_search, return_search, rounded
+from tto.planning.search import Window, likelihood_search, rounded, transition_search
 from tto.planning.settings import SearchConfig
 from tto.planning.static import StaticEngine
 from tto.planning.uncached import UncachedEngine
@@ -33,15 +33,16 @@ def sequence_log_prob(model, context: torch.Tensor, planned: list[int]) -> float
     return sum(float(log_probs[first + i, token]) for i, token in enumerate(planned))
 
 
-def search_by_return(model, contexts, engine, *, seed=0, window=WIDE, **settings):
+def planned(model, contexts, engine, *, by_return=True, seed=0, window=WIDE, **settings):
     config = SearchConfig(**(dict(beam_width=4, horizon=3, expansion=3, action_top=1.0) | settings))
     D, candidates = model.config.transition_dim, config.beam_width * config.expansion
     generator = torch.Generator().manual_seed(seed)
     uniforms = torch.rand(len(contexts), config.horizon, D, candidates, generator=generator)
-    return return_search(
+    return transition_search(
         engine(model.network),
         contexts,
         config=config,
+        by_return=by_return,
         observation_dim=model.config.observation_dim,
         centers=torch.as_tensor(model.discretizer.centers, dtype=torch.float32),
         discount=0.9,
@@ -92,7 +93,7 @@ def test_fast_equals_uncached(variant, past):
     model = random_model(variant)
     contexts = random_contexts(model, 3, past=past)
     for search in (
-        lambda engine: search_by_return(model, contexts, engine),
+        lambda engine: planned(model, contexts, engine),
         lambda engine: likelihood_search(
             engine(model.network), contexts, tokens=17, beam_width=5, window=WIDE
         ),
@@ -112,7 +113,7 @@ def test_a_long_plan_slides_and_engines_still_agree(variant, past):
     window = Window(transition_dim=7, transitions=4)
     contexts = random_contexts(model, 2, past=past)
     for search in (
-        lambda engine: search_by_return(model, contexts, engine, horizon=6, window=window),
+        lambda engine: planned(model, contexts, engine, horizon=6, window=window),
         lambda engine: likelihood_search(
             engine(model.network), contexts, tokens=5 * 7 + 2, beam_width=4, window=window
         ),
@@ -179,7 +180,7 @@ def test_batched_equals_one_at_a_time(variant):
 def test_return_search_takes_the_best_of_all_its_candidates():
     model = random_model()
     context = random_contexts(model, 1, past=1)
-    plan = search_by_return(model, context, UncachedEngine, beam_width=40, horizon=1, expansion=1)
+    plan = planned(model, context, UncachedEngine, beam_width=40, horizon=1, expansion=1)
     centers, O = model.discretizer.centers, model.config.observation_dim
     for tokens, score in zip(plan.tokens[0].tolist(), plan.scores[0], strict=True):
         sequence = torch.cat([context[0], torch.tensor(tokens)])
@@ -188,6 +189,28 @@ def test_return_search_takes_the_best_of_all_its_candidates():
         assert float(score) == pytest.approx(float(probabilities.numpy() @ centers[-1]), abs=1e-5)
     assert (plan.scores[0].diff() <= 0).all()
     assert len({tuple(row[: 5 - O]) for row in plan.tokens[0].tolist()}) > 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_search_among_draws_by_likelihood_keeps_the_likelier_sequences(engine):
+    """All candidates of the last transition are found by a search that keeps them all."""
+    model = random_model(seed=1)
+    context = random_contexts(model, 1, past=1)
+    D, A = 7, 2
+    settings = dict(by_return=False, horizon=1)
+    every = planned(model, context, engine, beam_width=24, expansion=1, **settings)
+    kept = planned(model, context, engine, beam_width=8, expansion=3, **settings)
+    torch.testing.assert_close(kept.scores, every.scores[:, :8])
+    torch.testing.assert_close(kept.tokens, every.tokens[:, :8])
+    assert len(every.scores[0].unique()) > 8
+
+    plan = planned(model, context, engine, beam_width=4, expansion=3, horizon=2, by_return=False)
+    assert (plan.scores[0].diff() <= 0).all()
+    for tokens, score in zip(plan.tokens[0].tolist(), plan.scores[0], strict=True):
+        values = [A, A + 1, A + D, A + D + 1]  # places of rewards and rewards-to-go
+        whole = [sequence_log_prob(model, context[0], tokens[:i]) for i in range(len(tokens) + 1)]
+        counted = sum(whole[i + 1] - whole[i] for i in range(len(tokens)) if i not in values)
+        assert float(score) == pytest.approx(counted, abs=1e-4)
 
 
 def next_log_probs(model, sequence: torch.Tensor) -> np.ndarray:
@@ -218,7 +241,7 @@ def test_a_beam_of_proposals_is_algorithm_1_within_each_transition():
     """Two transitions planned by hand: probable actions, expected values, two sequences kept."""
     model = random_model(vocabulary=5, seed=3)
     context = random_contexts(model, 1, past=1, seed=3)
-    plan = search_by_return(
+    plan = planned(
         model, context, UncachedEngine, proposal="beam", beam_width=2, expansion=3, horizon=2
     )
     centers, D = model.discretizer.centers, 7
@@ -256,8 +279,7 @@ def test_engines_propose_alike(variant, proposal):
     model = random_model(variant)
     contexts = random_contexts(model, 2, past=2)
     slow, *fast = (
-        search_by_return(model, contexts, engine, proposal=proposal, beam_width=6)
-        for engine in ENGINES
+        planned(model, contexts, engine, proposal=proposal, beam_width=6) for engine in ENGINES
     )
     for plan in fast:
         torch.testing.assert_close(plan.tokens, slow.tokens)
@@ -268,7 +290,7 @@ def test_a_world_with_few_actions_has_few_proposals():
     model = random_model(vocabulary=2, action_dim=1)
     context = random_contexts(model, 1, past=0)
     window = Window(transition_dim=6, transitions=6)
-    plan = search_by_return(
+    plan = planned(
         model, context, CachedEngine, proposal="beam", beam_width=8, horizon=1, window=window
     )
     assert sorted(plan.tokens[0, :, 0].tolist()) == [0, 1]
@@ -278,7 +300,7 @@ def test_uniform_proposals_ignore_the_model():
     model = random_model(vocabulary=5)
     context = random_contexts(model, 1, past=0)
     drawn, uniform = (
-        search_by_return(
+        planned(
             model, context, CachedEngine, proposal=proposal, beam_width=5000, expansion=1, horizon=1
         ).tokens[0, :, 0]
         for proposal in ("drawn", "uniform")
@@ -298,7 +320,7 @@ def test_rounded_values_have_the_given_number_of_levels():
 def test_rounded_values_reach_the_scores():
     model = random_model()
     context = random_contexts(model, 1, past=0)
-    plan = search_by_return(
+    plan = planned(
         model, context, CachedEngine, beam_width=20, expansion=1, horizon=1, value_levels=2
     )
     assert len(plan.scores[0].unique()) <= 2
@@ -313,12 +335,13 @@ def test_a_plan_counts_rewards_once(includes_reward, counts_to_go):
     context = random_contexts(model, 1, past=0)
     engine, D, O = UncachedEngine(model.network), 7, 3
     centers = torch.as_tensor(model.discretizer.centers, dtype=torch.float32)
-    plan = return_search(
+    plan = transition_search(
         engine,
         context,
         config=SearchConfig(
             beam_width=1, horizon=3, expansion=1, value="mode", reward_to_go=counts_to_go
         ),
+        by_return=True,
         observation_dim=O,
         centers=centers,
         discount=0.5,
@@ -343,13 +366,11 @@ def test_rewards_after_an_end_do_not_count(engine):
     model = random_model("official")
     context = random_contexts(model, 1, past=0)
     D, O, V = 7, 3, model.config.vocabulary
-    plan = search_by_return(
-        model, context, engine, beam_width=3, expansion=2, horizon=3, value="mode"
-    )
+    plan = planned(model, context, engine, beam_width=3, expansion=2, horizon=3, value="mode")
     centers = torch.as_tensor(model.discretizer.centers, dtype=torch.float32)
     assert not model.tokens.to_go_includes_reward
-    for planned, score in zip(plan.tokens[0], plan.scores[0], strict=True):
-        steps = torch.cat([context[0, :O], planned]).view(3, D)
+    for tokens, score in zip(plan.tokens[0], plan.scores[0], strict=True):
+        steps = torch.cat([context[0, :O], tokens]).view(3, D)
         rewards, to_go = centers[D - 2][steps[:, -2]], centers[D - 1][steps[:, -1]]
         with torch.no_grad():
             outputs = model.network(steps.flatten()[None])[0]

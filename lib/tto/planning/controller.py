@@ -18,7 +18,7 @@ from tto.planning.budget import largest_within, milliseconds
 from tto.planning.engine import Engine
 from tto.planning.fastest import fastest_engine
 from tto.planning.native import Precision
-from tto.planning.search import Plan, Window, likelihood_search, return_search
+from tto.planning.search import Plan, Window, likelihood_search, transition_search
 from tto.planning.settings import (
     SearchConfig,
     SearchSettings,
@@ -27,6 +27,7 @@ from tto.planning.settings import (
     check_truth,
     planned_context,
     planned_window,
+    proposal_for,
     search_config,
 )
 from tto.planning.without_search import drawn_action, expected_action
@@ -306,8 +307,9 @@ class Controller:
 
     def _search(self, contexts: torch.Tensor, episodes: Integer[np.ndarray, " B"]) -> Plan:
         D, O = self.model.config.transition_dim, self.model.tokens.observation_dim
-        search = self.search
-        if self.objective != "return":
+        search, by_return = self.search, self.objective == "return"
+        proposal = proposal_for(self.objective, search.proposal)
+        if not by_return and proposal == "beam":
             # The plan ends with its last action: a horizon of 1 is exactly behaviour cloning.
             tokens = (search.horizon - 1) * D + self.model.tokens.action_dim
             return likelihood_search(
@@ -318,10 +320,11 @@ class Controller:
                 window=self.window,
             )
         shape = (search.horizon, D, search.beam_width * search.expansion)
-        return return_search(
+        return transition_search(
             self.engine,
             contexts,
-            config=search,
+            config=replace(search, proposal=proposal),
+            by_return=by_return,
             observation_dim=O,
             centers=self._centers,
             discount=self.model.tokens.discount,

@@ -1,9 +1,10 @@
 """The two searches of section 3.2 over any engine.
 
 `likelihood_search` is algorithm 1: token by token, the most probable sequences are kept.
-`return_search` proposes actions for each sequence, predicts reward and reward-to-go, keeps the
-sequences with the highest cumulative reward plus reward-to-go, and appends the next observation to
-each. Both plan for a batch of episodes and treat each as if it were alone.
+`transition_search` proposes actions for each sequence, predicts reward and reward-to-go, keeps the
+sequences with the highest cumulative reward plus reward-to-go, or the most probable ones, and
+appends the next observation to each. Both plan for a batch of episodes and treat each as if it were
+alone.
 
 Letters: B episodes, W beams (or candidates) an episode, V bins, D tokens a transition.
 """
@@ -105,11 +106,12 @@ def likelihood_search(
     return Plan(sequences, scores, scores)
 
 
-def return_search(
+def transition_search(
     engine: Engine,
     contexts: Int[Tensor, "B L"],
     *,
     config: SearchConfig,
+    by_return: bool,
     observation_dim: int,
     centers: Float[Tensor, "D V"],
     discount: float,
@@ -117,9 +119,12 @@ def return_search(
     window: Window,
     uniforms: Float[Tensor, "B horizon D candidates"],
 ) -> Plan:
-    """Sequences of `config.horizon` transitions with the highest estimated return.
+    """Sequences of `config.horizon` transitions with the highest estimated return or likelihood.
 
-    The score of a sequence of t+1 transitions depends on the reward-to-go R_t:
+    By likelihood, the score of a sequence is the log-probability of its observations and actions:
+    of proposals that are drawn, the likelier ones are kept.
+
+    By return, the score of a sequence of t+1 transitions depends on the reward-to-go R_t:
 
     - If R_t includes r_t (section 3.2): sum over k < t of discount^k r_k + discount^t R_t.
     - If it does not (the official code): sum over k <= t of discount^k r_k + discount^(t+1) R_t.
@@ -133,6 +138,7 @@ def return_search(
 
     Args:
         contexts: tokens of past transitions and of the current observation.
+        by_return: whether sequences are scored by their return, or else by their likelihood.
         observation_dim: number of observation tokens of a transition.
         centers: value of each bin of each dimension.
         discount: discount of a reward per transition.
@@ -149,20 +155,25 @@ def return_search(
     rules = _rules(config, O, centers)
     B, W = len(contexts), 1
     sequences = contexts.new_empty(B, 1, 0)
-    scores = log_probs = rewards = logits.new_zeros(B, 1)
+    scores = log_probs = rewards = likelihoods = logits.new_zeros(B, 1)
     lives = logits.new_ones(B, 1)  # probability that the episode goes on until this transition
     for t in range(config.horizon):
         if t:  # drawn before the sequences branch, so that all copies share the observation
             drawn = engine.draw(rules[:O], _by_row(uniforms[:, t, :O, :W]))
             logits = engine.append(drawn.tokens[:, -1])
             sequences = torch.cat([sequences, drawn.tokens.view(B, W, -1)], dim=-1)
-            log_probs = log_probs + drawn.log_probs.sum(dim=1).view(B, -1)
+            observed = drawn.log_probs.sum(dim=1).view(B, -1)
+            log_probs, likelihoods = log_probs + observed, likelihoods + observed
         propose = _probable if config.proposal == "beam" else _drawn
         parents, drawn = propose(engine, logits, rules[O:], uniforms[:, t, O:])
         reward, to_go = (estimate.view(B, -1) for estimate in _estimates(drawn, config, centers))
         weight = discount**t * lives.gather(1, parents)
         total = rewards.gather(1, parents) + weight * reward
-        if not config.reward_to_go:
+        chosen = drawn.log_probs[:, :-2].sum(dim=1).view(B, -1)  # without reward, reward-to-go
+        likelihoods = likelihoods.gather(1, parents) + chosen
+        if not by_return:
+            value = likelihoods
+        elif not config.reward_to_go:
             value = total
         elif to_go_includes_reward:
             value = rewards.gather(1, parents) + weight * to_go
@@ -176,7 +187,7 @@ def return_search(
         W = min(config.beam_width, candidates)
         scores, kept = largest(value, W)
         sequences, log_probs = _gather(sequences, kept), log_probs.gather(1, kept)
-        rewards = total.gather(1, kept)
+        rewards, likelihoods = total.gather(1, kept), likelihoods.gather(1, kept)
         if t + 1 < config.horizon:
             left = (config.horizon - t - 1) * D
             _advance(engine, contexts, sequences, _rows(kept, candidates), left, window)

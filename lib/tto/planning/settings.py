@@ -22,12 +22,14 @@ class SearchConfig:
     Attributes:
         beam_width: number of sequences kept, B in algorithm 1.
         horizon: number of planned transitions, the current one included.
-        expansion: number of transitions proposed for each kept sequence (return search only).
+        expansion: number of transitions proposed for each kept sequence.
         proposal: how the actions of these transitions are chosen. "drawn" draws from the most
             probable bins (the official code). "beam" takes the most probable actions, found by a
             beam search within the transition (algorithm 1, as section 3.2 describes it).
             "uniform" draws from all bins evenly and ignores the model (the free action sequences
-            that section 3.2 warns of).
+            that section 3.2 warns of). None is "drawn" where a plan is for return, "beam" where it
+            is for likelihood or a goal. There, "beam" is algorithm 1 over the whole sequence, and
+            neither `expansion` nor any setting below is used.
         observation_top: an observation token is drawn from this many most probable bins; 1 is
             greedy.
         action_top: an action token is drawn from this share of the bins, the most probable ones.
@@ -49,7 +51,7 @@ class SearchConfig:
     beam_width: Annotated[int, COUNT] = 32
     horizon: Annotated[int, COUNT] = 5
     expansion: Annotated[int, COUNT] = 2
-    proposal: Proposal = "drawn"
+    proposal: Proposal | None = None
     observation_top: Annotated[int, COUNT] = 1
     action_top: Annotated[float, _PART] = 0.2
     action_mass: Annotated[float, _PART] = 1.0
@@ -60,6 +62,11 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         check_fields(self, "planning")
+
+
+def proposal_for(objective: str, proposal: Proposal | None) -> Proposal:
+    """The proposal that a search for an objective makes; see `SearchConfig.proposal`."""
+    return proposal or ("drawn" if objective == "return" else "beam")
 
 
 def most_actions(action_top: float, bins: int) -> int:
@@ -105,7 +112,7 @@ class SearchSettings(TypedDict, total=False):
     beam_width: int
     horizon: int
     expansion: int
-    proposal: Proposal
+    proposal: Proposal | None
     observation_top: int
     action_top: float
     action_mass: float
