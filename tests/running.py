@@ -1,5 +1,6 @@
 """Snakemake as users run it, by its command line, on a copy of the workflow in another folder."""
 
+import copy
 import os
 import re
 import shutil
@@ -10,6 +11,8 @@ from typing import IO, Any
 
 import yaml
 from snakemake.utils import update_config
+
+from tto.config.file import take_out_entries
 
 ROOT = Path(__file__).parents[1]
 TINY = ROOT / "tests/workflow/tiny.yaml"
@@ -93,8 +96,10 @@ def overlay(folder: Path, content: dict) -> Path:
 
 def shipped_config(path: Path) -> dict[str, Any]:
     """Return the whole config with one of the shipped overlays."""
-    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    for overlay_path in (AFTER.get(path), path):
-        if overlay_path:
-            update_config(config, yaml.safe_load(overlay_path.read_text()))
+    paths = [ROOT / "config/config.yaml", *filter(None, (AFTER.get(path), path))]
+    files = [yaml.safe_load(each.read_text()) for each in paths]
+    config = copy.deepcopy(files[0])
+    for file in files[1:]:
+        update_config(config, file)
+    take_out_entries(config, files)
     return config

@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 (a case a line)
 
+import copy
 import os
 from pathlib import Path
 
@@ -11,7 +12,12 @@ from running import snakemake
 from snakemake.utils import update_config
 
 from tto.config.command_line import check_config_files, explained_on_command_line
-from tto.config.file import check_plain, read_config_file, restore_empty_mappings
+from tto.config.file import (
+    check_plain,
+    read_config_file,
+    restore_empty_mappings,
+    take_out_entries,
+)
 from tto.errors import TTOError
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +102,37 @@ def test_an_empty_mapping_is_not_merged_away(overlays: list[dict], seeds: object
     assert config["seeds"] == seeds
     assert config["model"] == {"width": 8}
     assert config["datasets"] == {"a": {}}
+
+
+@pytest.mark.parametrize(
+    ("overlays", "expected"),
+    [
+        (
+            [{"ablations": {"sweeps": None}}],
+            {"ablations": {"sweeps": {"far": None}}, "datasets": {"x": {}}},
+        ),
+        ([{"tuning": None}], {"tuning": {"planners": {"a": None}, "cql": {}}}),
+        ([{"tuning": {"planners": None}}], {"tuning": {"planners": {"a": None}, "cql": {}}}),
+        (
+            [{"tuning": {"cql": {"b": {}}}}, {"tuning": None}],
+            {"tuning": {"planners": {"a": None}, "cql": {"b": None}}},
+        ),
+        ([{"datasets": None}, {"datasets": {"y": {}}}], {"datasets": {"y": {}}}),
+        ([{"training": None}], {"training": None}),
+    ],
+)
+def test_null_takes_all_entries_out(overlays: list[dict], expected: dict):
+    base = {
+        "datasets": {"x": {}},
+        "tuning": {"planners": {"a": {}}, "cql": {}},
+        "ablations": {"sweeps": {"far": {"values": [1]}}},
+        "training": {"epochs": 1},
+    }
+    config = copy.deepcopy(base)
+    for overlay in overlays:
+        update_config(config, overlay)
+    take_out_entries(config, [base, *overlays])
+    assert {key: config[key] for key in expected} == expected
 
 
 def test_json_with_tabs_is_read(tmp_path: Path):

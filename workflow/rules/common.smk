@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tto.config.check import check_config, sorted_keys
 from tto.config.command_line import explained_on_command_line
-from tto.config.file import read_config_file, restore_empty_mappings
+from tto.config.file import read_config_file, restore_empty_mappings, take_out_entries
 from tto.data.collect import dataset_kind, uses_ladder
 from tto.data.d4rl import d4rl_file
 from tto.data.environments import IMPORTS, env_dimensions, robot_of, split_module
@@ -39,6 +39,7 @@ with start_of_workflow(), explained_on_command_line(workflow.config_settings.con
         overlays = {path: read_config_file(path) for path in workflow.configfiles}
         merged = [overlays[path] for path in workflow.overwrite_configfiles]
         restore_empty_mappings(config, [*merged, workflow.config_settings.config])
+        take_out_entries(config, overlays.values())
         SCHEMA = read_config_file(BASE / "workflow/schemas/config.schema.yaml")
         check_config(config, SCHEMA)
         check_trials(config, SCHEMA)

@@ -15,6 +15,7 @@ import yaml
 
 from tto.errors import TTOError, one_line, shown
 from tto.files import StrPath
+from tto.methods import BASELINES
 
 _MOST_VALUES = (
     100_000  # in a whole config; aliases of aliases can stand for more than fit in memory
@@ -22,6 +23,17 @@ _MOST_VALUES = (
 _LONGEST = 200_000  # characters of a file; reading YAML takes seconds for as many
 _DEEPEST = 50  # levels of mappings and lists
 _LARGEST = 2**63 - 1  # integers that all libraries store
+# Mappings whose entries an overlay names and may take out, outer ones first
+_NAMED = (
+    ("datasets",),
+    ("imitation", "datasets"),
+    ("goal_reaching", "datasets"),
+    ("model_analysis", "datasets"),
+    ("model_analysis", "variants"),
+    ("ablations", "sweeps"),
+    ("tuning",),
+    *(("tuning", name) for name in ("planners", "cloning", *BASELINES)),
+)
 
 
 def read_config_file(path: StrPath) -> dict[str, Any]:
@@ -143,11 +155,36 @@ def restore_empty_mappings(config: dict[str, Any], overlays: Iterable[Mapping[st
     for overlay in overlays:
         last.update(_leaves(overlay))
     for path in (path for path, value in last.items() if isinstance(value, Mapping)):
-        place: Any = config
-        for key in path[:-1]:
-            place = place.get(key) if isinstance(place, Mapping) else None
+        place = _at(config, path[:-1])
         if isinstance(place, dict) and not isinstance(place.get(path[-1]), Mapping):
             place[path[-1]] = {}
+
+
+def take_out_entries(config: dict[str, Any], files: Iterable[Mapping[str, Any]]) -> None:
+    """Write a null for each entry where an overlay has null in place of all entries.
+
+    `tuning: null` and `ablations: {sweeps: null}` take out what earlier files name there.
+    Elsewhere, null stays, and the schema says what was expected.
+
+    Args:
+        config: the merged config, which is changed.
+        files: all that was merged into it, config.yaml included.
+    """
+    files = list(files)
+    for path in _NAMED:
+        owner = _at(config, path[:-1])
+        if isinstance(owner, dict) and path[-1] in owner and owner[path[-1]] is None:
+            found = (_at(file, path) for file in files)
+            owner[path[-1]] = {
+                key: None for part in found if isinstance(part, Mapping) for key in part
+            }
+
+
+def _at(tree: Any, path: tuple[str, ...]) -> Any:
+    """The value at a path of keys, or None."""
+    for key in path:
+        tree = tree.get(key) if isinstance(tree, Mapping) else None
+    return tree
 
 
 def _leaves(
