@@ -43,14 +43,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduli
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that use the finished run, as they take longest."""
-    items.sort(key=lambda item: not uses_finished(item.path))
+    """Begin with the files that take longest: those of the finished run, then those that kill."""
+    items.sort(key=lambda item: (not uses_finished(item.path), not kills_runs(item.path)))
 
 
 @functools.cache
 def uses_finished(path: Path) -> bool:
     """Whether a file has a test that uses the finished run, by its source."""
     return bool(re.search(r"def \w+\([^)]*\b(finished|copy)\b", path.read_text(encoding="utf-8")))
+
+
+@functools.cache
+def kills_runs(path: Path) -> bool:
+    """Whether a file kills whole runs, by its imports."""
+    return "from killing import" in path.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
