@@ -97,9 +97,14 @@ def overlay(folder: Path, content: dict) -> Path:
 def shipped_config(path: Path) -> dict[str, Any]:
     """Return the whole config with one of the shipped overlays."""
     paths = [ROOT / "config/config.yaml", *filter(None, (AFTER.get(path), path))]
-    files = [yaml.safe_load(each.read_text()) for each in paths]
-    config = copy.deepcopy(files[0])
-    for file in files[1:]:
-        update_config(config, file)
-    take_out_entries(config, files)
+    return merged(*(yaml.safe_load(each.read_text()) for each in paths))
+
+
+def merged(base: dict[str, Any], *overlays: dict[str, Any]) -> dict[str, Any]:
+    """A base and overlays, merged as Snakemake merges them: overlays first, one into the other."""
+    config, changes = copy.deepcopy(base), {}
+    for overlay in overlays:
+        update_config(changes, copy.deepcopy(overlay))
+    update_config(config, changes)
+    take_out_entries(config, [base, *overlays])
     return config

@@ -19,7 +19,7 @@ from tto.data.environments import robot_of
 from tto.errors import TTOError
 from tto.methods import SECTIONS
 from tto.model.transformer import ModelConfig
-from tto.planning.settings import most_actions, planned_context, planned_window, proposal_for
+from tto.planning.settings import most_actions, planned_context, planned_window
 from tto.report.drawing.robots import HIDDEN
 
 Dimensions = Callable[[str], tuple[int, int]]
@@ -191,10 +191,9 @@ def _check_choice(planning: Config, bins: int) -> None:
     """
     by_return = planning["objective"] == "return"
     searched = by_return or planning["action_decode"] in ("best", "mean")
-    proposal = proposal_for(planning["objective"], planning["proposal"])
-    if not searched or (proposal == "beam" and not by_return):  # no draws, or algorithm 1
+    if not searched or (planning["token_search"] and not by_return):
         return
-    if proposal == "drawn" and most_actions(planning["action_top"], bins) == 1:
+    if planning["proposal"] == "drawn" and most_actions(planning["action_top"], bins) == 1:
         raise TTOError(
             f"planning.action_top {planning['action_top']} leaves one of {bins} bins to draw from, "
             "so all proposals are the same and nothing is searched; raise it"

@@ -45,7 +45,8 @@ def test_any_argument_is_accepted_or_refused_by_name():
         ("action_mass", [0.2, 1.0], [0, -1, 1.5, "0.2", True, None, float("nan"), float("inf")]),
         ("temperature", [0.1, 3], [0, -1, "1", True, None, float("nan"), float("inf")]),
         ("reward_to_go", [True, False], [0, 1, "yes", None]),
-        ("proposal", ["drawn", "beam", None], ["x", 1, []]),
+        ("token_search", [True, False], [0, 1, "yes", None]),
+        ("proposal", ["drawn", "beam"], ["x", 1, None, []]),
         ("value", ["mode", "sample"], ["bogus", 1, None, {}]),
     ],
 )

@@ -43,7 +43,10 @@ class Case:
     Attributes:
         model: the model; `scale` multiplies its weights.
         config: the search.
+        score: "algorithm 1", or by what a search by transition keeps sequences.
     """
+
+    __slots__ = ("config", "contexts", "model", "score", "uniforms")
 
     def __init__(self, seed: int, scale: float = 1.0) -> None:
         rng = np.random.default_rng(seed)
@@ -151,7 +154,7 @@ def test_few_plans_differ_from_float64(name):
 def test_equal_bins_are_drawn_in_one_order_by_all_engines(seed):
     """All logits of a model without weights are equal, so that its draws are ties."""
     case = Case(seed, 0.0)
-    case.likelihood = False
+    case.score = "return"
     case.config = replace(case.config, value="mode", beam_width=1, expansion=1)
     plans = [case.plan(case.model, make(case.model.network)) for make in ENGINES.values()]
     for plan in plans[1:]:

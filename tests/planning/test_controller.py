@@ -62,11 +62,11 @@ def test_a_batch_equals_its_episodes_alone(objective, variant):
         np.testing.assert_allclose(actions[:, 0], together[:, b], atol=1e-6)
 
 
-@pytest.mark.parametrize("proposal", [None, "drawn", "beam"])
+@pytest.mark.parametrize("token_search", [True, False])
 @pytest.mark.parametrize("objective", ["return", "likelihood", "goal"])
-def test_engines_act_alike(objective, proposal):
+def test_engines_act_alike(objective, token_search):
     model = random_model("goal" if objective == "goal" else "paper")
-    settings = SETTINGS | {"objective": objective, "proposal": proposal}
+    settings = SETTINGS | {"objective": objective, "token_search": token_search}
     if objective == "goal":
         settings |= {"goal": np.random.default_rng(1).normal(size=(2, 3)), "horizon": 7}
     observations, rewards = episodes(6, 2)
@@ -405,10 +405,10 @@ def test_drawn_actions_have_the_distribution_of_the_model():
 
 
 def model_of_scattered_actions() -> TrainedModel:
-    """A model whose action has one bin at the edge, with 0.3, and eleven about its middle."""
-    model = random_model(action_dim=1, vocabulary=12)
+    """A model of three action dimensions, each with a bin of 0.3 at the edge."""
+    model = random_model(action_dim=3, vocabulary=12)
     edges = model.discretizer.edges.copy()
-    edges[3] = np.linspace(-1.2, 1.2, 13)
+    edges[3:6] = np.linspace(-1.2, 1.2, 13)
     probabilities = torch.tensor([0.3] + [0.7 / 11] * 11)
     with torch.no_grad():  # the last layer reads nothing but a bias of 1
         model.network.output_norm.weight.zero_()
@@ -418,20 +418,36 @@ def model_of_scattered_actions() -> TrainedModel:
     return replace(model, discretizer=Discretizer("quantile", edges))
 
 
-def test_the_mode_is_not_where_scattered_actions_are():
-    """Algorithm 1 takes the likeliest bin; the likelier of drawn actions stay about the middle."""
+def test_the_likeliest_actions_are_far_from_the_mean_where_actions_scatter():
     model = model_of_scattered_actions()
-    settings = {"objective": "likelihood", "horizon": 1, "beam_width": 64, "context": 0}
 
     def action(**more) -> float:
-        return float(Controller(model, **settings | more).act(np.zeros(3))[0])
+        settings = dict(objective="likelihood", horizon=1, context=0, beam_width=16, action_top=1.0)
+        controller = Controller(model, **settings | {"action_decode": "mean"} | more)
+        return float(controller.act(np.zeros(3)).mean())
 
     centers = model.discretizer.centers[3]
-    expected = 0.3 * centers[0] + 0.7 * centers[1:].mean()
-    assert action(action_decode="best") == pytest.approx(centers[0])
-    assert action(action_decode="expected") == pytest.approx(expected, abs=1e-5)
-    drawn = action(action_decode="mean", proposal="drawn", action_top=1.0, beam_width=2000)
-    assert drawn == pytest.approx(0.6 * centers[0] + 0.4 * centers[1:].mean(), abs=0.1)
+    mean = 0.3 * centers[0] + 0.7 * centers[1:].mean()
+    assert action(action_decode="expected") == pytest.approx(mean, abs=1e-5)
+    by_token = action() - mean
+    by_transition = np.array([action(token_search=False, seed=i) - mean for i in range(10)])
+    assert abs(by_transition.mean()) < 0.6 * abs(by_token)
+    assert by_token < -0.4
+
+
+@pytest.mark.parametrize("objective", ["likelihood", "goal"])
+def test_a_search_by_token_ends_with_an_action_and_one_by_transition_with_a_transition(objective):
+    model = random_model("goal" if objective == "goal" else "paper")
+    goal = {"goal": np.zeros(3)} if objective == "goal" else {}
+    plans = {}
+    for token_search in (None, True, False):
+        given = {} if token_search is None else {"token_search": token_search}
+        controller = Controller(model, objective=objective, **SETTINGS, **goal, **given)
+        controller.act(np.zeros(3))
+        plans[token_search] = controller.plan.tokens
+    assert plans[True].shape[2] == 7 + 2
+    assert plans[False].shape[2] == 2 * 7 - 3
+    assert torch.equal(plans[None], plans[True])
 
 
 def test_a_return_search_draws_among_the_sequences_that_it_keeps():

@@ -2,13 +2,12 @@
 
 # ruff: noqa: E501 (a case a line)
 
-import copy
 import os
 from pathlib import Path
 
 import pytest
 import yaml
-from running import snakemake
+from running import TINY, merged, snakemake
 from snakemake.utils import update_config
 
 from tto.config.command_line import check_config_files, explained_on_command_line
@@ -16,7 +15,6 @@ from tto.config.file import (
     check_plain,
     read_config_file,
     restore_empty_mappings,
-    take_out_entries,
 )
 from tto.errors import TTOError
 
@@ -117,7 +115,13 @@ def test_an_empty_mapping_is_not_merged_away(overlays: list[dict], seeds: object
             [{"tuning": {"cql": {"b": {}}}}, {"tuning": None}],
             {"tuning": {"planners": {"a": None}, "cql": {"b": None}}},
         ),
-        ([{"datasets": None}, {"datasets": {"y": {}}}], {"datasets": {"y": {}}}),
+        (
+            [{"tuning": None}, {"tuning": {"planners": {"b": {}}}}],
+            {"tuning": {"planners": {"a": None, "b": {}}, "cql": {}}},
+        ),
+        ([{"datasets": None}, {"datasets": {"y": {}}}], {"datasets": {"x": None, "y": {}}}),
+        ([{"datasets": None}, {"datasets": {"x": {}}}], {"datasets": {"x": {}}}),
+        ([{"datasets": None}, {"datasets": [1]}], {"datasets": [1]}),
         ([{"training": None}], {"training": None}),
     ],
 )
@@ -128,11 +132,28 @@ def test_null_takes_all_entries_out(overlays: list[dict], expected: dict):
         "ablations": {"sweeps": {"far": {"values": [1]}}},
         "training": {"epochs": 1},
     }
-    config = copy.deepcopy(base)
-    for overlay in overlays:
-        update_config(config, overlay)
-    take_out_entries(config, [base, *overlays])
+    config = merged(base, *overlays)
     assert {key: config[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("mode", [[], ["--mode", "subprocess", "--target-jobs", "config:"]])
+def test_every_process_takes_the_same_entries_out(tmp_path: Path, mode: list[str]):
+    """Processes of jobs merge the files anew; Snakemake merges overlays before the base."""
+    overlays = [
+        {"datasets": None, "tuning": None, "loss_ladder": {"datasets": []}},
+        {
+            "datasets": {"y-medium-v2": {"env": "Hopper-v5", "source": "collect"}},
+            "ablations": {"datasets": ["y-medium-v2"]},
+        },
+    ]
+    paths = [tmp_path / f"{i}.yaml" for i in range(2)]
+    for path, content in zip(paths, overlays, strict=True):
+        path.write_text(yaml.safe_dump(content))
+    run = snakemake(tmp_path, *mode, "--configfile", TINY, *paths, "--", "results/tiny/config.yaml")
+    assert run.returncode == 0, run.stdout
+    written = yaml.safe_load((tmp_path / "results/tiny/config.yaml").read_text())
+    assert [name for name, spec in written["datasets"].items() if spec] == ["y-medium-v2"]
+    assert not any(filter(None, written["tuning"]["planners"].values()))
 
 
 def test_json_with_tabs_is_read(tmp_path: Path):

@@ -51,7 +51,7 @@ def test_shipped_configs_hold_no_contradiction(path: Path):
         ({"planning": {"expansion": 1, "beam_width": 1, "action_decode": "best"}}, r"beam_width 1 does not search"),
         ({"planning": {"action_top": 0.01}}, r"action_top 0\.01 leaves one of 100 bins to draw from"),
         ({"imitation": {"datasets": {"x-expert-v2": {"env": "Hopper-v5", "source": "collect"}}, "planning": {"action_decode": "expected"}}}, r"imitation\.horizons \[1, 3\] all play the same with action_decode expected.*\(in imitation"),
-        ({"imitation": {"datasets": {"x-expert-v2": {"env": "Hopper-v5", "source": "collect"}}, "planning": {"proposal": "drawn", "expansion": 1}}}, r"does not search: .*\(in imitation"),
+        ({"imitation": {"datasets": {"x-expert-v2": {"env": "Hopper-v5", "source": "collect"}}, "planning": {"token_search": False, "expansion": 1}}}, r"does not search: .*\(in imitation"),
         ({"discount": 1}, r"rewards\.cut_episodes go_on needs a discount below 1"),
         ({"tuning": {"planners": {"far": {"context": 9}}}}, r"planning\.context: .*\(in tuning\.planners\.far\)"),
         ({"planning": {"window": 1}}, r"planning\.horizon: expected 1 with a model that sees one transition, got 3"),

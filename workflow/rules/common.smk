@@ -35,11 +35,13 @@ os.environ.update(
 )
 
 with start_of_workflow(), explained_on_command_line(workflow.config_settings.config):
+    files = {path: read_config_file(path) for path in workflow.configfiles}
+    overlays = [files[path] for path in workflow.overwrite_configfiles]
+    base = [files[path] for path in files if path not in workflow.overwrite_configfiles]
+    given = workflow.config_settings.config
+    restore_empty_mappings(config, [*overlays, given])
+    take_out_entries(config, [*base, *overlays, given])
     if workflow.is_main_process:  # jobs get what it has checked
-        overlays = {path: read_config_file(path) for path in workflow.configfiles}
-        merged = [overlays[path] for path in workflow.overwrite_configfiles]
-        restore_empty_mappings(config, [*merged, workflow.config_settings.config])
-        take_out_entries(config, overlays.values())
         SCHEMA = read_config_file(BASE / "workflow/schemas/config.schema.yaml")
         check_config(config, SCHEMA)
         check_trials(config, SCHEMA)

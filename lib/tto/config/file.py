@@ -23,7 +23,7 @@ _MOST_VALUES = (
 _LONGEST = 200_000  # characters of a file; reading YAML takes seconds for as many
 _DEEPEST = 50  # levels of mappings and lists
 _LARGEST = 2**63 - 1  # integers that all libraries store
-# Mappings whose entries an overlay names and may take out, outer ones first
+# Mappings with entries that overlays name; null in place of one takes all its entries out
 _NAMED = (
     ("datasets",),
     ("imitation", "datasets"),
@@ -31,7 +31,6 @@ _NAMED = (
     ("model_analysis", "datasets"),
     ("model_analysis", "variants"),
     ("ablations", "sweeps"),
-    ("tuning",),
     *(("tuning", name) for name in ("planners", "cloning", *BASELINES)),
 )
 
@@ -161,23 +160,40 @@ def restore_empty_mappings(config: dict[str, Any], overlays: Iterable[Mapping[st
 
 
 def take_out_entries(config: dict[str, Any], files: Iterable[Mapping[str, Any]]) -> None:
-    """Write a null for each entry where an overlay has null in place of all entries.
+    """Write a null for each entry that a null in place of all entries takes out.
 
-    `tuning: null` and `ablations: {sweeps: null}` take out what earlier files name there.
-    Elsewhere, null stays, and the schema says what was expected.
+    `datasets: null` or `tuning: null` takes out what earlier files name there, not what later ones
+    do. Snakemake merges overlays with each other first, and loses which came first.
 
     Args:
         config: the merged config, which is changed.
-        files: all that was merged into it, config.yaml included.
+        files: all that was merged into it, in that order, config.yaml and `--config` included.
     """
     files = list(files)
+    if _is_null(config, ("tuning",)):
+        config["tuning"] = {}
     for path in _NAMED:
+        nulls = [path, path[:1]] if path[0] == "tuning" else [path]
+        named: dict[str, bool] | None = None  # entries, and whether they are taken out
+        for file in files:
+            part = _at(file, path)
+            if isinstance(part, Mapping):
+                named = (named or {}) | dict.fromkeys(part, False)
+            elif named and any(_is_null(file, null) for null in nulls):
+                named = dict.fromkeys(named, True)
         owner = _at(config, path[:-1])
-        if isinstance(owner, dict) and path[-1] in owner and owner[path[-1]] is None:
-            found = (_at(file, path) for file in files)
-            owner[path[-1]] = {
-                key: None for part in found if isinstance(part, Mapping) for key in part
-            }
+        if named is None or not isinstance(owner, dict):
+            continue
+        if owner.get(path[-1]) is None:
+            owner[path[-1]] = {}
+        if isinstance(owner[path[-1]], dict):
+            owner[path[-1]] |= {name: None for name, is_out in named.items() if is_out}
+
+
+def _is_null(tree: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+    """Whether a path of keys ends with null."""
+    owner = _at(tree, path[:-1])
+    return isinstance(owner, Mapping) and path[-1] in owner and owner[path[-1]] is None
 
 
 def _at(tree: Any, path: tuple[str, ...]) -> Any:

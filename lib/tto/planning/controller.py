@@ -27,7 +27,6 @@ from tto.planning.settings import (
     check_truth,
     planned_context,
     planned_window,
-    proposal_for,
     search_config,
 )
 from tto.planning.without_search import drawn_action, expected_action
@@ -65,8 +64,9 @@ class Controller:
     ) -> None:
         """Check the settings; with a time budget, also choose beam width and horizon.
 
-        A setting that is None or not given is that of the model's planner (`planner.json` in its
-        folder, as its run played it), or else the default named here.
+        A setting that is not given, and None but for a field of `SearchConfig`, is that of the
+        model's planner (`planner.json` in its folder, as its run played it), or else the default
+        named here.
 
         Args:
             model: the model that plans.
@@ -308,8 +308,7 @@ class Controller:
     def _search(self, contexts: torch.Tensor, episodes: Integer[np.ndarray, " B"]) -> Plan:
         D, O = self.model.config.transition_dim, self.model.tokens.observation_dim
         search, by_return = self.search, self.objective == "return"
-        proposal = proposal_for(self.objective, search.proposal)
-        if not by_return and proposal == "beam":
+        if search.token_search and not by_return:
             # The plan ends with its last action: a horizon of 1 is exactly behaviour cloning.
             tokens = (search.horizon - 1) * D + self.model.tokens.action_dim
             return likelihood_search(
@@ -323,7 +322,7 @@ class Controller:
         return transition_search(
             self.engine,
             contexts,
-            config=replace(search, proposal=proposal),
+            config=search,
             by_return=by_return,
             observation_dim=O,
             centers=self._centers,

@@ -27,9 +27,7 @@ class SearchConfig:
             probable bins (the official code). "beam" takes the most probable actions, found by a
             beam search within the transition (algorithm 1, as section 3.2 describes it).
             "uniform" draws from all bins evenly and ignores the model (the free action sequences
-            that section 3.2 warns of). None is "drawn" where a plan is for return, "beam" where it
-            is for likelihood or a goal. There, "beam" is algorithm 1 over the whole sequence, and
-            neither `expansion` nor any setting below is used.
+            that section 3.2 warns of).
         observation_top: an observation token is drawn from this many most probable bins; 1 is
             greedy.
         action_top: an action token is drawn from this share of the bins, the most probable ones.
@@ -43,6 +41,9 @@ class SearchConfig:
             transition. Without it, a plan ignores all rewards after the horizon (section 3.2).
         value_levels: number of levels to which predicted rewards-to-go are rounded, to measure how
             accurate they must be (section 3.2); None does not round.
+        token_search: whether plans for likelihood or a goal are searched token by token (algorithm
+            1), which uses beam_width and horizon alone; otherwise by transition, as for return, and
+            the likelier proposals are kept.
 
     Raises:
         TTOError: a value is out of range or unknown.
@@ -51,7 +52,7 @@ class SearchConfig:
     beam_width: Annotated[int, COUNT] = 32
     horizon: Annotated[int, COUNT] = 5
     expansion: Annotated[int, COUNT] = 2
-    proposal: Proposal | None = None
+    proposal: Proposal = "drawn"
     observation_top: Annotated[int, COUNT] = 1
     action_top: Annotated[float, _PART] = 0.2
     action_mass: Annotated[float, _PART] = 1.0
@@ -59,14 +60,10 @@ class SearchConfig:
     value: ValueEstimate = "expectation"
     reward_to_go: bool = True
     value_levels: Annotated[int, Between(2)] | None = None
+    token_search: bool = True
 
     def __post_init__(self) -> None:
         check_fields(self, "planning")
-
-
-def proposal_for(objective: str, proposal: Proposal | None) -> Proposal:
-    """The proposal that a search for an objective makes; see `SearchConfig.proposal`."""
-    return proposal or ("drawn" if objective == "return" else "beam")
 
 
 def most_actions(action_top: float, bins: int) -> int:
@@ -112,7 +109,7 @@ class SearchSettings(TypedDict, total=False):
     beam_width: int
     horizon: int
     expansion: int
-    proposal: Proposal | None
+    proposal: Proposal
     observation_top: int
     action_top: float
     action_mass: float
@@ -120,6 +117,7 @@ class SearchSettings(TypedDict, total=False):
     value: ValueEstimate
     reward_to_go: bool
     value_levels: int | None
+    token_search: bool
 
 
 def search_config(
