@@ -64,9 +64,9 @@ class Controller:
     ) -> None:
         """Check the settings; with a time budget, also choose beam width and horizon.
 
-        A setting that is not given, and None but for a field of `SearchConfig`, is that of the
-        model's planner (`planner.json` in its folder, as its run played it), or else the default
-        named here.
+        A setting that is not given is that of the model's planner (`planner.json` in its folder,
+        as its run played it), or else the default named here. None means not given for the keywords
+        below, and is a value for fields of `SearchConfig`.
 
         Args:
             model: the model that plans.
