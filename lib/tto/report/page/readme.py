@@ -38,8 +38,8 @@ _BLOCK = re.compile(
 _NOTE = "Normalised scores, mean ± standard deviation over models and rollouts."
 _ELSEWHERE = (
     "The paper's are on D4RL's data, ours on data that was collected locally. They are not "
-    "comparable: compare ours with the mean of our data and with behaviour cloning (BC) of it. Each "
-    "model trained for minutes, so no column is a verdict on its method."
+    "comparable: compare ours with the mean of our data and with behaviour cloning (BC) of it. "
+    "Each model trained for minutes, so no column is a verdict on its method."
 )
 _DIGITS = {claim.id: claim.digits for claim in CLAIMS}
 _TEXTS = {claim.id: claim.text for claim in CLAIMS}
