@@ -11,11 +11,7 @@ from running import TINY, merged, snakemake
 from snakemake.utils import update_config
 
 from tto.config.command_line import check_config_files, explained_on_command_line
-from tto.config.file import (
-    check_plain,
-    read_config_file,
-    restore_empty_mappings,
-)
+from tto.config.file import check_plain, read_config_file, restore_empty_mappings
 from tto.errors import TTOError
 
 ROOT = Path(__file__).parents[2]
