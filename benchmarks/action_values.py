@@ -28,7 +28,7 @@ import gymnasium
 import numpy as np
 from jaxtyping import Float
 
-from tto.data.actors import Actor
+from tto.data.actors import BehaviorPolicy
 from tto.data.collect import LADDER_KINDS, collectors
 from tto.data.environments import make_env
 from tto.data.episode import Episode
@@ -91,7 +91,7 @@ def proposals(
 
 def true_values(
     env: gymnasium.Env,
-    policy: Actor,
+    policy: BehaviorPolicy,
     state: tuple[Episode, int],
     actions: Float[np.ndarray, "N A"],
     *,

@@ -1,8 +1,10 @@
-"""A random Transformer with few bins, for full or masked states, and an episode to predict."""
+"""A random Transformer with few bins, for full or masked states, an episode and its policy."""
 
 import numpy as np
 import torch
 
+from tto.analysis.behavior import Behavior
+from tto.data.actors import Actor
 from tto.data.episode import Episode
 from tto.model.trained import TrainedModel
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
@@ -45,6 +47,20 @@ def random_predictor(
             parameter.normal_(std=0.5, generator=generator)
     edges = np.linspace([-2.0, -1.0, 0.0, -1.0, -1.0, -3.0, -4.0], 2.0, V + 1, axis=1)
     return TrainedModel(network, Discretizer("uniform", edges), attributes)
+
+
+def random_behavior(*, policies: int = 1, noise: float = 0.1) -> Behavior:
+    """Random linear policies: the even ones draw their actions, the odd ones get noise."""
+    rng, ones = np.random.default_rng(5), np.ones(A, np.float32)
+
+    def layer() -> tuple[np.ndarray, np.ndarray]:
+        return rng.normal(size=(O, A)).astype(np.float32), 0 * ones
+
+    actors = [
+        Actor((), layer(), layer() if number % 2 == 0 else None, -ones, ones)
+        for number in range(policies)
+    ]
+    return Behavior(actors, [1 / policies] * policies, noise, (-ones, ones))
 
 
 def random_episode(length: int, *, masked: bool = False, seed: int = 0) -> Episode:

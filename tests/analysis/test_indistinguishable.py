@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from random_predictor import A, O, random_episode, random_predictor
+from random_predictor import A, O, random_behavior, random_episode, random_predictor
 
 from tto.analysis.classifier import features, right_answers
 from tto.analysis.indistinguishable import (
@@ -90,7 +90,8 @@ def make_ensemble() -> Ensemble:
 
 def test_rows_are_answers_about_rounded_states():
     model, ensemble, truth = random_predictor(), make_ensemble(), make_truth()
-    rows = indistinguishable_rows(model, ensemble, truth, seed=2)
+    behavior = random_behavior()
+    rows = indistinguishable_rows(model, ensemble, truth, behavior=behavior, seed=2)
     assert list(rows.columns) == list(COLUMNS)
     assert rows["model"].tolist() == ["transformer", "ensemble_ts_inf"]
     assert set(rows["asked"]) == {8}
@@ -105,7 +106,8 @@ def test_rows_are_answers_about_rounded_states():
         particles = propagate(
             ensemble,
             torch.from_numpy(episode.observations[0]),
-            torch.from_numpy(episode.actions[:6]),
+            behavior.acting(np.random.default_rng([2, number])),
+            steps=6,
             particles=3,
             generator=torch.Generator().manual_seed(2_000_006 + number),
         ).samples
@@ -117,12 +119,16 @@ def test_rows_are_answers_about_rounded_states():
 def test_masked_states_are_refused():
     model = random_predictor(masked=True)
     with pytest.raises(TTOError, match="whole states"):
-        indistinguishable_rows(model, make_ensemble(), make_truth(), seed=0)
+        indistinguishable_rows(
+            model, make_ensemble(), make_truth(), behavior=random_behavior(), seed=0
+        )
 
 
 def test_files_are_checked(tmp_path):
     truth = dataclasses.replace(make_truth(), steps=4)
-    rows = indistinguishable_rows(random_predictor(), make_ensemble(), truth, seed=0)
+    rows = indistinguishable_rows(
+        random_predictor(), make_ensemble(), truth, behavior=random_behavior(), seed=0
+    )
     paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
     for path in paths:
         write_rows(path, rows)

@@ -7,14 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from random_predictor import A, O, V, random_episode, random_predictor
+from random_predictor import A, O, V, random_behavior, random_episode, random_predictor
 
-from tto.analysis.likelihood import Cells, binned_shares, cells_of, score
+from tto.analysis.likelihood import Cells, binned_shares, cells_of, gaussian_shares, score
 from tto.analysis.log_likelihoods import (
     COLUMNS,
+    METHODS,
     Truth,
     ensemble_rows,
     held_out_truth,
+    particles_of,
     read_log_likelihoods,
     transformer_rows,
     write_log_likelihoods,
@@ -96,14 +98,53 @@ def test_from_one_start_a_model_predicts_once_for_all_episodes():
     )
 
 
+def rows_of(network: Ensemble, truth: Truth, *, policy: bool = True, **changes) -> pd.DataFrame:
+    settings = {"name": "ensemble", "seed": 0, "trajectories": 8, "method": "ts_inf"} | changes
+    behavior = random_behavior() if policy else None
+    return ensemble_rows(network, truth, behavior=behavior, **settings)
+
+
+@pytest.mark.parametrize("policy", [False, True])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("masked", [False, True])
-def test_an_ensemble_is_scored_by_both_propagations(masked: bool):
-    truth = make_truth(masked=masked)
-    rows = ensemble_rows(make_ensemble(masked=masked), truth, seed=0, trajectories=8)
-    assert rows.groupby("model").size().to_dict() == {"ensemble_ts1": 6, "ensemble_ts_inf": 6}
+def test_an_ensembles_states_are_scored_under_its_particles(
+    masked: bool, method: str, policy: bool
+):
+    network, truth = make_ensemble(masked=masked), make_truth(masked=masked)
+    rows = rows_of(network, truth, policy=policy, method=method)
+    for number, episode in truth.episodes.items():
+        result = particles_of(
+            network,
+            episode,
+            steps=STEPS,
+            seed=0,
+            number=number,
+            particles=8,
+            behavior=random_behavior() if policy else None,
+            method=method,
+        )
+        true = truth.states(number)
+        means, log_variances = (part.double().numpy() for part in result[:2])
+        shares = gaussian_shares(means, log_variances, true, truth.cells)
+        expected = score(shares, true, truth.cells, trajectories=8).log_likelihood
+        part = rows[rows["episode"] == number]
+        np.testing.assert_allclose(part["log_likelihood"], expected)
     assert (rows["log_likelihood"].to_numpy() <= truth.cells.oracle + 1e-9).all()
-    again = ensemble_rows(make_ensemble(masked=masked), truth, seed=0, trajectories=8)
-    pd.testing.assert_frame_equal(rows, again)
+    pd.testing.assert_frame_equal(rows, rows_of(network, truth, policy=policy, method=method))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_from_one_start_the_policy_acts_once_for_all_episodes(masked: bool):
+    """The particles do not depend on the episode, unless it has masks or recorded actions."""
+    network, truth = make_ensemble(masked=masked), make_truth(masked=masked)
+    shared = dataclasses.replace(truth, one_start=True)
+    first, second = (part for _, part in rows_of(network, truth).groupby("episode"))
+    ours, theirs = (part for _, part in rows_of(network, shared).groupby("episode"))
+    pd.testing.assert_frame_equal(ours, first)
+    assert theirs.equals(second) == masked
+    pd.testing.assert_frame_equal(
+        rows_of(network, shared, policy=False), rows_of(network, truth, policy=False)
+    )
 
 
 def test_a_sure_and_right_ensemble_reaches_the_oracle():
@@ -118,7 +159,7 @@ def test_a_sure_and_right_ensemble_reaches_the_oracle():
         network.lowest_log_variance.fill_(-30)
         network.highest_log_variance.fill_(-20)
     truth = dataclasses.replace(truth, episodes=episodes)
-    rows = ensemble_rows(network, truth, seed=0, trajectories=10**5, methods=["ts_inf"])
+    rows = rows_of(network, truth, trajectories=10**5)
     np.testing.assert_allclose(rows["log_likelihood"], truth.cells.oracle, atol=1e-3)
     assert rows["covered"].to_numpy().min() == 1
 
@@ -205,7 +246,7 @@ def test_the_marginal_is_a_histogram_of_the_visible_training_states(tmp_path: Pa
 
 
 def test_rows_are_written_sorted_and_checked(tmp_path: Path):
-    rows = ensemble_rows(make_ensemble(), make_truth(), seed=0, trajectories=4)
+    rows = rows_of(make_ensemble(), make_truth())
     path = tmp_path / "log_likelihoods.csv"
     write_log_likelihoods(path, [rows.iloc[::-1]])
     (read,) = read_log_likelihoods([path])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from memory_dataset import MemoryDataset
-from random_predictor import A, O, random_episode, random_predictor
+from random_predictor import A, O, random_behavior, random_episode, random_predictor
 
 from tto.analysis.predictions import (
     SOURCES,
@@ -27,7 +27,13 @@ def make_ensemble():
 
 def make_predictions(*, steps=5, seed=0):
     return predict(
-        random_predictor(), make_ensemble(), random_episode(9), ORIGIN, steps=steps, seed=seed
+        random_predictor(),
+        make_ensemble(),
+        random_episode(9),
+        ORIGIN,
+        behavior=random_behavior(),
+        steps=steps,
+        seed=seed,
     )
 
 
@@ -43,11 +49,12 @@ def test_all_begin_with_the_recorded_state():
         assert np.isin(predictions.transformer[1:, i], centers[i]).all()
 
 
-def test_the_ensemble_follows_the_recorded_actions():
-    """Its first state is drawn from the Gaussian of one member for the recorded action."""
+def test_on_the_ensembles_states_the_policy_acts():
+    """The second state is drawn from the Gaussian of one member for the policy's action."""
     network, episode = make_ensemble(), random_episode(9)
     state = torch.from_numpy(episode.observations[2]).expand(3, 1, O)
-    action = torch.from_numpy(episode.actions[2]).expand(3, 1, A)
+    chosen = random_behavior().acting(np.random.default_rng([0, 1]))(0, state[:, 0])
+    action = chosen[0].expand(3, 1, A)
     with torch.no_grad():
         mean, log_variance = (part[0, 0] for part in network.predict(state, action))
     noise = torch.randn(3, O, generator=torch.Generator().manual_seed(0))[0]
@@ -79,6 +86,7 @@ def test_short_episodes_and_masked_models_are_errors():
             make_ensemble(),
             random_episode(9),
             ORIGIN,
+            behavior=random_behavior(),
             steps=3,
             seed=0,
         )

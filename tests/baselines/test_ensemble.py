@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from tto.baselines.pets import ensemble_training
@@ -17,7 +18,7 @@ from tto.baselines.pets.ensemble_training import (
     fit_ensemble,
     train_ensemble,
 )
-from tto.baselines.pets.propagation import propagate
+from tto.baselines.pets.propagation import propagate, recorded
 from tto.baselines.pets.transitions import Examples
 from tto.data.episode import Episode
 from tto.data.episodes import open_dataset, write_dataset
@@ -225,7 +226,13 @@ def test_propagates_a_linear_gaussian_system(linear, method):
     start = torch.from_numpy(episode.observations[100])  # too few episodes to learn their starts
     actions = torch.from_numpy(episode.actions[100 : 100 + T])
     result = propagate(
-        network, start, actions, particles=4000, method=method, generator=generator()
+        network,
+        start,
+        recorded(actions),
+        steps=T,
+        particles=4000,
+        method=method,
+        generator=generator(),
     )
     assert result.samples.shape == result.means.shape == result.log_variances.shape == (T, 4000, O)
     mean, covariance = start, torch.zeros(O, O)
@@ -253,7 +260,8 @@ def test_batched_particles_equal_single_particles(method, masked):
     result = propagate(
         network,
         start,
-        actions,
+        recorded(actions),
+        steps=T,
         particles=N,
         method=method,
         generator=generator(),
@@ -291,7 +299,13 @@ def test_ts_inf_keeps_the_member_and_ts1_draws_it_at_each_step():
     T, N, start = 16, 2000, torch.zeros(O)
     ends = {
         method: propagate(
-            network, start, torch.zeros(T, A), particles=N, method=method, generator=generator()
+            network,
+            start,
+            recorded(torch.zeros(T, A)),
+            steps=T,
+            particles=N,
+            method=method,
+            generator=generator(),
         ).samples[-1, :, 0]
         for method in ("ts_inf", "ts1")
     }
@@ -339,7 +353,8 @@ def test_a_mask_for_networks_without_masks_is_refused(linear):
         propagate(
             network,
             torch.zeros(O),
-            torch.zeros(2, A),
+            recorded(torch.zeros(2, A)),
+            steps=2,
             particles=3,
             generator=generator(),
             observed=torch.ones(2, O, dtype=torch.bool),
@@ -348,19 +363,20 @@ def test_a_mask_for_networks_without_masks_is_refused(linear):
 
 def test_particles_must_be_finite():
     network = random_ensemble()
-    with pytest.raises(TTOError, match="expected a finite start and actions"):
-        propagate(
-            network,
-            torch.full((O,), torch.nan),
-            torch.zeros(2, A),
-            particles=3,
-            generator=generator(),
-        )
+
+    def run(start: Tensor, particles: int, actions: Tensor) -> None:
+        act, steps = recorded(actions), len(actions)
+        propagate(network, start, act, steps=steps, particles=particles, generator=generator())
+
+    with pytest.raises(TTOError, match="expected a finite start, got NaN"):
+        run(torch.full((O,), torch.nan), 3, torch.zeros(2, A))
+    with pytest.raises(TTOError, match="finite particles, got NaN or infinity at step 1 of 2"):
+        run(torch.zeros(O), 3, torch.full((2, A), torch.nan))
     with pytest.raises(TTOError, match="at least one particle"):
-        propagate(network, torch.zeros(O), torch.zeros(2, A), particles=0, generator=generator())
+        run(torch.zeros(O), 0, torch.zeros(2, A))
     network.weights[-1].data.mul_(1e30)
     with pytest.raises(TTOError, match=r"finite particles, got NaN or infinity at step \d of 9"):
-        propagate(network, torch.ones(O), torch.ones(9, A), particles=3, generator=generator())
+        run(torch.ones(O), 3, torch.ones(9, A))
 
 
 def test_files(tmp_path):

@@ -1,11 +1,12 @@
 # Models as predictors: figures 1 to 3 (section 4.1).
 
 
-# Lines of the Transformer itself: where its actions come from; the first one is the paper's.
-TRANSFORMERS = {
-    "transformer" if place == 0 else f"transformer_{source}": source
+# Where a model's actions come from, by the end of its line's name; the first is the paper's.
+SOURCES = {
+    f"_{source}" if place else "": source
     for place, source in enumerate(config["model_analysis"]["actions"])
 }
+TRANSFORMERS = {f"transformer{suffix}": source for suffix, source in SOURCES.items()}
 # Models of each dataset.
 ANALYSED = {
     dataset: [*TRANSFORMERS]
@@ -108,6 +109,7 @@ rule ensemble_log_likelihoods:
         config=rules.train_ensemble.output.config,
         tokens=f"{RESULTS}/tokens/{{dataset}}.h5",
         held_out=f"{RESULTS}/analysis/held_out/{{dataset}}",
+        policies=ladder_of,
     output:
         f"{RESULTS}/analysis/log_likelihoods/{{dataset}}/ensemble-seed{{seed}}.csv",
     log:
@@ -124,6 +126,9 @@ rule ensemble_log_likelihoods:
     params:
         held_out=HELD_OUT,
         trajectories=config["model_analysis"]["trajectories"],
+        sources=SOURCES,
+        behavior=behavior_of,
+        content=actors_content,
         code=stage_code("analysis/ensemble_log_likelihoods.py"),
     script:
         "../scripts/analysis/ensemble_log_likelihoods.py"
@@ -185,6 +190,7 @@ rule indistinguishable:
         ensemble=rules.train_ensemble.output.weights,
         ensemble_config=rules.train_ensemble.output.config,
         held_out=f"{RESULTS}/analysis/held_out/{{dataset}}",
+        policies=ladder_of,
     output:
         f"{RESULTS}/analysis/indistinguishable/{{dataset}}-seed{{seed}}.csv",
     log:
@@ -205,6 +211,8 @@ rule indistinguishable:
             "steps": PREDICTED["steps"],
             "one_start": ONE_START,
         },
+        behavior=behavior_of,
+        content=actors_content,
         code=stage_code("analysis/indistinguishable.py"),
     script:
         "../scripts/analysis/indistinguishable.py"
@@ -285,6 +293,7 @@ rule predict:
         ensemble=rules.train_ensemble.output.weights,
         ensemble_config=rules.train_ensemble.output.config,
         held_out=f"{RESULTS}/analysis/held_out/{{dataset}}",
+        policies=ladder_of,
     output:
         f"{RESULTS}/analysis/predictions/{{dataset}}-seed{{seed}}.h5",
     log:
@@ -301,6 +310,8 @@ rule predict:
         gpu=GPUS,
     params:
         prediction=config["model_analysis"]["prediction"],
+        behavior=behavior_of,
+        content=actors_content,
         code=stage_code("analysis/predict.py"),
     script:
         "../scripts/analysis/predict.py"

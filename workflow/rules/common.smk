@@ -269,6 +269,18 @@ def actors_content(wildcards):
     )
 
 
+def behavior_of(wildcards):
+    """A param: the policies that collect a dataset (`tto.analysis.behavior`)."""
+    spec = DATASETS[wildcards.dataset]
+    return {
+        "env": spec["env"],
+        "kind": "agent" if "agent" in spec else dataset_kind(wildcards.dataset, spec.get("kind")),
+        "actors": config["collect"]["actors"],
+        "noise": config["collect"]["noise"],
+        "agent": spec.get("agent"),
+    }
+
+
 def rollouts_of(datasets, methods, rollouts):
     """Files of all episodes of some datasets and methods."""
     return expand(

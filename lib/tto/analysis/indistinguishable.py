@@ -2,23 +2,22 @@
 
 In the paper this is a visual impression. Here a classifier (`tto.analysis.classifier`) gets as many
 real trajectories as predicted ones, each predicted from the first state of a real one. The
-Transformer draws its own actions. The ensemble follows the recorded ones, with one member for each
-trajectory (TS-inf). All states, also the real ones, are rounded to the centers of the Transformer's
-bins, so that the bins alone do not reveal the model.
+Transformer draws its own actions. For the ensemble, the policies that collected the data act on its
+predicted states, with one member for each trajectory (TS-inf). All states, also the real ones, are
+rounded to the centers of the Transformer's bins, so that the bins alone do not reveal the model.
 """
 
 from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Float
 
+from tto.analysis.behavior import Behavior
 from tto.analysis.classifier import right_answers
-from tto.analysis.log_likelihoods import Truth
+from tto.analysis.log_likelihoods import Truth, particles_of
 from tto.analysis.sampling import sample
 from tto.baselines.pets.ensemble import Ensemble
-from tto.baselines.pets.propagation import propagate
 from tto.errors import TTOError
 from tto.files import StrPath
 from tto.model.trained import TrainedModel
@@ -29,7 +28,7 @@ COLUMNS = ("dataset", "env", "model", "seed", "steps", "trajectories", "right", 
 
 
 def indistinguishable_rows(
-    model: TrainedModel, ensemble: Ensemble, truth: Truth, *, seed: int
+    model: TrainedModel, ensemble: Ensemble, truth: Truth, *, behavior: Behavior, seed: int
 ) -> pd.DataFrame:
     """One row for each of the two models: the number of answers (`asked`) and of right answers.
 
@@ -37,6 +36,7 @@ def indistinguishable_rows(
         model: the Transformer.
         ensemble: the ensemble.
         truth: episodes and number of steps of the real trajectories.
+        behavior: policies that act in the ensemble's predictions.
         seed: training seed of the models; it also seeds the draws.
 
     Raises:
@@ -50,7 +50,7 @@ def indistinguishable_rows(
     real = np.stack([_rounded(model, truth.states(number)) for number in truth.episodes])
     predicted = {
         "transformer": _transformer(model, truth, seed),
-        "ensemble_ts_inf": _ensemble(model, ensemble, truth, seed),
+        "ensemble_ts_inf": _ensemble(model, ensemble, truth, behavior, seed),
     }
     rows = []
     for name, states in predicted.items():
@@ -82,17 +82,19 @@ def _transformer(model: TrainedModel, truth: Truth, seed: int) -> Float[np.ndarr
 
 
 def _ensemble(
-    model: TrainedModel, ensemble: Ensemble, truth: Truth, seed: int
+    model: TrainedModel, ensemble: Ensemble, truth: Truth, behavior: Behavior, seed: int
 ) -> Float[np.ndarray, "N T O"]:
-    """One particle that follows the actions of each episode; the members take turns."""
+    """One particle from the first state of each episode; the members take turns."""
     trajectories = []
     for place, (number, episode) in enumerate(truth.episodes.items()):
-        particles = propagate(
+        particles = particles_of(
             ensemble,
-            torch.from_numpy(episode.observations[0]),
-            torch.from_numpy(episode.actions[: truth.steps]),
+            episode,
+            steps=truth.steps,
+            seed=seed,
+            number=number,
             particles=ensemble.members,
-            generator=torch.Generator().manual_seed(1_000_003 * seed + number),
+            behavior=behavior,
         ).samples
         particle = particles[:, place % ensemble.members].double().cpu().numpy()
         trajectories.append(_rounded(model, particle))

@@ -7,16 +7,16 @@ own actions then predicts once for all of them. Otherwise each episode has its o
 masked data the models see mask tokens in place of hidden values, but all values are scored: the
 question is what a model predicts about values that it does not see.
 
-A Transformer also predicts the actions and needs no policy. An ensemble follows the recorded
-actions, which favours it: they come from the episode that is scored. A Transformer can be given
-them, too.
+A Transformer also predicts the actions. For an ensemble, the policies that collected the data act
+on its predicted states. Both can be given the recorded actions of the scored episode in their
+place, which tell much about its states.
 
 Letters: T steps, O and A observation and action dimensions.
 """
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,10 +25,11 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
+from tto.analysis.behavior import Behavior
 from tto.analysis.likelihood import Cells, Scores, binned_shares, gaussian_shares, score
 from tto.analysis.sampling import Samples, sample
 from tto.baselines.pets.ensemble import Ensemble
-from tto.baselines.pets.propagation import Method, propagate
+from tto.baselines.pets.propagation import Method, Propagation, propagate, recorded
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
@@ -56,6 +57,7 @@ KEY = ["dataset", "model", "seed", "episode", "step"]
 STATES = ("full", "masked")
 MARGINAL = "marginal"  # model name of the training data's marginal (`tto.analysis.marginal`)
 Actions = Literal["sampled", "recorded"]
+METHODS: tuple[Method, ...] = ("ts_inf", "ts1")  # ways in which an ensemble propagates
 
 
 @dataclass(frozen=True)
@@ -243,38 +245,85 @@ def ensemble_rows(
     network: Ensemble,
     truth: Truth,
     *,
+    name: str,
     seed: int,
     trajectories: int,
-    methods: Sequence[Method] = ("ts_inf", "ts1"),
+    behavior: Behavior | None,
+    method: Method,
 ) -> pd.DataFrame:
-    """Rows of an ensemble; the name of the model has the method of propagation.
+    """Rows of an ensemble.
 
     Args:
         network: trained ensemble.
         truth: held-out episodes.
+        name: name of the model in the rows.
         seed: training seed of the ensemble; it also seeds the draws.
         trajectories: number of particles.
-        methods: methods of propagation.
+        behavior: policies that act (section 4.1); None for the actions of the scored episode.
+        method: method of propagation.
     """
-    parts = []
-    for method in methods:
-        for number, episode in truth.episodes.items():
-            observed = episode.observed
-            result = propagate(
+    parts, result = [], None
+    for number, episode in truth.episodes.items():
+        # Masks differ between episodes, as recorded actions do.
+        shared = truth.one_start and behavior is not None and episode.observed is None
+        if result is None or not shared:
+            result = particles_of(
                 network,
-                torch.from_numpy(episode.observations[0]),
-                torch.from_numpy(episode.actions[: truth.steps]),
+                episode,
+                steps=truth.steps,
+                seed=seed,
+                number=number,
                 particles=trajectories,
+                behavior=behavior,
                 method=method,
-                generator=torch.Generator().manual_seed(1_000_003 * seed + number),
-                observed=None if observed is None else torch.from_numpy(observed[: truth.steps]),
             )
-            states = truth.states(number)
-            means, log_variances = (x.double().cpu().numpy() for x in result[:2])
-            shares = gaussian_shares(means, log_variances, states, truth.cells)
-            scores = score(shares, states, truth.cells, trajectories=trajectories)
-            parts.append(truth.rows(f"ensemble_{method}", seed, number, scores))
+        states = truth.states(number)
+        means, log_variances = (x.double().cpu().numpy() for x in result[:2])
+        shares = gaussian_shares(means, log_variances, states, truth.cells)
+        scores = score(shares, states, truth.cells, trajectories=trajectories)
+        parts.append(truth.rows(name, seed, number, scores))
     return pd.concat(parts, ignore_index=True)
+
+
+def particles_of(
+    network: Ensemble,
+    episode: Episode,
+    *,
+    steps: int,
+    seed: int,
+    number: int,
+    particles: int,
+    behavior: Behavior | None,
+    method: Method = "ts_inf",
+) -> Propagation:
+    """Particles of an ensemble from the first state of an episode.
+
+    Args:
+        network: trained ensemble.
+        episode: episode whose first state and masks count, and its actions without `behavior`.
+        steps: number of predicted states.
+        seed: seed of the draws.
+        number: number of the episode; it seeds the draws, too.
+        particles: number of particles.
+        behavior: policies that act; None for the episode's actions.
+        method: method of propagation.
+    """
+    observed = episode.observed
+    act = (
+        recorded(torch.from_numpy(episode.actions[:steps]))
+        if behavior is None
+        else behavior.acting(np.random.default_rng([seed, number]))
+    )
+    return propagate(
+        network,
+        torch.from_numpy(episode.observations[0]),
+        act,
+        steps=steps,
+        particles=particles,
+        method=method,
+        generator=torch.Generator().manual_seed(1_000_003 * seed + number),
+        observed=None if observed is None else torch.from_numpy(observed[:steps]),
+    )
 
 
 def write_log_likelihoods(path: StrPath, parts: Iterable[pd.DataFrame]) -> None:

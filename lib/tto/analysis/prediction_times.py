@@ -14,7 +14,7 @@ import torch
 
 from tto.analysis.sampling import sample
 from tto.baselines.pets.ensemble import Ensemble
-from tto.baselines.pets.propagation import propagate
+from tto.baselines.pets.propagation import propagate, recorded
 from tto.data.episode import Episode
 from tto.errors import TTOError
 from tto.files import StrPath
@@ -61,9 +61,8 @@ def prediction_times(
         )
     engine = fastest_engine(model.network)
     start = model.discretizer.encode(episode.observations[0])
-    state, actions = (
-        torch.from_numpy(array) for array in (episode.observations[0], episode.actions[:steps])
-    )
+    state = torch.from_numpy(episode.observations[0])
+    act = recorded(torch.from_numpy(episode.actions[:steps]))
 
     def with_transformer() -> None:
         rng = np.random.default_rng(seed)
@@ -71,7 +70,7 @@ def prediction_times(
 
     def with_ensemble() -> None:
         generator = torch.Generator().manual_seed(seed)
-        propagate(ensemble, state, actions, particles=trajectories, generator=generator)
+        propagate(ensemble, state, act, steps=steps, particles=trajectories, generator=generator)
 
     rows = []
     for repetition in range(repetitions + 1):

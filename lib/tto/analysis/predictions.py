@@ -1,8 +1,9 @@
 """The states that each model predicts from one recorded state, as shown in figure 1.
 
-The Transformer draws its own actions. The ensemble predicts states only: one particle follows the
-recorded actions, with the same member at all steps (TS-inf). Both models see the first state and
-nothing before it. The first trajectory that each draws is kept, so none is chosen by its outcome.
+The Transformer draws its own actions. The ensemble predicts states only: the policies that
+collected the data act on those of one particle, with the same member at all steps (TS-inf). Both
+models see the first state and nothing before it. The first trajectory that each draws is kept, so
+none is chosen by its outcome.
 """
 
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from tto.analysis.behavior import Behavior
 from tto.analysis.sampling import sample
 from tto.baselines.pets.ensemble import Ensemble
 from tto.baselines.pets.propagation import propagate
@@ -83,6 +85,7 @@ def predict(
     episode: Episode,
     origin: Origin,
     *,
+    behavior: Behavior,
     steps: int,
     seed: int,
 ) -> Predictions:
@@ -93,6 +96,7 @@ def predict(
         ensemble: the ensemble.
         episode: episode of the recorded state.
         origin: state to start from.
+        behavior: policies that act on the ensemble's states.
         steps: number of predicted states.
         seed: seed of the draws.
 
@@ -121,7 +125,8 @@ def predict(
     particle = propagate(
         ensemble,
         torch.from_numpy(states[0]),
-        torch.from_numpy(episode.actions[start:end]),
+        behavior.acting(np.random.default_rng([seed, 1])),
+        steps=steps,
         particles=1,
         generator=torch.Generator().manual_seed(seed),
     ).samples[:, 0]

@@ -24,7 +24,7 @@ Layer = tuple[np.ndarray, np.ndarray]  # weights (inputs, outputs) and biases (o
 
 @runtime_checkable
 class BehaviorPolicy(Protocol):
-    """A policy that the collector can run."""
+    """A policy that the collector can run, for one observation or for several."""
 
     @property
     def stochastic(self) -> bool:
@@ -32,9 +32,9 @@ class BehaviorPolicy(Protocol):
         ...
 
     def act(
-        self, observation: Float[np.ndarray, "O"], generator: np.random.Generator
-    ) -> Float[np.ndarray, "A"]:
-        """Draw an action for one observation."""
+        self, observation: Float[np.ndarray, "*N O"], generator: np.random.Generator
+    ) -> Float[np.ndarray, "*N A"]:
+        """Draw an action for each observation."""
         ...
 
 
@@ -70,10 +70,10 @@ class Actor:
 
     def act(
         self,
-        observation: Float[np.ndarray, "O"],
+        observation: Float[np.ndarray, "*N O"],
         generator: np.random.Generator | None = None,
-    ) -> Float[np.ndarray, "A"]:
-        """The float32 action for one observation: a sample, or the mean without a generator."""
+    ) -> Float[np.ndarray, "*N A"]:
+        """The float32 action for each observation: a sample, or the mean without a generator."""
         features = np.asarray(observation, dtype=np.float32)
         for weight, bias in self.hidden:
             features = np.maximum(features @ weight + bias, 0)

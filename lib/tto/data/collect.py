@@ -14,7 +14,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from tto.data.actors import Actor, BehaviorPolicy
 from tto.data.environments import action_bounds, code_of, make_env, robot_of
@@ -39,10 +39,11 @@ class UniformPolicy:
         self.low, self.high = action_bounds(env)
 
     def act(
-        self, observation: Float[np.ndarray, "O"], generator: np.random.Generator
-    ) -> Float[np.ndarray, "A"]:
-        """Draw an action; the observation is ignored."""
-        return generator.uniform(self.low, self.high).astype(np.float32)
+        self, observation: Float[np.ndarray, "*N O"], generator: np.random.Generator
+    ) -> Float[np.ndarray, "*N A"]:
+        """Draw an action for each observation, which is ignored."""
+        shape = (*observation.shape[:-1], *self.low.shape)
+        return generator.uniform(self.low, self.high, shape).astype(np.float32)
 
 
 def dataset_kind(dataset: str, kind: str | None = None) -> str:
@@ -107,13 +108,7 @@ def collect(
     env = make_env(env_id, **({} if max_steps is None else {"max_episode_steps": max_steps}))
     reset_seed = int(np.random.default_rng([seed]).integers(2**31)) if one_start else None
     try:
-        shares = [1.0]
-        if agent is not None:
-            policies: Sequence[BehaviorPolicy] = [_fitting_agent(env, agent)]
-        elif kind in LADDER_KINDS:
-            policies, shares = collectors(env, kind, actors)
-        else:
-            policies = [_simple_policy(env, kind)]
+        policies, shares = collectors(env, kind, actors, agent)
         if one_start and not noise and not all(policy.stochastic for policy in policies):
             raise TTOError(
                 "collect: expected noise above 0 for a deterministic policy with one start, whose "
@@ -136,17 +131,24 @@ def collect(
         env.close()
 
 
-def collectors(env: gymnasium.Env, kind: str, actors: StrPath) -> tuple[list[Actor], list[float]]:
-    """The actors that collect a kind of dataset, in their order, and their shares of it.
+def collectors(
+    env: gymnasium.Env, kind: str, actors: StrPath, agent: Mapping[str, Any] | None = None
+) -> tuple[Sequence[BehaviorPolicy], list[float]]:
+    """The policies that collect a kind of dataset, in their order, and their shares of it.
 
     Args:
         env: environment that they act in.
-        kind: one of `LADDER_KINDS`.
+        kind: one of `KINDS`.
         actors: folder with a ladder for each robot.
+        agent: arguments of `load_sb3_agent`, for an agent that replaces them; None for no agent.
 
     Raises:
         TTOError: the robot has no ladder, or an actor does not fit the environment.
     """
+    if agent is not None:
+        return [_fitting_agent(env, agent)], [1.0]
+    if kind not in LADDER_KINDS:
+        return [_simple_policy(env, kind)], [1.0]
     assert env.spec is not None
     ladder = read_ladder(Path(actors) / robot_of(env.spec.id))
     rungs, shares = _rungs(ladder, kind)
@@ -178,8 +180,7 @@ def run_episode(
             f"env {env}: expected a time limit, got none; register it with max_episode_steps, or "
             "set max_steps for the dataset"
         )
-    low, high = action_bounds(env)
-    scale = 0.0 if policy.stochastic else noise * 0.5 * (high - low)
+    bounds = action_bounds(env)
     if reset_seed is None:
         reset_seed = int(generator.integers(2**31))
     with code_of(env):
@@ -192,10 +193,7 @@ def run_episode(
     states = [simulator_state(env)]
     terminated = truncated = False
     while not (terminated or truncated):
-        action = policy.act(observation, generator)
-        if np.any(scale):
-            action = action + scale * generator.standard_normal(action.shape)
-        action = np.clip(action, low, high).astype(np.float32)
+        action = executed(policy, observation, generator, noise=noise, bounds=bounds)
         with code_of(env):
             observation, reward, terminated, truncated, _ = env.step(action)
             observations.append(np.asarray(observation, dtype=np.float32).reshape(shape))
@@ -212,6 +210,31 @@ def run_episode(
         qpos=qpos,
         qvel=qvel,
     )
+
+
+def executed(
+    policy: BehaviorPolicy,
+    observation: Float[np.ndarray, "*N O"],
+    generator: np.random.Generator,
+    *,
+    noise: float,
+    bounds: tuple[Float[np.ndarray, "A"], Float[np.ndarray, "A"]],
+) -> Float32[np.ndarray, "*N A"]:
+    """The actions that a collecting policy executes: with noise, within the environment's bounds.
+
+    Args:
+        policy: policy that acts.
+        observation: observations.
+        generator: source of the policy's draws and of the noise.
+        noise: standard deviation of the noise on a deterministic policy's actions, as in `collect`.
+        bounds: lowest and highest action.
+    """
+    low, high = bounds
+    action = policy.act(observation, generator)
+    scale = 0.0 if policy.stochastic else noise * 0.5 * (high - low)
+    if np.any(scale):
+        action = action + scale * generator.standard_normal(action.shape)
+    return np.clip(action, low, high).astype(np.float32)
 
 
 def simulator_state(

@@ -54,9 +54,9 @@ class SB3Agent:
         self._begins = True
 
     def act(
-        self, observation: Float[np.ndarray, "O"], generator: np.random.Generator
-    ) -> Float32[np.ndarray, "A"]:
-        """Draw an action for one observation; an agent that is not stochastic draws nothing."""
+        self, observation: Float[np.ndarray, "*N O"], generator: np.random.Generator
+    ) -> Float32[np.ndarray, "*N A"]:
+        """Draw an action for each observation; an agent that is not stochastic draws nothing."""
         if self.normalization is not None:
             observation = self.normalization.apply(observation)
         if not self.stochastic:
@@ -72,12 +72,12 @@ class SB3Agent:
             return self._predict(observation, deterministic=False)
 
     def _predict(
-        self, observation: Float[np.ndarray, "O"], *, deterministic: bool
-    ) -> Float32[np.ndarray, "A"]:
+        self, observation: Float[np.ndarray, "*N O"], *, deterministic: bool
+    ) -> Float32[np.ndarray, "*N A"]:
         action, self._memory = self.agent.predict(
             observation,
             state=self._memory,
-            episode_start=np.array([self._begins]),
+            episode_start=np.full(math.prod(observation.shape[:-1]), self._begins),
             deterministic=deterministic,
         )
         self._begins = False
@@ -99,8 +99,8 @@ class Normalization:
     epsilon: float
     clip: float
 
-    def apply(self, observation: Float[np.ndarray, "O"]) -> Float32[np.ndarray, "O"]:
-        """Normalise an observation as VecNormalize does."""
+    def apply(self, observation: Float[np.ndarray, "*N O"]) -> Float32[np.ndarray, "*N O"]:
+        """Normalise observations as VecNormalize does."""
         scaled = (observation - self.mean) / np.sqrt(self.variance + self.epsilon)
         return np.clip(scaled, -self.clip, self.clip).astype(np.float32)
 

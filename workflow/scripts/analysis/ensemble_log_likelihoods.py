@@ -4,8 +4,14 @@ from pathlib import Path
 
 import torch
 
+from tto.analysis.behavior import find_behavior
 from tto.analysis.likelihood import cells_of
-from tto.analysis.log_likelihoods import ensemble_rows, held_out_truth, write_log_likelihoods
+from tto.analysis.log_likelihoods import (
+    METHODS,
+    ensemble_rows,
+    held_out_truth,
+    write_log_likelihoods,
+)
 from tto.baselines.pets.ensemble import load_ensemble
 from tto.data.episodes import open_dataset
 from tto.job import job
@@ -20,10 +26,19 @@ with job(snakemake.log[0], snakemake.output):
         cells=cells_of(tokens.discretizer, tokens.attributes.observation_dim),
         **snakemake.params.held_out,
     )
-    rows = ensemble_rows(
-        load_ensemble(Path(snakemake.input.weights).parent),
-        truth,
-        seed=int(snakemake.wildcards.seed),
-        trajectories=snakemake.params.trajectories,
-    )
-    write_log_likelihoods(snakemake.output[0], [rows])
+    network = load_ensemble(Path(snakemake.input.weights).parent)
+    behavior = find_behavior(**snakemake.params.behavior)
+    rows = [
+        ensemble_rows(
+            network,
+            truth,
+            name=f"ensemble_{method}{suffix}",
+            seed=int(snakemake.wildcards.seed),
+            trajectories=snakemake.params.trajectories,
+            behavior=behavior if source == "sampled" else None,
+            method=method,
+        )
+        for method in METHODS
+        for suffix, source in snakemake.params.sources.items()
+    ]
+    write_log_likelihoods(snakemake.output[0], rows)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from tto.analysis.behavior import find_behavior
 from tto.analysis.indistinguishable import indistinguishable_rows
 from tto.analysis.likelihood import cells_of
 from tto.analysis.log_likelihoods import held_out_truth
@@ -28,6 +29,7 @@ with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
         model,
         load_ensemble(Path(snakemake.input.ensemble).parent, device=device),
         truth,
+        behavior=find_behavior(**snakemake.params.behavior),
         seed=int(snakemake.wildcards.seed),
     )
     write_rows(snakemake.output[0], rows)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from tto.analysis.behavior import find_behavior
 from tto.analysis.predictions import choose_origin, predict, write_predictions
 from tto.baselines.pets.ensemble import load_ensemble
 from tto.data.episodes import open_dataset
@@ -23,6 +24,7 @@ with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
             load_ensemble(Path(snakemake.input.ensemble).parent, device=device),
             held_out[origin.episode],
             origin,
+            behavior=find_behavior(**snakemake.params.behavior),
             steps=prediction["steps"],
             seed=int(snakemake.wildcards.seed),
         ),

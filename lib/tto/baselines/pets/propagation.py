@@ -1,14 +1,15 @@
-"""Trajectory sampling with an ensemble: particles follow recorded actions (PETS, section 5.2).
+"""Trajectory sampling with an ensemble of single-step models (PETS, section 5.2).
 
 Each particle is one trajectory. Its next state is drawn from the Gaussian of one member. With
 "ts_inf" a particle keeps its member for the whole trajectory, since the members' disagreement is
-about the system, which does not change. With "ts1" its member is drawn anew at each step. The
-actions are those of a recorded episode, so they come from the behaviour policy.
+about the system, which does not change. With "ts1" its member is drawn anew at each step. Actions
+are supplied: by a policy that sees the particles' states, or by a recorded episode.
 
 Given the particles of a step, the marginal of each dimension of the next state is a mixture of N
 Gaussians. The means and log-variances are returned so that it can be computed.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
@@ -19,6 +20,8 @@ from tto.baselines.pets.ensemble import Ensemble
 from tto.errors import TTOError
 
 Method = Literal["ts_inf", "ts1"]
+# Actions [N, A] at a step, counted from 0, of particles in states [N, O]
+Act = Callable[[int, Float[Tensor, "N O"]], Float[Tensor, "N A"]]
 
 
 class Propagation(NamedTuple):
@@ -35,12 +38,18 @@ class Propagation(NamedTuple):
     samples: Float[Tensor, "T N O"]
 
 
+def recorded(actions: Float[Tensor, "T A"]) -> Act:
+    """Return actions that are those of an episode, the same for all particles."""
+    return lambda step, states: actions[step].to(states.device).expand(len(states), -1)
+
+
 @torch.inference_mode()
 def propagate(
     network: Ensemble,
     start: Float[Tensor, " O"],
-    actions: Float[Tensor, "T A"],
+    act: Act,
     *,
+    steps: int,
     particles: int,
     method: Method = "ts_inf",
     generator: torch.Generator,
@@ -53,6 +62,8 @@ def propagate(
 
     Args:
         start: the state before the first action.
+        act: the particles' actions.
+        steps: number T of actions.
         generator: draws the noise and the assignments; on the CPU, so that the draws do not depend
             on the device.
         observed: row t is False where a dimension of the state before action t is hidden from the
@@ -60,17 +71,16 @@ def propagate(
             own states, as in data with that mask. None if nothing is hidden.
 
     Raises:
-        TTOError: no particle, a start or an action that is not finite, or states that overflow.
+        TTOError: no particle, a start that is not finite, or states that overflow.
     """
     if particles < 1:
         raise TTOError(f"propagation: expected at least one particle, got {particles}")
-    if not (start.isfinite().all() and actions.isfinite().all()):
-        raise TTOError("propagation: expected a finite start and actions, got NaN or infinity")
-    M, T, O = network.members, len(actions), len(start)
+    if not start.isfinite().all():
+        raise TTOError("propagation: expected a finite start, got NaN or infinity")
+    M, T, O = network.members, steps, len(start)
     slots = -(-particles // M)  # particles of each member; those beyond `particles` are dropped
     device = network.observation_mean.device
-    start, actions = start.to(device), actions.to(device)
-    states = start.expand(M * slots, O)
+    states = start.to(device).expand(M * slots, O)
     owners = torch.arange(M * slots).view(slots, M).T  # row m: particles of member m
     means, log_variances, samples = (torch.empty(T, particles, O, device=device) for _ in range(3))
     for t in range(T):
@@ -78,9 +88,7 @@ def propagate(
             owners = torch.randperm(M * slots, generator=generator).view(M, slots)
         noise = torch.randn(M * slots, O, generator=generator).to(device)
         shown = None if observed is None else observed[t].to(device).expand(M, slots, O)
-        prediction = network.predict(
-            states[owners], actions[t].expand(M, slots, actions.shape[1]), shown
-        )
+        prediction = network.predict(states[owners], act(t, states)[owners], shown)
         back = owners.flatten().argsort()  # from the order of members to that of particles
         mean, log_variance = (part.flatten(0, 1)[back] for part in prediction)
         states = mean + torch.exp(0.5 * log_variance) * noise

@@ -3,9 +3,9 @@
 A measure takes a run's `Evidence`; functions with other arguments return a measure. Likelihoods are
 compared on the same states of the same episodes, in nats per state, and paired over training seeds.
 If both models predict the paper's robot, the humanoid, only its states count. The Transformer
-samples its own actions if the run lets it; the ensemble follows the recorded ones. Of its two ways
-to propagate, the one that does better counts. Measures of attention are in
-`tto.report.claims.attention_measures`.
+samples its own actions if the run lets it, and the collecting policy acts on the ensemble's states;
+else both get the recorded actions. Of the ensemble's two ways to propagate, the better one counts.
+Measures of attention are in `tto.report.claims.attention_measures`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -28,6 +28,10 @@ MODEL_LABELS = {  # model analysis
     "gaussian": "continuous Transformer",
     "ensemble_ts_inf": "feedforward ensemble (TS-inf)",
     "ensemble_ts1": "feedforward ensemble (TS1)",
+    "ensemble_ts_inf_recorded": "feedforward ensemble, recorded actions (TS-inf)",
+    "ensemble_ts1_recorded": "feedforward ensemble, recorded actions (TS1)",
+    "ensemble_ts_inf_sampled": "feedforward ensemble, the policy's actions (TS-inf)",
+    "ensemble_ts1_sampled": "feedforward ensemble, the policy's actions (TS1)",
     MARGINAL: "marginal of the training data",
 }
 STATE_TITLES = {"full": "fully observed", "masked": "partially observed"}

@@ -36,13 +36,25 @@ from tto.report.numbers.names import STATE_TITLES, label_of, rank_of
 
 _PAPERS_ROBOT = "humanoid"
 PAPER = ("transformer", "markovian", "ensemble_ts_inf")
-EXTRA = ("transformer_recorded", "transformer_sampled", MARGINAL)  # thin lines beside the paper's
+# Thin lines beside the paper's: the other source of actions, and a guess
+EXTRA = (
+    "transformer_recorded",
+    "transformer_sampled",
+    "ensemble_ts_inf_recorded",
+    "ensemble_ts_inf_sampled",
+    MARGINAL,
+)
 _LOOKS: dict[str, Look] = dict(
     zip(("transformer", "ensemble_ts_inf", "markovian"), LOOKS, strict=False)
 )
 _THIN: dict[str, dict] = {
-    name: {"color": LOOKS[0].color, "linestyle": (0, (4, 1.5)), "linewidth": 0.8}
-    for name in EXTRA[:2]
+    f"{name}_{source}": {
+        "color": _LOOKS[name].color,
+        "linestyle": (0, (4, 1.5)),
+        "linewidth": 0.8,
+    }
+    for name in ("transformer", "ensemble_ts_inf")
+    for source in ("recorded", "sampled")
 } | {MARGINAL: {"color": "#777777", "linestyle": (0, (1, 1.5)), "linewidth": 0.9}}
 _ORACLE = {"color": "black", "linestyle": "-", "linewidth": 0.7}
 
