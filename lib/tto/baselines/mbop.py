@@ -56,7 +56,7 @@ class MBOPConfig:
     evaluations: Annotated[int, COUNT] = 20
     horizon: Annotated[int, Between(1, 1000)] = 10
     trajectories: Annotated[int, Between(1, 100_000)] = 99
-    deviation: Annotated[float, Between(0)] = 0.2
+    deviation: Annotated[float, Between(0)] = 0.05
     mixing: Annotated[float, Between(0, 1)] = 0.2
     sharpness: Annotated[float, Between(0)] = 3.0
 
