@@ -11,28 +11,43 @@ from tto.baselines.pets.ensemble import Ensemble
 from tto.baselines.pets.propagation import propagate, recorded
 from tto.data.actors import Actor
 from tto.data.collect import executed
+from tto.data.ladder import read_ladder
 from tto.errors import TTOError
 
 BOUNDS = (-np.ones(A, np.float32), np.ones(A, np.float32))
 
 
-@pytest.mark.parametrize("policies", [1, 2, 3])
-def test_each_policy_acts_for_its_share_of_the_particles(policies: int):
-    behavior, N = random_behavior(policies=policies), 12
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_all_particles_at_once_get_the_actions_of_one_after_the_other(deterministic: bool):
+    policy, N = random_behavior(policies=2).policies[deterministic], 12
+    behavior = Behavior([policy], [1.0], 0.1, BOUNDS)
     states = torch.randn(N, O, generator=torch.Generator().manual_seed(0))
-    act = behavior.acting(np.random.default_rng(1))
     rng = np.random.default_rng(1)
+    act = behavior.acting(np.random.default_rng(1))
+    rng.permutation(np.zeros(N))
     for step in range(3):
         expected = [
-            executed(behavior.policies[n * policies // N], state, rng, noise=0.1, bounds=BOUNDS)
-            for n, state in enumerate(states.numpy())
+            executed(policy, state, rng, noise=0.1, bounds=BOUNDS) for state in states.numpy()
         ]
         np.testing.assert_allclose(act(step, states), np.stack(expected), atol=1e-6)
 
 
-def test_fewer_particles_than_policies():
-    act = random_behavior(policies=3).acting(np.random.default_rng(0))
-    assert act(0, torch.zeros(1, O)).shape == (1, A)
+@pytest.mark.parametrize(("shares", "N"), [([0.3, 0.7], 10), ([0.3, 0.7], 103), ([0.5, 0.5], 1)])
+def test_each_policy_acts_for_its_share_of_the_particles(shares: list[float], N: int):
+    """Policies whose actions tell who acts: each particle keeps its policy, drawn by the shares."""
+    nothing = np.zeros((O, A), np.float32)
+    policies = [
+        Actor((), (nothing, np.full(A, value, np.float32)), None, *BOUNDS) for value in (0.0, 1.0)
+    ]
+    behavior = Behavior(policies, shares, 0.0, BOUNDS)
+    first = []
+    for seed in range(200):
+        act = behavior.acting(np.random.default_rng(seed))
+        who = act(0, torch.zeros(N, O))[:, 0]
+        assert torch.equal(act(1, torch.ones(N, O))[:, 0], who)
+        assert abs(who.sum().item() - shares[1] * N) <= 1
+        first.append(who[0].item())
+    assert N == 1 or np.mean(first) == pytest.approx(shares[1], abs=0.15)
 
 
 def test_a_policy_keeps_particles_where_recorded_actions_lose_them():
@@ -66,8 +81,12 @@ def test_a_policy_keeps_particles_where_recorded_actions_lose_them():
 def test_policies_are_those_that_collect():
     behavior = find_behavior("Hopper-v5", "medium-expert", actors="resources/actors", noise=0.1)
     assert behavior.shares == [0.5, 0.5]
+    assert behavior.noise == 0.1
     assert behavior.bounds[1].tolist() == [1.0, 1.0, 1.0]
-    assert behavior.acting(np.random.default_rng(0))(0, torch.zeros(7, 11)).shape == (7, 3)
+    ladder, state = read_ladder("resources/actors/hopper"), np.ones(11, np.float32)
+    for policy, rung in zip(behavior.policies, (ladder.medium, ladder.expert), strict=True):
+        expected = ladder.actor(rung).act(state, np.random.default_rng(0))
+        np.testing.assert_array_equal(policy.act(state, np.random.default_rng(0)), expected)
     uniform = find_behavior("Hopper-v5", "random", actors="resources/actors", noise=0.1)
     actions = uniform.acting(np.random.default_rng(0))(0, torch.zeros(1000, 11))
     assert actions.std(dim=0).sub(3**-0.5).abs().max().item() < 0.05

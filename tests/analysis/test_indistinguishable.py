@@ -90,8 +90,8 @@ def make_ensemble() -> Ensemble:
 
 def test_rows_are_answers_about_rounded_states():
     model, ensemble, truth = random_predictor(), make_ensemble(), make_truth()
-    behavior = random_behavior()
-    rows = indistinguishable_rows(model, ensemble, truth, behavior=behavior, seed=2)
+    acting = random_behavior().acting
+    rows = indistinguishable_rows(model, ensemble, truth, acting=acting, seed=2)
     assert list(rows.columns) == list(COLUMNS)
     assert rows["model"].tolist() == ["transformer", "ensemble_ts_inf"]
     assert set(rows["asked"]) == {8}
@@ -106,7 +106,7 @@ def test_rows_are_answers_about_rounded_states():
         particles = propagate(
             ensemble,
             torch.from_numpy(episode.observations[0]),
-            behavior.acting(np.random.default_rng([2, number])),
+            acting(np.random.default_rng([2, number, 0, 1])),
             steps=6,
             particles=3,
             generator=torch.Generator().manual_seed(2_000_006 + number),
@@ -120,14 +120,14 @@ def test_masked_states_are_refused():
     model = random_predictor(masked=True)
     with pytest.raises(TTOError, match="whole states"):
         indistinguishable_rows(
-            model, make_ensemble(), make_truth(), behavior=random_behavior(), seed=0
+            model, make_ensemble(), make_truth(), acting=random_behavior().acting, seed=0
         )
 
 
 def test_files_are_checked(tmp_path):
     truth = dataclasses.replace(make_truth(), steps=4)
     rows = indistinguishable_rows(
-        random_predictor(), make_ensemble(), truth, behavior=random_behavior(), seed=0
+        random_predictor(), make_ensemble(), truth, acting=random_behavior().acting, seed=0
     )
     paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
     for path in paths:

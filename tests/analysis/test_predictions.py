@@ -31,7 +31,7 @@ def make_predictions(*, steps=5, seed=0):
         make_ensemble(),
         random_episode(9),
         ORIGIN,
-        behavior=random_behavior(),
+        acting=random_behavior().acting,
         steps=steps,
         seed=seed,
     )
@@ -53,7 +53,7 @@ def test_on_the_ensembles_states_the_policy_acts():
     """The second state is drawn from the Gaussian of one member for the policy's action."""
     network, episode = make_ensemble(), random_episode(9)
     state = torch.from_numpy(episode.observations[2]).expand(3, 1, O)
-    chosen = random_behavior().acting(np.random.default_rng([0, 1]))(0, state[:, 0])
+    chosen = random_behavior().acting(np.random.default_rng([0, 3, 0, 1]))(0, state[:, 0])
     action = chosen[0].expand(3, 1, A)
     with torch.no_grad():
         mean, log_variance = (part[0, 0] for part in network.predict(state, action))
@@ -86,7 +86,7 @@ def test_short_episodes_and_masked_models_are_errors():
             make_ensemble(),
             random_episode(9),
             ORIGIN,
-            behavior=random_behavior(),
+            acting=random_behavior().acting,
             steps=3,
             seed=0,
         )

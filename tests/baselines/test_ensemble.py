@@ -370,7 +370,7 @@ def test_particles_must_be_finite():
 
     with pytest.raises(TTOError, match="expected a finite start, got NaN"):
         run(torch.full((O,), torch.nan), 3, torch.zeros(2, A))
-    with pytest.raises(TTOError, match="finite particles, got NaN or infinity at step 1 of 2"):
+    with pytest.raises(TTOError, match="expected finite actions, got NaN"):
         run(torch.zeros(O), 3, torch.full((2, A), torch.nan))
     with pytest.raises(TTOError, match="at least one particle"):
         run(torch.zeros(O), 0, torch.zeros(2, A))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tto.baselines.pets.propagation import Act
@@ -25,8 +25,8 @@ from tto.files import StrPath
 class Behavior:
     """The collecting policies of a dataset.
 
-    Several policies divide the particles by their shares of the dataset, as they divided its
-    episodes. A particle keeps its policy.
+    Several policies divide the particles by their shares of the dataset, at random. A particle
+    keeps its policy.
 
     Attributes:
         policies: the policies.
@@ -44,25 +44,37 @@ class Behavior:
     def acting(self, generator: np.random.Generator) -> Act:
         """Return the actions of particles that begin an episode.
 
+        The policies see whole states, as they did when they collected, also where a model sees
+        masked ones.
+
         Args:
-            generator: source of the policies' draws and of their noise.
+            generator: source of the policies' draws, of their noise and of who acts for whom.
         """
         for policy in self.policies:
             if isinstance(policy, SB3Agent):
                 policy.forget()
+        owners: list[Int[np.ndarray, " N"]] = []
 
         def act(step: int, states: Float[Tensor, "N O"]) -> Float[Tensor, "N A"]:
-            N = len(states)
-            ends = (np.cumsum(self.shares) * N).round().astype(int)[:-1]
-            parts = np.split(states.cpu().numpy(), ends)
-            actions = [
-                executed(policy, part, generator, noise=self.noise, bounds=self.bounds)
-                for policy, part in zip(self.policies, parts, strict=True)
-                if len(part)
-            ]
-            return torch.from_numpy(np.concatenate(actions)).to(states.device)
+            if not step:
+                owners[:] = [generator.permutation(self._divided(len(states)))]
+            seen = states.cpu().numpy()
+            actions = np.empty((len(seen), len(self.bounds[0])), np.float32)
+            for number, policy in enumerate(self.policies):
+                rows = owners[0] == number
+                if rows.any():
+                    actions[rows] = executed(
+                        policy, seen[rows], generator, noise=self.noise, bounds=self.bounds
+                    )
+            return torch.from_numpy(actions).to(states.device)
 
         return act
+
+    def _divided(self, N: int) -> Int[np.ndarray, " N"]:
+        """The number of a policy for each of N particles, by the policies' shares."""
+        places = (np.arange(N) + 0.5) / N
+        last = len(self.policies) - 1
+        return np.searchsorted(np.cumsum(self.shares), places).clip(max=last)
 
 
 def find_behavior(

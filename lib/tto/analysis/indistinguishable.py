@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from tto.analysis.behavior import Behavior
 from tto.analysis.classifier import right_answers
-from tto.analysis.log_likelihoods import Truth, particles_of
+from tto.analysis.log_likelihoods import Acting, Truth, particles_of
 from tto.analysis.sampling import sample
 from tto.baselines.pets.ensemble import Ensemble
 from tto.errors import TTOError
@@ -28,7 +27,7 @@ COLUMNS = ("dataset", "env", "model", "seed", "steps", "trajectories", "right", 
 
 
 def indistinguishable_rows(
-    model: TrainedModel, ensemble: Ensemble, truth: Truth, *, behavior: Behavior, seed: int
+    model: TrainedModel, ensemble: Ensemble, truth: Truth, *, acting: Acting, seed: int
 ) -> pd.DataFrame:
     """One row for each of the two models: the number of answers (`asked`) and of right answers.
 
@@ -36,7 +35,7 @@ def indistinguishable_rows(
         model: the Transformer.
         ensemble: the ensemble.
         truth: episodes and number of steps of the real trajectories.
-        behavior: policies that act in the ensemble's predictions.
+        acting: policies that act in the ensemble's predictions.
         seed: training seed of the models; it also seeds the draws.
 
     Raises:
@@ -50,7 +49,7 @@ def indistinguishable_rows(
     real = np.stack([_rounded(model, truth.states(number)) for number in truth.episodes])
     predicted = {
         "transformer": _transformer(model, truth, seed),
-        "ensemble_ts_inf": _ensemble(model, ensemble, truth, behavior, seed),
+        "ensemble_ts_inf": _ensemble(model, ensemble, truth, acting, seed),
     }
     rows = []
     for name, states in predicted.items():
@@ -82,7 +81,7 @@ def _transformer(model: TrainedModel, truth: Truth, seed: int) -> Float[np.ndarr
 
 
 def _ensemble(
-    model: TrainedModel, ensemble: Ensemble, truth: Truth, behavior: Behavior, seed: int
+    model: TrainedModel, ensemble: Ensemble, truth: Truth, acting: Acting, seed: int
 ) -> Float[np.ndarray, "N T O"]:
     """One particle from the first state of each episode; the members take turns."""
     trajectories = []
@@ -94,7 +93,7 @@ def _ensemble(
             seed=seed,
             number=number,
             particles=ensemble.members,
-            behavior=behavior,
+            acting=acting,
         ).samples
         particle = particles[:, place % ensemble.members].double().cpu().numpy()
         trajectories.append(_rounded(model, particle))

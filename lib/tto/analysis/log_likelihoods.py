@@ -16,7 +16,7 @@ Letters: T steps, O and A observation and action dimensions.
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,11 +25,10 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
-from tto.analysis.behavior import Behavior
 from tto.analysis.likelihood import Cells, Scores, binned_shares, gaussian_shares, score
 from tto.analysis.sampling import Samples, sample
 from tto.baselines.pets.ensemble import Ensemble
-from tto.baselines.pets.propagation import Method, Propagation, propagate, recorded
+from tto.baselines.pets.propagation import Act, Method, Propagation, propagate, recorded
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
 from tto.errors import TTOError
@@ -57,6 +56,8 @@ KEY = ["dataset", "model", "seed", "episode", "step"]
 STATES = ("full", "masked")
 MARGINAL = "marginal"  # model name of the training data's marginal (`tto.analysis.marginal`)
 Actions = Literal["sampled", "recorded"]
+# The actions of particles that begin an episode (`tto.analysis.behavior`)
+Acting = Callable[[np.random.Generator], Act]
 METHODS: tuple[Method, ...] = ("ts_inf", "ts1")  # ways in which an ensemble propagates
 
 
@@ -248,7 +249,7 @@ def ensemble_rows(
     name: str,
     seed: int,
     trajectories: int,
-    behavior: Behavior | None,
+    acting: Acting | None,
     method: Method,
 ) -> pd.DataFrame:
     """Rows of an ensemble.
@@ -259,13 +260,13 @@ def ensemble_rows(
         name: name of the model in the rows.
         seed: training seed of the ensemble; it also seeds the draws.
         trajectories: number of particles.
-        behavior: policies that act (section 4.1); None for the actions of the scored episode.
+        acting: policies that act (section 4.1); None for the actions of the scored episode.
         method: method of propagation.
     """
     parts, result = [], None
     for number, episode in truth.episodes.items():
         # Masks differ between episodes, as recorded actions do.
-        shared = truth.one_start and behavior is not None and episode.observed is None
+        shared = truth.one_start and acting is not None and episode.observed is None
         if result is None or not shared:
             result = particles_of(
                 network,
@@ -274,7 +275,7 @@ def ensemble_rows(
                 seed=seed,
                 number=number,
                 particles=trajectories,
-                behavior=behavior,
+                acting=acting,
                 method=method,
             )
         states = truth.states(number)
@@ -293,27 +294,26 @@ def particles_of(
     seed: int,
     number: int,
     particles: int,
-    behavior: Behavior | None,
+    acting: Acting | None,
     method: Method = "ts_inf",
 ) -> Propagation:
     """Particles of an ensemble from the first state of an episode.
 
     Args:
         network: trained ensemble.
-        episode: episode whose first state and masks count, and its actions without `behavior`.
+        episode: episode whose first state and masks count, and its actions without `acting`.
         steps: number of predicted states.
         seed: seed of the draws.
         number: number of the episode; it seeds the draws, too.
         particles: number of particles.
-        behavior: policies that act; None for the episode's actions.
+        acting: policies that act; None for the episode's actions.
         method: method of propagation.
     """
     observed = episode.observed
-    act = (
-        recorded(torch.from_numpy(episode.actions[:steps]))
-        if behavior is None
-        else behavior.acting(np.random.default_rng([seed, number]))
-    )
+    if acting is None:
+        act = recorded(torch.from_numpy(episode.actions[:steps]))
+    else:  # a key of four numbers, as no recorded episode has it: their draws would be the same
+        act = acting(np.random.default_rng([seed, number, 0, 1]))
     return propagate(
         network,
         torch.from_numpy(episode.observations[0]),

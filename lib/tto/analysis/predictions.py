@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from tto.analysis.behavior import Behavior
+from tto.analysis.log_likelihoods import Acting
 from tto.analysis.sampling import sample
 from tto.baselines.pets.ensemble import Ensemble
 from tto.baselines.pets.propagation import propagate
@@ -85,7 +85,7 @@ def predict(
     episode: Episode,
     origin: Origin,
     *,
-    behavior: Behavior,
+    acting: Acting,
     steps: int,
     seed: int,
 ) -> Predictions:
@@ -96,7 +96,7 @@ def predict(
         ensemble: the ensemble.
         episode: episode of the recorded state.
         origin: state to start from.
-        behavior: policies that act on the ensemble's states.
+        acting: policies that act on the ensemble's states.
         steps: number of predicted states.
         seed: seed of the draws.
 
@@ -125,7 +125,7 @@ def predict(
     particle = propagate(
         ensemble,
         torch.from_numpy(states[0]),
-        behavior.acting(np.random.default_rng([seed, 1])),
+        acting(np.random.default_rng([seed, origin.episode, 0, 1])),
         steps=steps,
         particles=1,
         generator=torch.Generator().manual_seed(seed),

@@ -27,7 +27,7 @@ with job(snakemake.log[0], snakemake.output):
         **snakemake.params.held_out,
     )
     network = load_ensemble(Path(snakemake.input.weights).parent)
-    behavior = find_behavior(**snakemake.params.behavior)
+    acting = find_behavior(**snakemake.params.behavior).acting
     rows = [
         ensemble_rows(
             network,
@@ -35,7 +35,7 @@ with job(snakemake.log[0], snakemake.output):
             name=f"ensemble_{method}{suffix}",
             seed=int(snakemake.wildcards.seed),
             trajectories=snakemake.params.trajectories,
-            behavior=behavior if source == "sampled" else None,
+            acting=acting if source == "sampled" else None,
             method=method,
         )
         for method in METHODS

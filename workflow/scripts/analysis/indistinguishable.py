@@ -29,7 +29,7 @@ with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
         model,
         load_ensemble(Path(snakemake.input.ensemble).parent, device=device),
         truth,
-        behavior=find_behavior(**snakemake.params.behavior),
+        acting=find_behavior(**snakemake.params.behavior).acting,
         seed=int(snakemake.wildcards.seed),
     )
     write_rows(snakemake.output[0], rows)

@@ -24,7 +24,7 @@ with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
             load_ensemble(Path(snakemake.input.ensemble).parent, device=device),
             held_out[origin.episode],
             origin,
-            behavior=find_behavior(**snakemake.params.behavior),
+            acting=find_behavior(**snakemake.params.behavior).acting,
             steps=prediction["steps"],
             seed=int(snakemake.wildcards.seed),
         ),

@@ -39,7 +39,13 @@ class Propagation(NamedTuple):
 
 
 def recorded(actions: Float[Tensor, "T A"]) -> Act:
-    """Return actions that are those of an episode, the same for all particles."""
+    """Return actions that are those of an episode, the same for all particles.
+
+    Raises:
+        TTOError: an action is not finite.
+    """
+    if not actions.isfinite().all():
+        raise TTOError("propagation: expected finite actions, got NaN or infinity")
     return lambda step, states: actions[step].to(states.device).expand(len(states), -1)
 
 
