@@ -52,8 +52,8 @@ def check_combinations(config: Config, dimensions: Dimensions) -> None:
         dimensions: observation and action dimensions of an environment, by its id.
 
     Raises:
-        TTOError: the first contradiction, an environment that is not known, or one that figure 1
-            cannot draw.
+        TTOError: the first contradiction, an environment that is not known, or a dataset of model
+            analysis that figure 1 cannot draw or whose policy cannot act on predicted states.
     """
     known = {
         name: spec
@@ -70,6 +70,12 @@ def check_combinations(config: Config, dimensions: Dimensions) -> None:
                 f"draw ({', '.join(HIDDEN)}), not of {analysed[shown]['env']}; name another one, "
                 "or take model_analysis.datasets out by null"
             )
+        for name, spec in analysed.items():
+            if spec.get("kind") == "goal":
+                raise TTOError(
+                    f"config: model_analysis.datasets.{name}.kind must not be goal, whose scripted "
+                    "agent cannot act on predicted states; name another kind"
+                )
     _check_imitation(config)
     for case in _cases(config):
         spec = known[case.dataset]

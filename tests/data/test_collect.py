@@ -110,10 +110,10 @@ def test_time_limit_truncates():
 
         def reset(self, *, seed=None, options=None):
             super().reset(seed=seed)
-            return np.zeros(2), {}
+            return [0.0, 0.0], {}  # not an array, as some environments return it
 
         def step(self, action):
-            return np.zeros(2), 1.0, False, False, {}
+            return np.zeros((1, 2)), 1.0, False, False, {}  # nor of the space's shape
 
     gymnasium.register(
         id="tto-test/Endless-v0", entry_point=lambda **_: Endless(), max_episode_steps=7
@@ -126,6 +126,7 @@ def test_time_limit_truncates():
             )
         )
         assert [len(episode) for episode in episodes] == [7, 7]
+        assert all(episode.actions.shape == (7, 1) for episode in episodes)
         assert all(episode.truncated and not episode.terminated for episode in episodes)
         assert episodes[0].qpos is None
         with pytest.raises(TTOError, match="expected a time limit, got none"):

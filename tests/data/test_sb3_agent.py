@@ -11,8 +11,9 @@ import stable_baselines3
 import torch
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from tto.analysis.behavior import Behavior
 from tto.data.collect import collect
-from tto.data.sb3_agent import read_normalization
+from tto.data.sb3_agent import load_sb3_agent, read_normalization
 from tto.errors import TTOError
 from tto.files import content_digest
 
@@ -108,6 +109,26 @@ def test_a_recurrent_agent_remembers_within_an_episode_only(tmp_path: Path, dete
         assert len(episode) > 3
         np.testing.assert_allclose(episode.actions, expected, atol=1e-4)
         assert np.abs(episode.actions - forgetful).max() > 0.01
+
+
+def test_a_recurrent_agent_remembers_each_of_several_observations(tmp_path: Path):
+    """Rows of a batch are as if alone, and a new episode begins without a memory."""
+    path = tmp_path / "RecurrentPPO.zip"
+    policy = {"net_arch": [4], "lstm_hidden_size": 4}
+    model = sb3_contrib.RecurrentPPO("MlpLstmPolicy", "Hopper-v5", policy_kwargs=policy, seed=0)
+    with torch.no_grad():
+        model.policy.action_net.weight.mul_(100)
+    model.save(path)
+    agent = load_sb3_agent(path, "RecurrentPPO", content_digest(path), deterministic=True)
+    states, rng = np.random.default_rng(0).normal(size=(5, 3, 11)), np.random.default_rng(0)
+    behavior = Behavior([agent], [1.0], 0.0, (-np.ones(3), np.ones(3)))
+    for _ in range(2):  # the second time it must have forgotten
+        act = behavior.acting(rng)
+        together = np.stack([act(t, torch.from_numpy(rows)) for t, rows in enumerate(states)])
+    for row in range(3):
+        agent.forget()
+        alone = [agent.act(rows[row], rng).clip(-1, 1) for rows in states]
+        np.testing.assert_allclose(together[:, row], alone, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

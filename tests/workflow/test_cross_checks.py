@@ -39,6 +39,7 @@ def test_shipped_configs_hold_no_contradiction(path: Path):
         ({"model_analysis": {"variants": {"odd": {"model": {"heads": 7}}}}}, r"divisible by heads.*\(in model_analysis\.variants\.odd\)"),
         ({"ablations": {"sweeps": {"s": {"key": "model.heads", "values": [4, 5]}}}}, r"divisible by heads.*\(in ablations\.sweeps\.s\)"),
         ({"model": {"block_tokens": 15}}, r"expected a whole transition of 16 tokens in a block, got block_tokens 15"),
+        ({"model_analysis": {"datasets": {"hopper-analysis": {"kind": "goal"}}}}, r"hopper-analysis\.kind must not be goal.*name another kind"),
         ({"goal_reaching": {"model": {"block_tokens": 6}}}, r"6 tokens after the goal in a block"),
         ({"model": {"stop_token": True, "output": "gaussian", "input": "values"}}, "stop token"),
         ({"model": {"output": "gaussian", "stop_token": False}}, r"model\.output gaussian needs bins of equal width"),

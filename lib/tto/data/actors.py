@@ -24,7 +24,7 @@ Layer = tuple[np.ndarray, np.ndarray]  # weights (inputs, outputs) and biases (o
 
 @runtime_checkable
 class BehaviorPolicy(Protocol):
-    """A policy that the collector can run, for one observation or for several."""
+    """A policy that the collector can run."""
 
     @property
     def stochastic(self) -> bool:
@@ -34,7 +34,7 @@ class BehaviorPolicy(Protocol):
     def act(
         self, observation: Float[np.ndarray, "*N O"], generator: np.random.Generator
     ) -> Float[np.ndarray, "*N A"]:
-        """Draw an action for each observation."""
+        """Draw an action for each observation; a scripted agent takes one at a time."""
         ...
 
 

@@ -193,7 +193,8 @@ def run_episode(
     states = [simulator_state(env)]
     terminated = truncated = False
     while not (terminated or truncated):
-        action = executed(policy, observation, generator, noise=noise, bounds=bounds)
+        seen = np.asarray(observation).reshape(shape)
+        action = executed(policy, seen, generator, noise=noise, bounds=bounds)
         with code_of(env):
             observation, reward, terminated, truncated, _ = env.step(action)
             observations.append(np.asarray(observation, dtype=np.float32).reshape(shape))

@@ -126,11 +126,13 @@ def test_extra_lines_are_thinner_and_no_other_look_changes(monkeypatch, tmp_path
         "tto.report.figures.paper.figure2._draw_curves",
         lambda axis, rows, models, column: drawn.append(models),
     )
-    extra = {"transformer_recorded": 29.0, "marginal": 10.0}
+    extra = {"transformer_recorded": 29.0, "ensemble_ts_inf_recorded": 21.0, "marginal": 10.0}
     draw_figure2(rows_of(levels=LEVELS | extra), [tmp_path / "f.png"])
     assert drawn == [["transformer", "markovian", "ensemble_ts_inf", *extra]]
     for name in extra:
         assert _line(name, drawn[0])["linewidth"] < _line("transformer", drawn[0])["linewidth"]
+    for name in ("transformer", "ensemble_ts_inf"):
+        assert _line(f"{name}_recorded", drawn[0])["color"] == _line(name, drawn[0])["color"]
     for models in (["transformer", "wide"], ["transformer", *extra, "wide"]):
         assert _line("wide", models) == _line("wide", ["wide"])
 

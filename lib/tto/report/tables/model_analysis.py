@@ -53,10 +53,10 @@ def write_model_analysis(
         f"Log-likelihood of held-out states in nats at steps {steps}: mean over "
         f"{table[0].episodes} episodes and {table[0].seeds} training seeds, with the lowest and "
         f"the highest seed. Each episode is predicted from its first state by {trajectories} "
-        "sampled trajectories. On the states that the ensemble predicts, the policies act that "
-        "collected the data. Recorded actions, where a line has them, are those of the scored "
-        "episode, and tell much about its states. The marginal of the training data is a "
-        "prediction without any model.",
+        "sampled trajectories. The Transformer predicts its actions, and the policies that "
+        "collected the data act on the ensemble's states. Recorded actions, where a line names "
+        "them, are those of the scored episode, and tell much about its states. The marginal of "
+        "the training data is a prediction without any model.",
         "All models share one estimator: the model's probability of the true value's cell, divided "
         "by the cell's width. Cells are equally wide, as many as there are bins, and the same for "
         "all models; one evenly spread trajectory is added. Out of range: share of true values "

@@ -1,10 +1,9 @@
 """Figure 2 of the paper: log-likelihood of held-out states against the prediction horizon.
 
-Thin lines are not in the paper: the Transformer with the other source of actions, which compares it
-with the ensemble on equal terms, and the training data's own marginal, below which a prediction is
-useless. A second figure shows the same curves for variants of the Transformer, to measure the gain
-by discretisation, and the calibration of all models. Lines are means over training seeds of each
-seed's mean over episodes; bands span the seeds.
+Thin lines are not in the paper: models with the other source of actions, and the training data's
+own marginal, below which a prediction is useless. A second figure shows the same curves for
+variants of the Transformer, to measure the gain by discretisation, and the calibration of all
+models. Lines are means over training seeds of each seed's mean over episodes; bands span the seeds.
 """
 
 from collections.abc import Sequence
