@@ -17,6 +17,7 @@ from tto.baselines.pets.propagation import Act
 from tto.data.actors import BehaviorPolicy
 from tto.data.collect import collectors, executed
 from tto.data.environments import action_bounds, make_env
+from tto.data.ladder import divided
 from tto.data.sb3_agent import SB3Agent
 from tto.files import StrPath
 
@@ -57,7 +58,7 @@ class Behavior:
 
         def act(step: int, states: Float[Tensor, "N O"]) -> Float[Tensor, "N A"]:
             if not step:
-                owners[:] = [generator.permutation(self._divided(len(states)))]
+                owners[:] = [generator.permutation(divided(len(states), self.shares))]
             seen = states.cpu().numpy()
             actions = np.empty((len(seen), len(self.bounds[0])), np.float32)
             for number, policy in enumerate(self.policies):
@@ -69,12 +70,6 @@ class Behavior:
             return torch.from_numpy(actions).to(states.device)
 
         return act
-
-    def _divided(self, N: int) -> Int[np.ndarray, " N"]:
-        """The number of a policy for each of N particles, by the policies' shares."""
-        places = (np.arange(N) + 0.5) / N
-        last = len(self.policies) - 1
-        return np.searchsorted(np.cumsum(self.shares), places).clip(max=last)
 
 
 def find_behavior(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 
 from tto.data.actors import Actor, load_actor, save_actor
 from tto.errors import TTOError
@@ -86,6 +87,12 @@ def training_shares(rungs: Sequence[Rung]) -> list[float]:
     """Share of the training that led to each of `rungs`: its steps since the rung before it."""
     steps = np.diff([0, *(rung.training_steps for rung in rungs)])
     return (steps / steps.sum()).tolist()
+
+
+def divided(count: int, shares: Sequence[float]) -> Int[np.ndarray, " count"]:
+    """The number of a policy for each of `count` episodes, by the policies' shares, in order."""
+    places = (np.arange(count) + 0.5) / count
+    return np.searchsorted(np.cumsum(shares), places).clip(max=len(shares) - 1)
 
 
 def read_ladder(folder: StrPath) -> Ladder:

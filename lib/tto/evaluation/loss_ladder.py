@@ -18,6 +18,7 @@ from tto.data.actors import BehaviorPolicy
 from tto.data.environments import normalized_score
 from tto.data.episode import Episode
 from tto.data.episodes import EpisodeDataset
+from tto.data.ladder import divided
 from tto.evaluation.rollout import Policy, evaluate
 from tto.evaluation.rollout_file import Evaluation
 from tto.model.trained import TrainedModel
@@ -48,9 +49,7 @@ class Collectors:
         self, policies: Sequence[BehaviorPolicy], shares: Sequence[float], *, seeds: Sequence[int]
     ) -> None:
         """Choose a policy for each episode; its seed is that of its draws."""
-        places = (np.arange(len(seeds)) + 0.5) / len(seeds)
-        chosen = np.searchsorted(np.cumsum(shares), places).clip(max=len(policies) - 1)
-        self.policies = [policies[i] for i in chosen]
+        self.policies = [policies[i] for i in divided(len(seeds), shares)]
         self.generators = [np.random.default_rng(seed) for seed in seeds]
 
     def reset(self, goals: Float[np.ndarray, "B O"] | None = None) -> None:
