@@ -20,12 +20,11 @@ import torch
 
 from tto.analysis.sampling import MEMORY, chunk_rows, sample
 from tto.model.trained import TrainedModel
-from tto.model.transformer import ModelConfig, TrajectoryTransformer
+from tto.model.transformer import ModelConfig
+from tto.model.untrained import untrained
 from tto.planning.cached import CachedEngine
 from tto.planning.fastest import fastest_engine
 from tto.planning.uncached import UncachedEngine
-from tto.tokens.discretizer import Discretizer
-from tto.tokens.token_file import TokenAttributes
 
 O, A, V, TRANSITIONS, PLAIN_ROWS, SLIDES = 45, 17, 100, 8, 2, 4
 D = O + A + 2
@@ -41,20 +40,7 @@ def random_model(layers: int, width: int) -> TrainedModel:
         width=width,
         block_tokens=TRANSITIONS * D,
     )
-    network = TrajectoryTransformer(config, generator=torch.Generator().manual_seed(0))
-    attributes = TokenAttributes(
-        dataset="humanoid",
-        env="tto/Humanoid-v5",
-        observation_dim=O,
-        action_dim=A,
-        vocabulary=V,
-        discretizer="uniform",
-        discount=0.99,
-        to_go_includes_reward=True,
-        terminal_penalty=None,
-    )
-    edges = np.tile(np.linspace(-1.0, 1.0, V + 1), (D, 1))
-    return TrainedModel(network.eval(), Discretizer("uniform", edges), attributes)
+    return untrained(config, env="tto/Humanoid-v5")
 
 
 def seconds(model: TrainedModel, engine, past: int, steps: int, trajectories: int) -> float:

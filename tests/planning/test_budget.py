@@ -77,7 +77,8 @@ def test_a_controller_takes_the_largest_settings_that_fit(variant, monkeypatch, 
     model = random_model(variant, transitions=9)
     steps = []
 
-    def timed(step) -> float:
+    def timed(step, *, repeats: int) -> float:
+        assert repeats > 1
         step()  # its real time does not count
         steps.append(step)
         return 40.0

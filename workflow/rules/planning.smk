@@ -129,3 +129,25 @@ rule act_policy:
         code=stage_code("evaluation/act_policy.py"),
     script:
         "../scripts/evaluation/act_policy.py"
+
+
+rule plan_times:
+    output:
+        f"{RESULTS}/plan_times.csv",
+    log:
+        log_file("plan_times"),
+    benchmark:
+        benchmark_file("plan_times")
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+        gpu=GPUS,
+    params:
+        envs=TIMED_ENVS,
+        sizes=config["plan_times"],
+        precision=config["planning"]["precision"],
+        code=stage_code("evaluation/plan_times.py"),
+    script:
+        "../scripts/evaluation/plan_times.py"

@@ -12,10 +12,10 @@ from tto.cli.new_overlay import NewRun
 from tto.data.environments import split_module
 from tto.model.device import device_named, precision_named
 from tto.model.trained import TrainedModel
-from tto.model.transformer import ModelConfig, TrajectoryTransformer
+from tto.model.transformer import ModelConfig
+from tto.model.untrained import untrained
 from tto.planning.controller import Controller
-from tto.tokens.discretizer import Discretizer
-from tto.tokens.token_file import TokenAttributes, TokenFile
+from tto.tokens.token_file import TokenFile
 from tto.training.config import training_config
 from tto.training.distributed import ProcessGroup
 from tto.training.state import TrainingState
@@ -60,12 +60,13 @@ def _update_seconds(run: NewRun, base: Mapping[str, Any], device: str) -> float:
     settings = run.section(base, "training")
     settings = {k: v for k, v in settings.items() if k not in ("overrides", "processes", "threads")}
     settings |= {"precision": precision_named(settings["precision"], device), "short_windows": 0.0}
-    model = _model_config(run, base)
+    random = _random_model(run, base, device)
+    model = random.config
     rng = np.random.default_rng(0)
     rows, D = 1000, model.transition_dim
     file = TokenFile(
-        attributes=_attributes(run, base),
-        discretizer=_bins(model),
+        attributes=random.tokens,
+        discretizer=random.discretizer,
         tokens=rng.integers(model.vocabulary, size=(rows, D)),
         episode_starts=np.arange(0, rows + 1, 100),
         terminated=np.zeros(rows // 100, dtype=bool),
@@ -85,11 +86,10 @@ def _update_seconds(run: NewRun, base: Mapping[str, Any], device: str) -> float:
 
 def _plan_seconds(run: NewRun, base: Mapping[str, Any], device: str) -> float:
     """Mean seconds of a step of all episodes of a model that is not trained."""
-    model, rollouts = _model_config(run, base), run.overlay["rollouts"]
-    network = TrajectoryTransformer(model, generator=torch.Generator().manual_seed(0)).eval()
-    trained = TrainedModel(network.to(device), _bins(model), _attributes(run, base))
+    rollouts = run.overlay["rollouts"]
     planner = {k: v for k, v in run.section(base, "planning").items() if k != "overrides"}
-    controller = Controller(trained.with_planner(planner), seed=range(rollouts))
+    model = _random_model(run, base, device).with_planner(planner)
+    controller = Controller(model, seed=range(rollouts))
     observations = np.zeros((rollouts, run.data.observation_dim))
     actions = np.zeros((rollouts, run.data.action_dim))
 
@@ -113,29 +113,12 @@ def _mean_seconds(step: Callable[[], object], *, most: int) -> float:
     return (time.process_time() - begin) / count
 
 
-def _model_config(run: NewRun, base: Mapping[str, Any]) -> ModelConfig:
-    return ModelConfig(
+def _random_model(run: NewRun, base: Mapping[str, Any], device: str) -> TrainedModel:
+    config = ModelConfig(
         observation_dim=run.data.observation_dim,
         action_dim=run.data.action_dim,
         vocabulary=base["discretizer"]["bins"],
         **run.section(base, "model"),
     )
-
-
-def _bins(model: ModelConfig) -> Discretizer:
-    edges = np.linspace(-1.0, 1.0, model.vocabulary + 1)
-    return Discretizer("uniform", np.tile(edges, (model.transition_dim, 1)))
-
-
-def _attributes(run: NewRun, base: Mapping[str, Any]) -> TokenAttributes:
-    return TokenAttributes(
-        dataset=run.name,
-        env=split_module(run.data.env_id)[1],
-        observation_dim=run.data.observation_dim,
-        action_dim=run.data.action_dim,
-        vocabulary=base["discretizer"]["bins"],
-        discretizer="uniform",
-        discount=base["discount"],
-        to_go_includes_reward=True,
-        terminal_penalty=None,
-    )
+    env = split_module(run.data.env_id)[1]
+    return untrained(config, env=env, device=device)

@@ -41,6 +41,9 @@ SCORE_REFERENCES: dict[str, tuple[float, float]] = {
     "ant": (-325.6, 3879.7),
 }
 
+# Simulated milliseconds between two actions of the robots of the paper's table 1.
+STEP_MS = {"hopper": 8.0, "walker2d": 8.0, "halfcheetah": 50.0}
+
 if HUMANOID not in gymnasium.registry:
     gymnasium.register(
         id=HUMANOID,

@@ -358,10 +358,13 @@ class Controller:
             return decoded[np.arange(len(decoded)), places.astype(np.int64)]
         return decoded.mean(axis=1)
 
-    def _step_ms(self, beam_width: int, horizon: int) -> float:
-        """Milliseconds of one step of one episode whose context is full."""
+    def step_ms(self, *, plans: int = 8) -> float:
+        """Milliseconds of one step of one episode whose context is full.
+
+        Args:
+            plans: number of timed plans, at least two (`tto.planning.budget.milliseconds`).
+        """
         trial = copy.copy(self)
-        trial.search = replace(self.search, beam_width=beam_width, horizon=horizon)
         D, O = self.model.config.transition_dim, self.model.tokens.observation_dim
         middle = self.model.discretizer.centers.mean(axis=1)
         trial.reset(middle[:O] if self.model.config.goal else None)
@@ -370,7 +373,7 @@ class Controller:
         def step() -> None:
             trial.observe(trial.act(middle[:O]), middle[-2])
 
-        return milliseconds(step)
+        return milliseconds(step, repeats=plans)
 
 
 def _planner_of(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -430,7 +433,13 @@ def _search_within(controller: Controller, budget_ms: float) -> SearchConfig:
     The horizon is at most what the window holds beside the whole context.
     """
     longest = controller.window.most_past - controller.context + 1
-    choice = largest_within(budget_ms, controller._step_ms, longest=longest)
+
+    def measure(beam_width: int, horizon: int) -> float:
+        trial = copy.copy(controller)
+        trial.search = replace(controller.search, beam_width=beam_width, horizon=horizon)
+        return trial.step_ms()
+
+    choice = largest_within(budget_ms, measure, longest=longest)
     LOGGER.info(
         "planning within %g ms: beam width %d, horizon %d, %.3g ms a step",
         budget_ms,

@@ -16,6 +16,7 @@ from tto.analysis.log_likelihoods import COLUMNS as LIKELIHOOD_COLUMNS
 from tto.analysis.prediction_times import COLUMNS as TIME_COLUMNS
 from tto.errors import TTOError
 from tto.evaluation.goal_rows import ROWS as GOAL_COLUMNS
+from tto.evaluation.plan_times import COLUMNS as PLAN_COLUMNS
 from tto.report.claims.claim import SINGLE, Claim, Measured, judge, judge_all
 from tto.report.claims.claims import CLAIMS, LOCAL
 from tto.report.claims.control_measures import NOT_D4RL, UNLEARNED
@@ -30,7 +31,7 @@ from tto.report.claims.rules import (
     stays_below,
     within,
 )
-from tto.report.claims.table import COLUMNS, write_claims
+from tto.report.claims.table import COLUMNS, counted, write_claims
 from tto.report.numbers.dataset_statistics import DatasetStatistics
 from tto.report.numbers.paper_rows import PAPER_ROWS
 from tto.report.numbers.published import read_published
@@ -184,6 +185,7 @@ def test_one_measurement_is_one_claim_of_the_paper():
         sweeps=sweeps,
         likelihoods=pd.concat(likely),
         heads=attention(),
+        plan_times=timed(Hopper=777.0),
         training_hours=[3.0, 4.0],
     )
     findings = [f for f in judge_all(CLAIMS, evidence) if f.claim.section != LOCAL]
@@ -442,26 +444,25 @@ def test_a_switch_on_one_dataset_of_a_sweep():
     )
 
 
+def timed(**plan_ms: float) -> pd.DataFrame:
+    return pd.DataFrame(
+        [(f"{env}-v5", ms) for env, ms in plan_ms.items()], columns=list(PLAN_COLUMNS)
+    )
+
+
 @pytest.mark.parametrize(("plan_ms", "verdict"), [(30.0, "holds"), (3.0, "fails")])
 def test_planning_time(plan_ms: float, verdict: str):
-    rows = hopper("medium", tto=(1.0, 2.0)).assign(plan_ms_median=plan_ms)
-    finding = found("not_real_time", rollouts=rows)
-    assert finding.estimate == pytest.approx((plan_ms / 8,) * 3)
+    finding = found("not_real_time", plan_times=timed(Hopper=plan_ms))
+    assert finding.estimate == Estimate(pytest.approx(plan_ms / 8), None, None)
     assert finding.verdict == verdict
+    assert found("not_real_time").estimate is None
 
 
 def test_planning_time_is_the_slowest_robots():
-    ours = hopper("medium", tto=(1.0, 2.0))
-    ours["plan_ms_median"] = [8.0, 16.0]
-    returns = {"tto": [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "bc": [[1.0], [1.0]]}
-    cheetah = rollout_rows("halfcheetah-medium-v2", env="HalfCheetah-v5", returns=returns)
-    cheetah["plan_ms_median"] = [50.0] * 3 + [100.0] * 3 + [7000.0] * 2
-    both = pd.concat([ours, cheetah])
-    assert found("not_real_time", rollouts=both).estimate == pytest.approx(interval(1, 2))
-    cheetah["plan_ms_median"] *= 3
-    both = pd.concat([ours, cheetah])
-    expected = (4.5, interval(1, 2)[1], interval(3, 6)[2])  # the surer robot's lower end
-    assert found("not_real_time", rollouts=both).estimate == pytest.approx(expected)
+    rows = timed(Hopper=12.0, HalfCheetah=100.0)
+    assert found("not_real_time", plan_times=rows).estimate.value == pytest.approx(2)
+    rows = timed(Hopper=12.0, HalfCheetah=60.0)
+    assert found("not_real_time", plan_times=rows).estimate.value == pytest.approx(1.5)
 
 
 def likelihoods(env: str = "Hopper-v5", state: str = "full", *, steps: int = 3, **models):
@@ -654,11 +655,13 @@ def test_attention_by_hand():
 
 
 def test_files(tmp_path):
-    rollouts, metrics = tmp_path / "rollouts.csv", tmp_path / "metrics.csv"
-    played = hopper("medium-replay", tto=(20.0, 21.0), bc=(10.0, 10.0))
-    write_rows(rollouts, played.assign(plan_ms_median=[4.0, 30.0, 1.0, 1.0]))
+    names = ("rollouts.csv", "metrics.csv", "plan_times.csv")
+    rollouts, metrics, plans = (tmp_path / name for name in names)
+    write_rows(rollouts, hopper("medium-replay", tto=(20.0, 21.0), bc=(10.0, 10.0)))
+    write_rows(plans, timed(Hopper=4.0))
     metrics.write_text("update,seconds\n1,1800\n2,7200\n")
-    findings = judge_all(CLAIMS, read_evidence(rollouts=rollouts, metrics=[metrics]))
+    evidence = read_evidence(rollouts=rollouts, metrics=[metrics], plan_times=plans)
+    findings = judge_all(CLAIMS, evidence)
     paths = {name: tmp_path / f"claims.{name}" for name in ("csv", "markdown", "html")}
     write_claims(findings, TableFiles(**paths))
     with open(paths["csv"], newline="") as file:
@@ -674,7 +677,10 @@ def test_files(tmp_path):
     assert "| +" not in text
     counts = Counter(row["verdict"] for row in rows.values() if row["section"] != LOCAL)
     count = len(rows) - len(PAPER_ROWS) - 5
-    assert f"Of the paper's {count} claims, 1 hold in this run, 0 fail, 1 are undecided" in text
+    assert f"Of the paper's {count} claims, 1 hold in this run, 1 fail and" in text
+    assert counted({"holds": 1, "fails": 2, "undecided": 3, "not tested": 4}) == (
+        "Of the paper's 10 claims, 1 hold in this run, 2 fail, 3 are undecided and 4 are not tested"
+    )
     assert counts == {"holds": 1, "undecided": 1, "not tested": count - 2}
     assert INTERVALS in text
     page = paths["html"].read_text()

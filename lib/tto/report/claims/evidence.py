@@ -2,7 +2,7 @@
 
 The files are of evaluated episodes, goal reaching, statistics of datasets, sweeps, log-likelihoods
 of held-out states, shares of attention, a classifier's answers about predicted trajectories, and
-times of predicted steps and of trainings.
+times of predicted steps, of plans and of trainings.
 """
 
 import os
@@ -19,6 +19,7 @@ from tto.analysis.log_likelihoods import read_log_likelihoods
 from tto.analysis.prediction_times import read_prediction_times
 from tto.errors import TTOError
 from tto.evaluation.goal_rows import read_goal_rows
+from tto.evaluation.plan_times import read_plan_times
 from tto.evaluation.results import read_results
 from tto.evaluation.sweeps import read_sweep
 from tto.files import StrPath
@@ -39,6 +40,7 @@ class Evidence:
         answers: a classifier's answers to whether trajectories on figure 1's dataset are predicted
             or real.
         times: CPU seconds of a predicted step.
+        plan_times: milliseconds of a plan of the paper's size, by environment.
         training_hours: training time of each model of offline RL.
     """
 
@@ -50,6 +52,7 @@ class Evidence:
     heads: pd.DataFrame | None = None
     answers: pd.DataFrame | None = None
     times: pd.DataFrame | None = None
+    plan_times: pd.DataFrame | None = None
     training_hours: Sequence[float] = ()
 
 
@@ -63,6 +66,7 @@ def read_evidence(
     heads: StrPath | None = None,
     answers: Sequence[StrPath] = (),
     times: Sequence[StrPath] = (),
+    plan_times: StrPath | None = None,
     metrics: Iterable[StrPath] = (),
 ) -> Evidence:
     """Read and check a run's files; pass None for an experiment that it does not have.
@@ -70,6 +74,7 @@ def read_evidence(
     Args:
         heads: `attention.csv` of the model in figure 3.
         answers, times: files of `tto.analysis.indistinguishable` and `prediction_times`.
+        plan_times: file of `tto.evaluation.plan_times`.
         metrics: `metrics.csv` of the models of offline RL.
 
     Raises:
@@ -85,6 +90,7 @@ def read_evidence(
         heads=read_heads(heads) if heads else None,
         answers=read_indistinguishable(answers) if answers else None,
         times=read_prediction_times(times) if times else None,
+        plan_times=read_plan_times(plan_times) if plan_times else None,
         training_hours=[_training_hours(path) for path in metrics],
     )
 
