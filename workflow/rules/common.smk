@@ -277,12 +277,18 @@ def actors_content(wildcards):
     )
 
 
+def collected_kind(wildcards):
+    """A param: the kind of a collected dataset (`tto.data.collect.collect`)."""
+    spec = DATASETS[wildcards.dataset]
+    return "agent" if "agent" in spec else dataset_kind(wildcards.dataset, spec.get("kind"))
+
+
 def behavior_of(wildcards):
     """A param: the policies that collect a dataset (`tto.analysis.behavior`)."""
     spec = DATASETS[wildcards.dataset]
     return {
         "env": spec["env"],
-        "kind": "agent" if "agent" in spec else dataset_kind(wildcards.dataset, spec.get("kind")),
+        "kind": collected_kind(wildcards),
         "actors": config["collect"]["actors"],
         "noise": config["collect"]["noise"],
         "agent": spec.get("agent"),

@@ -41,7 +41,7 @@ rule collect:
         runtime=growing(120),
     params:
         env=dataset_option("env"),
-        kind=dataset_option("kind"),
+        kind=collected_kind,
         agent=dataset_option("agent"),
         mask=dataset_option("mask"),
         max_steps=dataset_option("max_steps"),

@@ -1,14 +1,14 @@
 """Rule collect: a ladder of behaviour policies to a dataset."""
 
-from tto.data.collect import collect, dataset_kind
+from tto.data.collect import collect
 from tto.data.episodes import write_dataset
 from tto.data.masking import mask_episodes
 from tto.job import job
 
 with job(snakemake.log[0], snakemake.output):
     params = snakemake.params
+    kind = params.kind
     by = f"agent {params.agent['path']}" if params.agent else f"actors of {params.actors}"
-    kind = "agent" if params.agent else dataset_kind(snakemake.wildcards.dataset, params.kind)
     episodes = collect(
         params.env,
         kind,
