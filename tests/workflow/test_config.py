@@ -40,6 +40,7 @@ TABLED = [
     "dt",
     "mopo",
     "mbop",
+    "plan_times",
     "seeds",
     "rollouts",
 ]
