@@ -75,11 +75,11 @@ LADDER_COLLECTED = {
     for name, spec in DATASETS.items()
     if spec["source"] == "collect" and "agent" not in spec and uses_ladder(name, spec.get("kind"))
 }
-# Environments in which plans are timed: one of each of table 1's robots.
+# Environments in which plans are timed: one of each of table 1's robots that the run has.
 TIMED_ENVS = sorted(
     {
         robot_of(spec["env"]): spec["env"]
-        for spec in OFFLINE.values()
+        for spec in DATASETS.values()
         if robot_of(spec["env"]) in STEP_MS
     }.values()
 )
