@@ -151,5 +151,5 @@ def test_each_jobs_numbers_are_its_own_on_a_cluster(tmp_path: Path, monkeypatch)
 def test_every_job_that_computes_on_a_device_takes_its_own():
     scripts = [path.read_text() for path in (ROOT / "workflow/scripts").rglob("*.py")]
     on_device = [text for text in scripts if "device_named(" in text]
-    assert len(on_device) == 9
+    assert len(on_device) == 10
     assert all("gpus=" in text for text in on_device)
