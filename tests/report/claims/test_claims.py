@@ -467,9 +467,10 @@ def test_a_switch_on_one_dataset_of_a_sweep():
     )
 
 
-def timed(**plan_ms: float) -> pd.DataFrame:
+def timed(*, width: int = 192, **plan_ms: float) -> pd.DataFrame:
     return pd.DataFrame(
-        [(f"{env}-v5", ms) for env, ms in plan_ms.items()], columns=list(PLAN_COLUMNS)
+        [(f"{env}-v5", 4, width, 256, 10, "cpu", 1, ms) for env, ms in plan_ms.items()],
+        columns=list(PLAN_COLUMNS),
     )
 
 
@@ -478,7 +479,9 @@ def test_planning_time(plan_ms: float, verdict: str):
     finding = found("not_real_time", plan_times=timed(Hopper=plan_ms))
     assert finding.estimate == Estimate(pytest.approx(plan_ms / 8), None, None)
     assert finding.verdict == verdict
-    assert found("not_real_time").estimate is None
+    assert found("not_real_time").why == "no plan was timed in this run"
+    other = found("not_real_time", plan_times=timed(width=64, Hopper=plan_ms))
+    assert other.why == "plans of other sizes than the paper's were timed in this run"
 
 
 def test_planning_time_is_the_slowest_robots():
