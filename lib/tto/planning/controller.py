@@ -360,7 +360,7 @@ class Controller:
         return decoded.mean(axis=1)
 
     def plan_ms(self, *, plans: int = 8) -> float:
-        """Milliseconds of a plan for one episode whose context is full, the second-longest of a few.
+        """Milliseconds of a plan for one episode with a full context, the second-longest of a few.
 
         Args:
             plans: number of timed plans; one more comes first and is not timed.
