@@ -11,7 +11,7 @@ rule claims:
         heads=(f"{RESULTS}/analysis/attention/{shown('attention')}.csv" if ANALYSIS else []),
         answers=of_prediction("indistinguishable"),
         times=of_prediction("prediction_times"),
-        plan_times=f"{RESULTS}/plan_times.csv" if TIMED_ENVS else [],
+        plan_times=f"{RESULTS}/plan_times.csv",
         metrics=expand(
             f"{RESULTS}/models/{{dataset}}/seed{{seed}}/metrics.csv", dataset=OFFLINE, seed=SEEDS
         ),

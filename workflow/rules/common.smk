@@ -10,7 +10,7 @@ from tto.config.command_line import explained_on_command_line
 from tto.config.file import read_config_file, restore_empty_mappings, take_out_entries
 from tto.data.collect import dataset_kind, uses_ladder
 from tto.data.d4rl import d4rl_file
-from tto.data.environments import IMPORTS, STEP_MS, env_dimensions, robot_of, split_module
+from tto.data.environments import IMPORTS, env_dimensions, robot_of, split_module
 from tto.data.four_rooms import ACTION_NOISE
 from tto.digest import DIGESTS, code_digest, data_digest
 from tto.job import start_of_workflow
@@ -75,14 +75,6 @@ LADDER_COLLECTED = {
     for name, spec in DATASETS.items()
     if spec["source"] == "collect" and "agent" not in spec and uses_ladder(name, spec.get("kind"))
 }
-# Environments in which plans are timed: one of each of table 1's robots that the run has.
-TIMED_ENVS = sorted(
-    {
-        robot_of(spec["env"]): spec["env"]
-        for spec in DATASETS.values()
-        if robot_of(spec["env"]) in STEP_MS
-    }.values()
-)
 # Datasets of the figure loss_ladder; those that an overlay takes out are skipped.
 LADDERS = [name for name in config["loss_ladder"]["datasets"] if name in OFFLINE]
 DOWNLOADS = "results/downloads/d4rl"  # shared by all runs

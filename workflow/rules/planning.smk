@@ -1,4 +1,4 @@
-# Models to episodes: each job plays all rollouts of one model in one batch.
+# Models to episodes: each job plays all rollouts of one model in one batch. And the time of a plan.
 
 
 rule write_planner:
@@ -145,8 +145,8 @@ rule plan_times:
         runtime=growing(60),
         gpu=GPUS,
     params:
-        envs=TIMED_ENVS,
         sizes=config["plan_times"],
+        device=config["device"],
         precision=config["planning"]["precision"],
         code=stage_code("evaluation/plan_times.py"),
     script:

@@ -4,10 +4,11 @@ A plan computes as much whatever the model has learned, so a model with random w
 trained one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+import torch
 
 from tto.data.environments import STEP_MS, env_dimensions, robot_of
 from tto.files import StrPath
@@ -16,39 +17,36 @@ from tto.model.untrained import untrained
 from tto.planning.controller import Controller
 from tto.row_files import read_rows
 
-COLUMNS = ("env", "plan_ms")
-PLANS = 3  # timed plans in each environment
-VOCABULARY = 100  # bins of a dimension
+ENVS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5")  # table 1's robots
+COLUMNS = ("env", "layers", "width", "beam_width", "horizon", "device", "threads", "plan_ms")
+PLANS = 3  # timed plans in each environment, of which the median counts
+VOCABULARY = 100  # bins of a dimension, as in the paper
 
 
 def plan_times(
-    envs: Iterable[str],
-    *,
-    model: Mapping[str, Any],
-    planning: Mapping[str, Any],
-    device: str = "cpu",
-    plans: int = PLANS,
+    *, model: Mapping[str, Any], planning: Mapping[str, Any], device: str = "cpu"
 ) -> pd.DataFrame:
-    """Time plans for a single episode whose context is full: one row for each environment.
+    """Time plans for a single episode whose context is full: one row for each of table 1's robots.
 
-    `plan_ms` is the second-longest wall time of `plans` plans, in milliseconds.
+    `plan_ms` is the median wall time of a few plans, in milliseconds; `threads` is the number of
+    PyTorch's processor threads.
 
     Args:
-        envs: ids of environments.
-        model: fields of `ModelConfig`; dimensions and vocabulary are the environment's.
+        model: fields of `ModelConfig`, without dimensions and vocabulary.
         planning: settings of the `Controller`.
         device: device of the model.
-        plans: number of timed plans, of two or more; one more comes first and is not timed.
 
     Raises:
         TTOError: a setting is unknown or does not fit.
     """
     rows = []
-    for env in envs:
+    for env in ENVS:
         O, A = env_dimensions(env)
         config = ModelConfig(observation_dim=O, action_dim=A, vocabulary=VOCABULARY, **model)
         controller = Controller(untrained(config, env=env, device=device), **planning)
-        rows.append((env, controller.step_ms(plans=plans)))
+        search = controller.search
+        sizes = (config.layers, config.width, search.beam_width, search.horizon)
+        rows.append((env, *sizes, device, torch.get_num_threads(), controller.plan_ms(plans=PLANS)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -64,6 +62,7 @@ def read_plan_times(path: StrPath) -> pd.DataFrame:
         COLUMNS,
         what="times of plans",
         remedy="time them again",
+        text=("env", "device"),
         valid=lambda rows: bool(
             (rows["plan_ms"].to_numpy() > 0).all() and rows["env"].map(robot_of).isin(STEP_MS).all()
         ),

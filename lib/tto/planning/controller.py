@@ -23,6 +23,7 @@ from tto.planning.settings import (
     SearchConfig,
     SearchSettings,
     check_choice,
+    check_integer,
     check_number,
     check_truth,
     planned_context,
@@ -358,12 +359,16 @@ class Controller:
             return decoded[np.arange(len(decoded)), places.astype(np.int64)]
         return decoded.mean(axis=1)
 
-    def step_ms(self, *, plans: int = 8) -> float:
-        """Milliseconds of one step of one episode whose context is full.
+    def plan_ms(self, *, plans: int = 8) -> float:
+        """Milliseconds of a plan for one episode with a full context, the second-longest of a few.
 
         Args:
-            plans: number of timed plans, at least two (`tto.planning.budget.milliseconds`).
+            plans: number of timed plans; one more comes first and is not timed.
+
+        Raises:
+            TTOError: fewer than two plans.
         """
+        check_integer("plans", plans, least=2)
         trial = copy.copy(self)
         D, O = self.model.config.transition_dim, self.model.tokens.observation_dim
         middle = self.model.discretizer.centers.mean(axis=1)
@@ -437,7 +442,7 @@ def _search_within(controller: Controller, budget_ms: float) -> SearchConfig:
     def measure(beam_width: int, horizon: int) -> float:
         trial = copy.copy(controller)
         trial.search = replace(controller.search, beam_width=beam_width, horizon=horizon)
-        return trial.step_ms()
+        return trial.plan_ms()
 
     choice = largest_within(budget_ms, measure, longest=longest)
     LOGGER.info(

@@ -1,4 +1,4 @@
-"""Rule plan_times: sizes of a model and a plan to the time of a plan in each environment."""
+"""Rule plan_times: sizes of a model and a search to the time of a plan."""
 
 import torch
 
@@ -11,9 +11,8 @@ with job(snakemake.log[0], snakemake.output, gpus=snakemake.resources.gpu):
     torch.set_num_threads(snakemake.threads)
     sizes = snakemake.params.sizes
     rows = plan_times(
-        snakemake.params.envs,
         model=sizes["model"],
         planning={"precision": snakemake.params.precision} | sizes["planning"],
-        device=device_named(snakemake.config["device"]),
+        device=device_named(snakemake.params.device),
     )
     write_rows(snakemake.output[0], rows)

@@ -26,6 +26,7 @@ _WANTED = (
     "claims.md",
     "rollouts.csv",
     "goal_reaching.csv",
+    "plan_times.csv",
     "tables/*.csv",
     "tables/*.md",
     "tables/*.tex",
