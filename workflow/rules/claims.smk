@@ -11,7 +11,8 @@ rule claims:
         heads=(f"{RESULTS}/analysis/attention/{shown('attention')}.csv" if ANALYSIS else []),
         answers=of_prediction("indistinguishable"),
         times=of_prediction("prediction_times"),
-        plan_times=f"{RESULTS}/plan_times.csv",
+        # A run of one's own data says nothing about the paper.
+        plan_times=f"{RESULTS}/plan_times.csv" if IN_PAPER or not OFFLINE else [],
         metrics=expand(
             f"{RESULTS}/models/{{dataset}}/seed{{seed}}/metrics.csv", dataset=OFFLINE, seed=SEEDS
         ),
