@@ -60,13 +60,13 @@ def _update_seconds(run: NewRun, base: Mapping[str, Any], device: str) -> float:
     settings = run.section(base, "training")
     settings = {k: v for k, v in settings.items() if k not in ("overrides", "processes", "threads")}
     settings |= {"precision": precision_named(settings["precision"], device), "short_windows": 0.0}
-    random = _random_model(run, base, device)
-    model = random.config
+    untrained_model = _untrained(run, base)  # for its sizes, encoding and bins
+    model = untrained_model.config
     rng = np.random.default_rng(0)
     rows, D = 1000, model.transition_dim
     file = TokenFile(
-        attributes=random.tokens,
-        discretizer=random.discretizer,
+        attributes=untrained_model.tokens,
+        discretizer=untrained_model.discretizer,
         tokens=rng.integers(model.vocabulary, size=(rows, D)),
         episode_starts=np.arange(0, rows + 1, 100),
         terminated=np.zeros(rows // 100, dtype=bool),
@@ -88,7 +88,7 @@ def _plan_seconds(run: NewRun, base: Mapping[str, Any], device: str) -> float:
     """Mean seconds of a step of all episodes of a model that is not trained."""
     rollouts = run.overlay["rollouts"]
     planner = {k: v for k, v in run.section(base, "planning").items() if k != "overrides"}
-    model = _random_model(run, base, device).with_planner(planner)
+    model = _untrained(run, base, device).with_planner(planner)
     controller = Controller(model, seed=range(rollouts))
     observations = np.zeros((rollouts, run.data.observation_dim))
     actions = np.zeros((rollouts, run.data.action_dim))
@@ -113,7 +113,7 @@ def _mean_seconds(step: Callable[[], object], *, most: int) -> float:
     return (time.process_time() - begin) / count
 
 
-def _random_model(run: NewRun, base: Mapping[str, Any], device: str) -> TrainedModel:
+def _untrained(run: NewRun, base: Mapping[str, Any], device: str = "cpu") -> TrainedModel:
     config = ModelConfig(
         observation_dim=run.data.observation_dim,
         action_dim=run.data.action_dim,
