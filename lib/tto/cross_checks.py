@@ -15,7 +15,7 @@ from tto.config.settings import Changes, Config, changes_in, datasets_of, settin
 from tto.config.trials import ablation_trials, tuning_trials
 from tto.data.collect import dataset_kind
 from tto.data.d4rl import d4rl_file
-from tto.data.environments import robot_of
+from tto.data.environments import TABLE1_ENVS, robot_of
 from tto.errors import TTOError
 from tto.methods import SECTIONS
 from tto.model.transformer import ModelConfig
@@ -77,6 +77,7 @@ def check_combinations(config: Config, dimensions: Dimensions) -> None:
                     "agent cannot act on predicted states; name another kind"
                 )
     _check_imitation(config)
+    _check_plan_times(config, dimensions)
     for case in _cases(config):
         spec = known[case.dataset]
         try:
@@ -135,6 +136,19 @@ def _check_imitation(config: Config) -> None:
             )
 
 
+def _check_plan_times(config: Config, dimensions: Dimensions) -> None:
+    """Refuse sizes of which no plan could be timed."""
+    sizes = config["plan_times"]
+    for env in TABLE1_ENVS:
+        O, A = dimensions(env)
+        try:
+            bins = config["discretizer"]["bins"]
+            model = ModelConfig(observation_dim=O, action_dim=A, vocabulary=bins, **sizes["model"])
+            _check_window(model, sizes["planning"])
+        except TTOError as error:
+            raise TTOError(f"config: {error} (in plan_times)") from error
+
+
 def _check_source(name: str, spec: Config) -> None:
     if spec["source"] == "d4rl":
         d4rl_file(name)
@@ -184,8 +198,12 @@ def _check_case(config: Config, case: _Case, spec: Config, O: int, A: int) -> No
         )
     if not case.swept:
         _check_choice(planning, discretizer["bins"])
+    _check_window(model, planning)
+
+
+def _check_window(model: ModelConfig, planning: Config) -> None:
     block, goal = model.block_transitions, model.goal
-    window = planned_window(block, planning["window"], planning["horizon"], goal=goal)
+    window = planned_window(block, planning.get("window"), planning["horizon"], goal=goal)
     planned_context(planning["context"], block, window, goal=goal)
 
 

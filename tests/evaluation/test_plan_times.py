@@ -7,9 +7,9 @@ import torch
 import yaml
 from running import ROOT
 
-from tto.data.environments import STEP_MS, make_env, robot_of
+from tto.data.environments import STEP_MS, TABLE1_ENVS, make_env, robot_of
 from tto.errors import TTOError
-from tto.evaluation.plan_times import COLUMNS, ENVS, plan_times, read_plan_times
+from tto.evaluation.plan_times import COLUMNS, plan_times, read_plan_times
 from tto.model.transformer import ModelConfig
 from tto.model.untrained import untrained
 from tto.planning.controller import Controller
@@ -22,18 +22,20 @@ SIZES = {"layers": 1, "heads": 1, "width": 8}
 
 
 def test_simulated_times_are_those_of_the_simulators():
-    for name in ENVS:
+    for name in TABLE1_ENVS:
         env = make_env(name)
         assert STEP_MS[robot_of(name)] == pytest.approx(1e3 * env.unwrapped.dt)  # type: ignore[attr-defined]
         env.close()
-    assert set(map(robot_of, ENVS)) == set(STEP_MS)
+    assert set(map(robot_of, TABLE1_ENVS)) == set(STEP_MS)
 
 
 def test_rows_name_the_sizes_and_are_read_as_written(tmp_path, monkeypatch):
     monkeypatch.setattr(Controller, "plan_ms", lambda self, plans: 10.0 * plans)
     rows = plan_times(model=SIZES, planning={"beam_width": 6, "horizon": 4})
     threads = torch.get_num_threads()
-    assert rows.to_numpy().tolist() == [[env, 1, 8, 6, 4, "cpu", threads, 30.0] for env in ENVS]
+    assert rows.to_numpy().tolist() == [
+        [env, 1, 8, 6, 4, "cpu", threads, 30.0] for env in TABLE1_ENVS
+    ]
     write_rows(tmp_path / "times.csv", rows)
     pd.testing.assert_frame_equal(read_plan_times(tmp_path / "times.csv"), rows)
 

@@ -60,6 +60,8 @@ def test_shipped_configs_hold_no_contradiction(path: Path):
         ({"goal_reaching": {"planning": {"objective": "return"}}}, r"must not be 'return' where rewards\.ignored is true.*four-rooms"),
         ({"goal_reaching": {"planning": {"objective": "likelihood"}}}, r"planning\.objective is likelihood, but model\.goal is true"),
         ({"planning": {"objective": "goal"}}, r"planning\.objective is goal, but model\.goal is false"),
+        ({"plan_times": {"planning": {"context": 40}}}, r"planning\.context: .*\(in plan_times\)"),
+        ({"plan_times": {"model": {"heads": 5}}}, r"divisible by heads.*\(in plan_times\)"),
         ({"datasets": {"masked": MASKED}}, r"models of masked data cannot plan.*\(in datasets\.masked\)"),
         ({"datasets": {"mine": {"env": "Hoper-v5", "source": "minari"}}}, r"env 'Hoper-v5': expected a registered.*\(in datasets\.mine\)"),
         ({"datasets": {"mine": {"env": "Hopper-v5", "source": "collect"}}}, r"dataset 'mine': expected one of the kinds"),

@@ -41,7 +41,8 @@ SCORE_REFERENCES: dict[str, tuple[float, float]] = {
     "ant": (-325.6, 3879.7),
 }
 
-# Simulated milliseconds between two actions of the robots of the paper's table 1.
+# The robots of the paper's table 1, and the simulated milliseconds between two of their actions.
+TABLE1_ENVS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5")
 STEP_MS = {"hopper": 8.0, "walker2d": 8.0, "halfcheetah": 50.0}
 
 if HUMANOID not in gymnasium.registry:

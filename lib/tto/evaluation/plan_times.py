@@ -10,14 +10,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from tto.data.environments import STEP_MS, env_dimensions, robot_of
+from tto.data.environments import STEP_MS, TABLE1_ENVS, env_dimensions, robot_of
 from tto.files import StrPath
 from tto.model.transformer import ModelConfig
 from tto.model.untrained import untrained
 from tto.planning.controller import Controller
 from tto.row_files import read_rows
 
-ENVS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5")  # table 1's robots
 COLUMNS = ("env", "layers", "width", "beam_width", "horizon", "device", "threads", "plan_ms")
 PLANS = 3  # timed plans in each environment, of which the median counts
 VOCABULARY = 100  # bins of a dimension, as in the paper
@@ -40,7 +39,7 @@ def plan_times(
         TTOError: a setting is unknown or does not fit.
     """
     rows = []
-    for env in ENVS:
+    for env in TABLE1_ENVS:
         O, A = env_dimensions(env)
         config = ModelConfig(observation_dim=O, action_dim=A, vocabulary=VOCABULARY, **model)
         controller = Controller(untrained(config, env=env, device=device), **planning)
