@@ -16,6 +16,7 @@ from tto.data.environments import STEP_MS, robot_of
 from tto.methods import OURS
 from tto.report.claims.claim import Measure, Measured, Untested
 from tto.report.claims.evidence import Evidence, where
+from tto.report.claims.rules import SCORE_MARGIN
 from tto.report.numbers.goal_reaching import goal_reaching_rows, in_percent
 from tto.report.numbers.imitation import ImitationRow, imitation_rows
 from tto.report.numbers.names import BASELINE
@@ -35,7 +36,7 @@ from tto.report.numbers.statistics import (
 PAPER_PLAN = {"layers": 4, "width": 192, "beam_width": 256, "horizon": 10}
 PRIOR_METHODS = [method for method in PUBLISHED_METHODS if method != OURS]
 PriorScore = Literal["best on average", "best", "mean"]
-UNLEARNED = "methods before it score less than behaviour cloning here: they learned too little"
+UNLEARNED = "methods before it score below behaviour cloning here: they learned too little"
 NOT_D4RL = "not D4RL's data, so not comparable with published numbers"
 
 
@@ -54,9 +55,9 @@ def minus_prior(rows: Iterable[PaperRow], which: PriorScore) -> Measure:
 
     On D4RL's data these are the published scores. On other data they are the scores of CQL, MOPO
     and MBOP as the run trained them on the same data, paired over seeds; CQL must be one of them,
-    and behaviour cloning has claims of its own. A method that scores less than the run's cloning on
-    a row learned too little to be evidence there: a mean leaves it out, and a comparison with it
-    alone is not tested.
+    and behaviour cloning has claims of its own. A method that scores more than `SCORE_MARGIN`
+    below the run's cloning on a row learned too little to be evidence there: a mean leaves it out,
+    and a comparison with it alone is not tested.
 
     Args:
         rows: rows of table 1.
@@ -101,12 +102,13 @@ def minus_prior(rows: Iterable[PaperRow], which: PriorScore) -> Measure:
 def _learned(
     evidence: Evidence, row: PaperRow, prior: Mapping[str, Mapping[int, Values]]
 ) -> list[str]:
-    """Return the methods that score at least as much as behaviour cloning, if the run has it."""
+    """Return the methods that are at least equal to behaviour cloning, if the run has it."""
     try:
         cloning = _mean_scores({BASELINE: _scores(_rows_of(evidence, row, BASELINE))})[BASELINE]
     except Untested:
         return list(prior)
-    return [method for method, score in _mean_scores(prior).items() if score >= cloning]
+    least = cloning - SCORE_MARGIN
+    return [method for method, score in _mean_scores(prior).items() if score >= least]
 
 
 def _mean_scores(scores: Mapping[str, Mapping[int, Values]]) -> dict[str, float]:

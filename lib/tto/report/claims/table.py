@@ -6,8 +6,7 @@ from typing import get_args
 
 from tto.report.claims.claim import Finding
 from tto.report.claims.claims import LOCAL
-from tto.report.claims.control_claims import EXPERT_MARGIN, SCORE_MARGIN
-from tto.report.claims.rules import Verdict
+from tto.report.claims.rules import EXPERT_MARGIN, SCORE_MARGIN, Verdict
 from tto.report.numbers.statistics import INTERVALS
 from tto.report.tables.formats import NOTHING, Column, Table, TableFiles, cell_text, write_tables
 
