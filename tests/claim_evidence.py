@@ -37,10 +37,18 @@ def data_of(dataset: str, return_mean: float, score_mean: float | None = None):
     return {dataset: row}
 
 
-def goals(reached: int, length: float, pairs: int = 200) -> pd.DataFrame:
-    """One model's, which reaches the first of the pairs, by ways that differ by a thousandth."""
+def goals(reached: int, length: float, pairs: int = 200, models: int = 8) -> pd.DataFrame:
+    """Models that reach the first of the pairs, by ways that differ by a thousandth."""
     rows = [
-        (method, 0, pair, int(method == "collector" or pair < reached), way + pair % 2 / 1e3, 9, 1)
+        (
+            method,
+            pair % models,
+            pair,
+            int(method == "collector" or pair < reached),
+            way + pair % 2 / 1e3,
+            9,
+            1,
+        )
         for method, way in (("goal", length), ("collector", 1.0))
         for pair in range(pairs)
     ]

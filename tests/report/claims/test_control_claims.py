@@ -106,6 +106,14 @@ def test_a_mean_of_prior_methods_leaves_out_those_below_cloning():
     low = rows[1].assign(score=rows[1]["score"] + 100 * (rows[1]["method"] == "bc"))
     unfit = found("prior_halfcheetah", rollouts=pd.concat([rows[0], low]))
     assert (unfit.verdict, unfit.why) == ("not tested", UNLEARNED)
+    # where all of them stand still, cloning too, the data tell it; MBOP's 9 is below 13 - 3
+    of_data = data_of("halfcheetah-medium-replay-v2", 900.0, 13.0)
+    beside = found("prior_halfcheetah", rollouts=pd.concat(rows), statistics=of_data)
+    assert beside.estimate is not None
+    assert beside.estimate.value == pytest.approx(1.0 - (35 + 30) / 2)
+    better = data_of("halfcheetah-medium-replay-v2", 900.0, 35.0)
+    still = found("prior_halfcheetah", rollouts=pd.concat(rows), statistics=better)
+    assert (still.verdict, still.why) == ("not tested", UNLEARNED)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +155,18 @@ def test_against_the_data(tto: tuple[float, ...], verdict: str):
     assert finding.verdict == verdict
 
 
+def test_a_mean_over_datasets_needs_them_all():
+    """A mean without one of them would be another number under the same name."""
+    rows = [hopper(kind, tto=(20.0, 21.0), bc=(10.0, 10.0)) for kind in ("medium", "expert")]
+    both = pd.concat(rows)
+    stored = data_of("hopper-medium-v2", 600.0, 20.0)
+    lacking = found("no_pessimism", rollouts=both, statistics=stored)
+    assert lacking.why == "no normalised score of the data of hopper-expert-v2 in this run"
+    uncloned = both[(both["method"] == "tto") | (both["dataset"] == "hopper-medium-v2")]
+    lacking = found("better_than_bc", rollouts=uncloned)
+    assert lacking.why == "no behaviour cloning of hopper-expert-v2 in this run"
+
+
 def test_a_mean_over_datasets_is_a_models_own_first():
     """What a model loses on one dataset and wins on another is no spread of the mean."""
     medium = hopper("medium", tto=(10.0, 20.0), bc=(0.0, 0.0))
@@ -186,6 +206,14 @@ def test_imitation_is_of_the_longest_prediction(level: float, verdict: str):
     )
     assert found("bc_reproduces", **both).estimate == pytest.approx(interval(45, 45.5))
     assert "walker2d" in found("decoding_controls", **evidence).why
+    # D4RL's own data count before others of the robot, and an expert that returns nothing is none
+    other = rows.assign(dataset="a-expert-v2")
+    theirs = pd.concat([other, rows.assign(source="d4rl")])
+    assert found("imitation_hopper", rollouts=theirs, statistics=stored).verdict != "not tested"
+    none = data_of("hopper-expert-v2", 0.0)
+    assert (
+        "mean return above 0" in found("local_imitation_hopper", rollouts=rows, statistics=none).why
+    )
 
 
 def test_both_robots_must_reproduce_the_expert():
@@ -214,8 +242,10 @@ def test_goal_reaching(reached: int, length: float, verdicts: tuple[str, ...]):
     names = ("goal_reaching", "local_goal_success", "local_goal_paths")
     findings = [found(name, goals=goals(reached, length)) for name in names]
     assert tuple(finding.verdict for finding in findings) == verdicts
-    share = success_rate([np.arange(200) < reached])
+    share = success_rate([np.arange(model, 200, 8) < reached for model in range(8)])
     assert findings[1].estimate == pytest.approx(100 * np.array(share))
+    alone = [found(name, goals=goals(reached, length, models=1)) for name in names]
+    assert {(finding.verdict, finding.why) for finding in alone} == {("not tested", SINGLE)}
 
 
 def test_a_setting_switched_by_values_and_by_lines():
@@ -234,6 +264,16 @@ def test_a_setting_switched_by_values_and_by_lines():
     finding = found("myopic", sweeps=sweep("reward_to_go", lines))
     assert finding.estimate == pytest.approx(interval(1.0, 0.0))
     assert finding.verdict == "undecided"
+
+
+def test_a_margin_in_points_is_none_in_returns():
+    cells = [
+        (level, "x", "x", s, score) for level, score in (("4", -6), ("null", -4)) for s in (0, 1)
+    ]
+    rounded = sweep("value_levels", cells)
+    assert found("rough_values", sweeps=rounded).verdict == "holds"
+    returns = {name: rows.assign(score=np.nan) for name, rows in rounded.items()}
+    assert found("rough_values", sweeps=returns).why == "no normalised score in this sweep"
 
 
 def test_a_switch_on_one_dataset_of_a_sweep():

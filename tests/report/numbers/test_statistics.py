@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import bootstrap, trim_mean, ttest_1samp
+from scipy.stats import bootstrap, trim_mean, ttest_1samp, ttest_ind
 
 from tto.errors import TTOError
 from tto.report.numbers.statistics import (
@@ -11,6 +11,8 @@ from tto.report.numbers.statistics import (
     interquartile_mean,
     paired_difference,
     shared_seeds,
+    shared_trial_difference,
+    shared_trial_mean,
     success_rate,
     trial_mean,
     values_by_seed,
@@ -186,6 +188,31 @@ def test_a_mean_over_trials_is_the_wider():
     assert trial_mean(apart) == pytest.approx((2.0, 2 - T[2], 2 + T[2]))
     assert trial_mean([np.array([1.0, 3.0])]) == estimate([np.ones(1), np.full(1, 3.0)])
     assert trial_mean([np.array([4.0])]) == (4.0, None, None)
+
+
+def test_an_interval_over_shared_trials_covers_models_and_trials():
+    values = np.array([[1.0, 5.0, 9.0], [1.2, 5.2, 9.2]])  # trials differ more than models
+    assert shared_trial_mean(values) == pytest.approx(estimate(list(values.T)))
+    assert shared_trial_mean(values.T) == pytest.approx(estimate(list(values.T)))
+    assert shared_trial_mean(values[:1]) == pytest.approx((5.0, None, None))
+    assert shared_trial_mean(values[:, :1]) == estimate([np.array([1.0]), np.array([1.2])])
+
+
+def test_an_interval_of_a_difference_of_means_over_other_trials():
+    generator = np.random.default_rng(0)
+    trials = generator.normal(size=7), generator.normal(size=4)
+    a, b = (np.stack([part, part]) for part in trials)  # two models that agree
+    value, low, high = shared_trial_difference(a, b)
+    assert low is not None
+    assert high is not None
+    assert value == pytest.approx(trials[0].mean() - trials[1].mean())
+    welch = ttest_ind(*trials, equal_var=False).confidence_interval()
+    assert low < welch.low < welch.high < high
+    assert high - low < 1.5 * (welch.high - welch.low)
+    apart = shared_trial_difference(np.stack([trials[0], trials[0] + 9]), b)
+    over_models = estimate([np.array([value]), np.array([value + 9])])
+    assert apart == pytest.approx(over_models)
+    assert shared_trial_difference(a[:1], b[:1]) == pytest.approx((value, None, None))
 
 
 def test_text():

@@ -55,6 +55,9 @@ def run(tmp_path: Path) -> Path:
         writer.writeheader()
         writer.writerows(rows)
     write_claims(folder, *ROWS)
+    times = [("tto", 75.2), ("tto", 243.8), ("bc", 4.4)]
+    costs = [{"dataset": "x", "method": name, "train_seconds": time} for name, time in times]
+    write_csv(folder / "tables/costs.csv", costs)
     (folder / "claims.md").write_text(f"# Claims\n\nWith its {INTERVALS} More.\n")
     return tmp_path
 
@@ -79,6 +82,7 @@ def test_scores_and_six_claims_are_shown(run: Path):
     assert not any("competitive" in line or "objective" in line for line in lines)
     assert any("Of the paper's 3 claims, 1 hold in this run, 1 fail and 1 are" in x for x in lines)
     assert any("not comparable" in line for line in lines)
+    assert any("A training took 75 to 244 (TTO), 4 to 4 (BC) seconds" in line for line in lines)
 
 
 def test_undecided_claims_are_counted(run: Path):
