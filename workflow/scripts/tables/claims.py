@@ -18,7 +18,7 @@ with job(snakemake.log[0], snakemake.output):
         heads=inputs.heads or None,
         answers=inputs.answers,
         times=inputs.times,
-        plan_times=inputs.plan_times,
+        plan_times=inputs.plan_times or None,
         metrics=inputs.metrics,
     )
     write_claims(

@@ -10,7 +10,7 @@ demand more of a number that the paper has a claim about, and are counted separa
 """
 
 from tto.report.claims.claim import Claim
-from tto.report.claims.control_claims import CONTROL_CLAIMS, SCORE_MARGIN
+from tto.report.claims.control_claims import CONTROL_CLAIMS
 from tto.report.claims.control_measures import (
     goal_success,
     imitation_percent,
@@ -19,7 +19,7 @@ from tto.report.claims.control_measures import (
     switched,
 )
 from tto.report.claims.prediction_claims import PREDICTION_CLAIMS
-from tto.report.claims.rules import beats, is_at_least, is_at_most, not_below
+from tto.report.claims.rules import SCORE_MARGIN, beats, is_at_least, is_at_most, not_below
 from tto.report.numbers.paper_rows import PAPER_ROWS
 
 LOCAL = "local"

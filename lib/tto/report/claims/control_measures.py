@@ -6,6 +6,7 @@ each seed first, so that each dataset weighs the same.
 """
 
 import contextlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -13,10 +14,13 @@ import numpy as np
 import pandas as pd
 
 from tto.data.environments import STEP_MS, robot_of
+from tto.errors import TTOError
 from tto.methods import OURS
-from tto.report.claims.claim import Measure, Measured, Untested
+from tto.report.claims.claim import SINGLE, Measure, Measured, Untested
 from tto.report.claims.evidence import Evidence, where
-from tto.report.numbers.goal_reaching import goal_reaching_rows, in_percent
+from tto.report.claims.rules import SCORE_MARGIN
+from tto.report.numbers.dataset_statistics import DatasetStatistics
+from tto.report.numbers.goal_reaching import goal_reaching_rows
 from tto.report.numbers.imitation import ImitationRow, imitation_rows
 from tto.report.numbers.names import BASELINE
 from tto.report.numbers.paper_rows import PaperRow, paper_row
@@ -25,6 +29,7 @@ from tto.report.numbers.statistics import (
     Estimate,
     Values,
     estimate,
+    in_percent,
     lowest,
     paired_difference,
     shared_seeds,
@@ -35,7 +40,7 @@ from tto.report.numbers.statistics import (
 PAPER_PLAN = {"layers": 4, "width": 192, "beam_width": 256, "horizon": 10}
 PRIOR_METHODS = [method for method in PUBLISHED_METHODS if method != OURS]
 PriorScore = Literal["best on average", "best", "mean"]
-UNLEARNED = "methods before it score less than behaviour cloning here: they learned too little"
+UNLEARNED = "methods before it score below cloning or the data here: they learned too little"
 NOT_D4RL = "not D4RL's data, so not comparable with published numbers"
 
 
@@ -54,9 +59,9 @@ def minus_prior(rows: Iterable[PaperRow], which: PriorScore) -> Measure:
 
     On D4RL's data these are the published scores. On other data they are the scores of CQL, MOPO
     and MBOP as the run trained them on the same data, paired over seeds; CQL must be one of them,
-    and behaviour cloning has claims of its own. A method that scores less than the run's cloning on
-    a row learned too little to be evidence there: a mean leaves it out, and a comparison with it
-    alone is not tested.
+    and behaviour cloning has claims of its own. A method that scores more than `SCORE_MARGIN`
+    below the data's mean or the run's cloning on a row learned too little to be evidence there: a
+    mean leaves it out, and a comparison with it alone is not tested.
 
     Args:
         rows: rows of table 1.
@@ -101,12 +106,15 @@ def minus_prior(rows: Iterable[PaperRow], which: PriorScore) -> Measure:
 def _learned(
     evidence: Evidence, row: PaperRow, prior: Mapping[str, Mapping[int, Values]]
 ) -> list[str]:
-    """Return the methods that score at least as much as behaviour cloning, if the run has it."""
-    try:
-        cloning = _mean_scores({BASELINE: _scores(_rows_of(evidence, row, BASELINE))})[BASELINE]
-    except Untested:
-        return list(prior)
-    return [method for method, score in _mean_scores(prior).items() if score >= cloning]
+    """Return the methods that are at least equal to the data and to the run's cloning."""
+    needed = []
+    with contextlib.suppress(Untested):
+        needed += _mean_scores({BASELINE: _scores(_rows_of(evidence, row, BASELINE))}).values()
+    data = _statistics_of(evidence, _rows_of(evidence, row, OURS))
+    if data is not None and data.score_mean is not None:
+        needed.append(data.score_mean)
+    least = max(needed, default=-math.inf) - SCORE_MARGIN
+    return [method for method, score in _mean_scores(prior).items() if score >= least]
 
 
 def _mean_scores(scores: Mapping[str, Mapping[int, Values]]) -> dict[str, float]:
@@ -158,26 +166,25 @@ def minus_bc(row: PaperRow) -> Measure:
 
 def mean_minus_bc(evidence: Evidence) -> Measured:
     """Return TTO's score less behaviour cloning's, mean over the datasets of offline RL."""
-    by_dataset = _offline(evidence)
-    pairs = [(_of(rows, OURS), _of(rows, BASELINE)) for rows in by_dataset]
-    pairs = [(ours, theirs) for ours, theirs in pairs if len(theirs)]
-    if not pairs:
-        raise Untested("no behaviour cloning beside TTO in this run")
-    return Measured(
-        _mean_over([_differences(_scores(ours), _scores(theirs)) for ours, theirs in pairs])
-    )
+    differences = []
+    for rows in _offline(evidence):
+        ours, theirs = _of(rows, OURS), _of(rows, BASELINE)
+        if theirs.empty:
+            raise Untested(f"no behaviour cloning of {rows['dataset'].iloc[0]} in this run")
+        differences.append(_differences(_scores(ours), _scores(theirs)))
+    return Measured(_mean_over(differences))
 
 
 def mean_minus_data(evidence: Evidence) -> Measured:
     """Return TTO's score less the mean score of the data's own episodes, mean over datasets."""
     differences = []
     for rows in _offline(evidence):
-        data = evidence.statistics.get(str(rows["dataset"].iloc[0]))
-        if data is not None and data.score_mean is not None:
-            scores = _scores(_of(rows, OURS))
-            differences.append({s: values.mean() - data.score_mean for s, values in scores.items()})
-    if not differences:
-        raise Untested("no normalised score of the data in this run")
+        data = _statistics_of(evidence, rows)
+        if data is None or data.score_mean is None:
+            name = rows["dataset"].iloc[0]
+            raise Untested(f"no normalised score of the data of {name} in this run")
+        scores = _scores(_of(rows, OURS))
+        differences.append({s: values.mean() - data.score_mean for s, values in scores.items()})
     return Measured(_mean_over(differences))
 
 
@@ -241,18 +248,21 @@ def imitation_percent(*robots: str, baseline: bool = False) -> Measure:
 
 def goal_success(evidence: Evidence) -> Measured:
     """Return the share of reached goals in per cent (`tto.report.numbers.goal_reaching`)."""
-    return Measured(in_percent(goal_reaching_rows(_goals(evidence))[0].success))
+    row = goal_reaching_rows(_goals(evidence))[0]
+    return Measured(in_percent(row.success), SINGLE if row.models == 1 else None)
 
 
 def path_ratio(evidence: Evidence) -> Measured:
     """Return the length of our paths over the collector's, mean over pairs that both reached."""
-    ratio = goal_reaching_rows(_goals(evidence))[0].to_collector
-    if ratio is None:
+    row = goal_reaching_rows(_goals(evidence))[0]
+    if row.to_collector is None:
         raise Untested("no goal that both TTO and the collector reached")
-    return Measured(ratio)
+    return Measured(row.to_collector, SINGLE if row.models == 1 else None)
 
 
-def switched(sweep: str, on: str, off: str, *, row: PaperRow | None = None) -> Measure:
+def switched(
+    sweep: str, on: str, off: str, *, row: PaperRow | None = None, in_scores: bool = False
+) -> Measure:
     """Return a measure: results with one value of a setting less those with another value.
 
     Results are paired over seeds. They are scores, or returns if the environment has no score. The
@@ -262,6 +272,7 @@ def switched(sweep: str, on: str, off: str, *, row: PaperRow | None = None) -> M
         sweep: name of the sweep.
         on, off: the two values.
         row: row of table 1 whose data is used; None uses all datasets of the sweep.
+        in_scores: whether returns are no evidence, since the claim has a margin in points of score.
     """
 
     def measure(evidence: Evidence) -> Measured:
@@ -278,7 +289,8 @@ def switched(sweep: str, on: str, off: str, *, row: PaperRow | None = None) -> M
         if not any(differences):
             data = f" on {row.robot} {row.label}" if row else ""
             raise Untested(f"no {on} beside {off} in a sweep {sweep}{data} in this run")
-        return Measured(_mean_over([part for part in differences if part]))
+        unfit = "no normalised score in this sweep" if in_scores and unit == "return" else None
+        return Measured(_mean_over([part for part in differences if part]), unfit)
 
     return measure
 
@@ -305,13 +317,18 @@ def _offline(evidence: Evidence) -> list[pd.DataFrame]:
     return parts
 
 
+def _statistics_of(evidence: Evidence, rows: pd.DataFrame) -> DatasetStatistics | None:
+    """Return the statistics of the dataset of some rows."""
+    return evidence.statistics.get(str(rows["dataset"].iloc[0]))
+
+
 def _rows_of(evidence: Evidence, row: PaperRow, method: str) -> pd.DataFrame:
     """Return a method's rows on the data of a row of table 1; D4RL's if there are several."""
     parts = [part for part in _offline(evidence) if paper_row(part["dataset"].iloc[0]) == row]
     parts = [part for part in (_of(part, method) for part in parts) if len(part)]
     if not parts:
         raise Untested(f"no {method.upper()} on {row.robot} {row.label} in this run")
-    return min(parts, key=lambda part: part["source"].iloc[0] != "d4rl")
+    return min(parts, key=_not_published)
 
 
 def _scores(rows: pd.DataFrame) -> dict[int, Values]:
@@ -324,6 +341,10 @@ def _scores(rows: pd.DataFrame) -> dict[int, Values]:
 def _published(rows: pd.DataFrame) -> str | None:
     """Return why rows do not compare with published numbers, or None if they do."""
     return None if set(rows["source"]) == {"d4rl"} else NOT_D4RL
+
+
+def _not_published(rows: pd.DataFrame) -> bool:
+    return _published(rows) is not None
 
 
 def _differences(ours: Mapping[int, Values], theirs: Mapping[int, Values]) -> dict[int, float]:
@@ -341,13 +362,19 @@ def _mean_over(parts: Iterable[Mapping[int, Any]]) -> Estimate:
 
 
 def _imitated(evidence: Evidence, robot: str) -> list[ImitationRow]:
-    """Return the rows of the imitation table of a robot."""
-    if evidence.rollouts is not None:
-        for _, rows in evidence.rollouts.groupby("dataset"):
-            searched = any(str(method).startswith("imitation_h") for method in rows["method"])
-            if searched and robot_of(str(rows["env"].iloc[0])) == robot:
-                return imitation_rows(rows, evidence.statistics.values())
-    raise Untested(f"no imitation of a {robot} expert in this run")
+    """Return the rows of the imitation table of a robot; of D4RL's data if there are several."""
+    found = []
+    for _, rows in () if evidence.rollouts is None else evidence.rollouts.groupby("dataset"):
+        searched = any(str(method).startswith("imitation_h") for method in rows["method"])
+        if searched and robot_of(str(rows["env"].iloc[0])) == robot:
+            found.append(rows)
+    if not found:
+        raise Untested(f"no imitation of a {robot} expert in this run")
+    rows = min(found, key=_not_published)
+    try:
+        return imitation_rows(rows, evidence.statistics.values())
+    except TTOError as error:
+        raise Untested(str(error)) from error
 
 
 def _longest(rows: Iterable[ImitationRow]) -> ImitationRow:

@@ -40,7 +40,7 @@ class Evidence:
         answers: a classifier's answers to whether trajectories on figure 1's dataset are predicted
             or real.
         times: CPU seconds of a predicted step.
-        plan_times: milliseconds of a plan of the paper's size, by environment.
+        plan_times: milliseconds of a plan, with its sizes and device, by environment.
         training_hours: training time of each model of offline RL.
     """
 

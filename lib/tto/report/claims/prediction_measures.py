@@ -2,6 +2,7 @@
 
 A measure takes a run's `Evidence`; functions with other arguments return a measure. Likelihoods are
 compared on the same states of the same episodes, in nats per state, and paired over training seeds.
+All seeds predict the same episodes, so an interval covers those over seeds and over episodes.
 If both models predict the paper's robot, the humanoid, only its states count. The Transformer
 samples its own actions if the run lets it, and the collecting policy acts on the ensemble's states;
 else both get the recorded actions. Of the ensemble's two ways to propagate, the better one counts.
@@ -16,10 +17,20 @@ from jaxtyping import Float
 
 from tto.analysis.log_likelihoods import MARGINAL, select
 from tto.data.environments import robot_of
-from tto.report.claims.claim import Measure, Measured, Untested
+from tto.report.claims.claim import SINGLE, Measure, Measured, Untested
 from tto.report.claims.evidence import Evidence, where
 from tto.report.numbers.names import label_of
-from tto.report.numbers.statistics import Estimate, estimate, highest, lowest, values_by_seed
+from tto.report.numbers.statistics import (
+    Estimate,
+    estimate,
+    highest,
+    in_percent,
+    lowest,
+    shared_trial_difference,
+    shared_trial_mean,
+    success_rate,
+    values_by_seed,
+)
 
 TRANSFORMER, MARKOVIAN, GAUSSIAN = "transformer", "markovian", "gaussian"
 ENSEMBLES = ("ensemble_ts_inf", "ensemble_ts1")  # one ensemble, propagated in two ways
@@ -53,7 +64,7 @@ def slower_decay(ours: str, *theirs: str) -> Measure:
         losses = []
         for other in _present(rows, theirs):
             first, last = (_differences(part, ours, other) for part in ends)
-            losses.append(_estimate(_minus(last, first)))
+            losses.append(_careful(last - first))
         return Measured(lowest(losses))
 
     return measure
@@ -79,13 +90,13 @@ def good_then_poor(*models: str) -> Measure:
 
 
 def accurate_steps(*models: str, claimed: int) -> Measure:
-    """Return a measure: the step at which a model has lost half of what it knew at first.
+    """Return a measure: the first step at which a model is no better than the marginal.
 
-    What a model knows is its log-likelihood, mean over episodes, less that of the training data's
-    marginal, which ignores the start. For each seed the first step counts at which no more than
-    half of it is left, and of several models the one that lasts longest. If that step never comes,
-    the true number exceeds the number of predicted steps. Then the smallest possible value counts,
-    one more than the predicted steps, and the result is evidence only if it contradicts the claim.
+    The marginal of the training data ignores the start. For each seed the first step counts at
+    which the model's log-likelihood, mean over episodes, is no more than the marginal's, and of
+    several models the one that lasts longest. If that step never comes, the true number exceeds the
+    number of predicted steps. Then the smallest possible value counts, one more than the predicted
+    steps, and the result is evidence only if it contradicts the claim.
 
     Args:
         models: names of the models.
@@ -98,7 +109,7 @@ def accurate_steps(*models: str, claimed: int) -> Measure:
         for model in _present(rows, models):
             first = {}
             for seed, lead in _over_marginal(rows, model).items():
-                lost = lead <= max(lead[0], 0.0) / 2
+                lost = lead <= 0
                 first[seed] = float(lost.argmax()) + 1 if lost.any() else steps + 1.0
             never = max(never, sum(step > steps for step in first.values()))
             found.append(_estimate(first))
@@ -117,8 +128,9 @@ def right_answers(model: str) -> Measure:
         if evidence.answers is None:
             raise Untested("no classifier judged predicted trajectories in this run")
         rows = _of(evidence.answers, model)
-        share = 100 * rows["right"] / rows["asked"]
-        return Measured(_estimate(dict(zip(rows["seed"].tolist(), share.tolist(), strict=True))))
+        pairs = zip(rows["right"].astype(int), rows["asked"].astype(int), strict=True)
+        answers = [np.arange(asked) < right for right, asked in pairs]
+        return Measured(in_percent(success_rate(answers)), SINGLE if len(answers) == 1 else None)
 
     return measure
 
@@ -137,17 +149,25 @@ def slowdown(slower: str, faster: str) -> Measure:
 
 
 def context_share(evidence: Evidence) -> Measured:
-    """Return the per cent of the lead over the ensemble that is lost without context."""
+    """Return the per cent of the lead over the ensemble that is lost without context.
+
+    Both are of datasets on which the Transformer, its variant and the ensemble predicted.
+    """
     rows = _full(evidence)
-    whole = _lead(rows, TRANSFORMER, ENSEMBLES).value
-    if whole <= 0:
-        raise Untested("the Transformer has no lead over the ensemble in this run")
-    gains = _differences(rows, TRANSFORMER, MARKOVIAN)
-    return Measured(_estimate({seed: 100 * gain / whole for seed, gain in gains.items()}))
+    needed = (TRANSFORMER, MARKOVIAN, *_present(rows, ENSEMBLES))
+    for model in needed:
+        rows = where(rows, rows["dataset"].isin(_of(rows, model)["dataset"]))
+    whole = _lead(rows, TRANSFORMER, ENSEMBLES)
+    if whole.low is not None and whole.low <= 0:
+        raise Untested("the Transformer has no sure lead over the ensemble in this run")
+    return Measured(_careful(100 / whole.value * _differences(rows, TRANSFORMER, MARKOVIAN)))
 
 
 def masked_gain(evidence: Evidence) -> Measured:
-    """Return the gain by context with partially observed states less that with full ones."""
+    """Return the gain by context with partially observed states less that with full ones.
+
+    The two have different episodes, so the interval over episodes is Welch's.
+    """
     rows = _likelihoods(evidence)
     states: dict[str, set[str]] = {}
     for env, state in zip(rows["env"], rows["state"], strict=True):
@@ -160,7 +180,9 @@ def masked_gain(evidence: Evidence) -> Measured:
         _differences(select(rows, state=state), TRANSFORMER, MARKOVIAN)
         for state in ("masked", "full")
     )
-    return Measured(_estimate(_minus(masked, full)))
+    seeds = masked.index.intersection(full.index)
+    parts = [_complete(part.loc[seeds]).to_numpy() for part in (masked, full)]
+    return Measured(shared_trial_difference(*parts))
 
 
 def _likelihoods(evidence: Evidence) -> pd.DataFrame:
@@ -195,7 +217,7 @@ def _present(rows: pd.DataFrame, models: Sequence[str]) -> list[str]:
 def _lead(rows: pd.DataFrame, ours: str, theirs: Sequence[str]) -> Estimate:
     """Return a model's log-likelihood less the best of others'."""
     others = _present(rows, theirs)
-    return lowest(_estimate(_differences(rows, ours, other)) for other in others)
+    return lowest(_careful(_differences(rows, ours, other)) for other in others)
 
 
 def _over_marginal(rows: pd.DataFrame, model: str) -> dict[int, Float[np.ndarray, " steps"]]:
@@ -230,26 +252,25 @@ def _by_step(rows: pd.DataFrame) -> Float[np.ndarray, " steps"]:
     return means["log_likelihood"].to_numpy()
 
 
-def _differences(rows: pd.DataFrame, ours: str, theirs: str) -> dict[int, float]:
-    """Return the mean difference for each seed, over states that both models predicted."""
+def _differences(rows: pd.DataFrame, ours: str, theirs: str) -> pd.DataFrame:
+    """Return the mean difference over steps: a row for each seed, a column for each episode."""
     pairs = _of(rows, ours).merge(_of(rows, theirs), on=_STATE, suffixes=("", "_theirs"))
     pairs = _of_humanoid(pairs)
-    return _by_seed(
-        pairs.assign(log_likelihood=pairs["log_likelihood"] - pairs["log_likelihood_theirs"])
-    )
+    pairs = pairs.assign(lead=pairs["log_likelihood"] - pairs["log_likelihood_theirs"])
+    return pairs.pivot_table(index="seed", columns=["dataset", "episode"], values="lead")
 
 
-def _by_seed(rows: pd.DataFrame) -> dict[int, float]:
-    """Return the mean log-likelihood for each seed; each dataset weighs the same."""
-    values: dict[int, list[float]] = {}
-    for _, part in rows.groupby(["seed", "dataset"]):
-        mean = float(part["log_likelihood"].to_numpy().mean())
-        values.setdefault(int(part["seed"].iloc[0]), []).append(mean)
-    return {seed: float(np.mean(means)) for seed, means in values.items()}
+def _careful(differences: pd.DataFrame) -> Estimate:
+    """Return the mean of `_differences`, with an interval over seeds and over episodes."""
+    return shared_trial_mean(_complete(differences).to_numpy())
 
 
-def _minus(a: Mapping[int, float], b: Mapping[int, float]) -> dict[int, float]:
-    return {seed: a[seed] - b[seed] for seed in a.keys() & b.keys()}
+def _complete(differences: pd.DataFrame) -> pd.DataFrame:
+    """Return the episodes that all seeds predicted."""
+    shared = differences.dropna(axis="columns")
+    if shared.empty:
+        raise Untested("no seed and episode that both models have")
+    return shared
 
 
 def _estimate(by_seed: Mapping[int, float]) -> Estimate:

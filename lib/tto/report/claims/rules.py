@@ -6,6 +6,10 @@ from typing import Literal
 
 Verdict = Literal["holds", "fails", "undecided", "not tested"]
 
+# Differences that count as equal, in points of normalised score and in per cent of an expert's
+# mean return.
+SCORE_MARGIN, EXPERT_MARGIN = 3.0, 5.0
+
 
 @dataclass(frozen=True)
 class VerdictRule:

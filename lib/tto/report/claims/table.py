@@ -6,8 +6,7 @@ from typing import get_args
 
 from tto.report.claims.claim import Finding
 from tto.report.claims.claims import LOCAL
-from tto.report.claims.control_claims import EXPERT_MARGIN, SCORE_MARGIN
-from tto.report.claims.rules import Verdict
+from tto.report.claims.rules import EXPERT_MARGIN, SCORE_MARGIN, Verdict
 from tto.report.numbers.statistics import INTERVALS
 from tto.report.tables.formats import NOTHING, Column, Table, TableFiles, cell_text, write_tables
 
@@ -18,10 +17,13 @@ _TITLES = {
 }
 _UNTESTED = "Not tested in this run"
 _VERDICTS: list[Verdict] = ["holds", "fails", "undecided", "not tested"]
+FARTHER = (
+    "For goals and predictions each end is of that interval or of one over episodes, whichever "
+    "reaches farther. For the worse of two robots each end is the lower one."
+)
 _NOTES = (
-    f"Ours: this run's number, with its {INTERVALS} Two methods are compared seed by seed. For "
-    "goal reaching, each end is taken from the interval over pairs of start and goal or from the "
-    "one over models, whichever reaches farther.",
+    f"Ours: this run's number, with its {INTERVALS} {FARTHER} Two methods are compared seed by "
+    "seed.",
     "Verdicts are computed from the rows of the run. A claim holds if its whole interval meets the "
     "condition under 'holds if', fails if no part of it does, and is undecided if only a part "
     "does. A number after - or ± in the condition is the margin, in the claim's own unit: "

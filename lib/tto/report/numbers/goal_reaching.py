@@ -102,10 +102,3 @@ def _shares_of_total(
         return lengths
     total = lengths.sum() / others.sum()
     return total + (lengths - total * others) / others.mean()
-
-
-def in_percent(share: Estimate) -> Estimate:
-    """Return a share in per cent."""
-    value, low, high = (None if end is None else 100 * end for end in share)
-    assert value is not None
-    return Estimate(value, low, high)

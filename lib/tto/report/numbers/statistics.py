@@ -8,6 +8,7 @@ Only models are independent in a run: the rollouts of one model share its weight
 so it is not used here. A single model has no interval.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -39,6 +40,13 @@ class Estimate(NamedTuple):
         if self.low is None or self.high is None:
             return f"{self.value:{form}}"
         return f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
+
+
+def in_percent(share: Estimate) -> Estimate:
+    """Return a share in per cent."""
+    value, low, high = (None if end is None else 100 * end for end in share)
+    assert value is not None
+    return Estimate(value, low, high)
 
 
 def lowest(estimates: Iterable[Estimate]) -> Estimate:
@@ -224,6 +232,51 @@ def trial_mean(models: Sequence[Outcomes]) -> Estimate:
         TTOError: there is no trial, or a value is NaN or infinite.
     """
     trials = estimate([np.array([value]) for values in models for value in values])
+    return _farther(trials, models)
+
+
+def shared_trial_mean(values: Float[np.ndarray, "models trials"]) -> Estimate:
+    """Return the mean of trials that all models share, with a careful interval.
+
+    A model's mean over trials varies from model to model, and a trial's mean over models from trial
+    to trial. The interval covers both by Student's t (see `success_rate`). A single model has none,
+    and with a single trial it is over models alone.
+
+    Args:
+        values: values of each model (rows) in each trial (columns).
+
+    Raises:
+        TTOError: there is no value, or one is NaN or infinite.
+    """
+    models = estimate(list(values))
+    trials = estimate(list(values.T))
+    if models.low is None or trials.low is None:
+        return models
+    return _farther(trials, list(values))
+
+
+def shared_trial_difference(
+    a: Float[np.ndarray, "models a_trials"], b: Float[np.ndarray, "models b_trials"]
+) -> Estimate:
+    """Return the mean of `a` less that of `b`, whose trials differ, with a careful interval.
+
+    It covers two intervals (see `shared_trial_mean`). The one over models is of differences, since
+    `a` and `b` have the same models. The one over trials is half as long as the root of the summed
+    squares of those of `a` and `b`, which is no shorter than Welch's.
+
+    Raises:
+        TTOError: there is no value, or one is NaN or infinite.
+    """
+    models = [np.array([difference]) for difference in a.mean(axis=1) - b.mean(axis=1)]
+    difference = estimate(models)
+    halves = []
+    for part in (a, b):
+        value, _, high = estimate(list(part.T))
+        if high is None or difference.low is None:
+            return difference
+        halves.append(high - value)
+    half = math.hypot(*halves)
+    trials = Estimate(difference.value, difference.value - half, difference.value + half)
     return _farther(trials, models)
 
 

@@ -4,6 +4,7 @@
 the first mark names.
 """
 
+import itertools
 import re
 import sys
 from collections import Counter
@@ -14,7 +15,7 @@ from tto.errors import TTOError
 from tto.files import StrPath
 from tto.methods import OURS
 from tto.report.claims.claims import CLAIMS, LOCAL
-from tto.report.claims.table import counted
+from tto.report.claims.table import FARTHER, counted
 from tto.report.numbers.names import BASELINE, OUR_METHODS, OURS_FIRST
 from tto.report.numbers.statistics import INTERVALS, Estimate
 from tto.report.numbers.summary import Spread
@@ -38,16 +39,16 @@ _BLOCK = re.compile(
 _NOTE = "Normalised scores, mean ± standard deviation over models and rollouts."
 _ELSEWHERE = (
     "The paper's are on D4RL's data, ours on data that was collected locally. They are not "
-    "comparable: compare ours with the mean of our data and with behaviour cloning (BC) of it. "
-    "Each model trained for minutes, so no column is a verdict on its method."
+    "comparable: compare ours with the mean of our data and with behaviour cloning (BC) of it."
 )
+_VERDICTS = "docs/workflow.md#intervals-and-verdicts"
 _DIGITS = {claim.id: claim.digits for claim in CLAIMS}
 _TEXTS = {claim.id: claim.text for claim in CLAIMS}
 _UNTESTED = {"ours": "", "low": "", "high": "", "verdict": "not tested"}
 # Six claims in short, by id; `claims.md` has all of them in full.
 SHOWN = {
     "better_than_bc": "planning for return beats behaviour cloning (score)",
-    "no_pessimism": "without pessimism, planning is no worse than its data",
+    "no_pessimism": "without pessimism, no worse than its data on average",
     "reliable_predictor": "it predicts 100 steps better than an ensemble (mean, nats)",
     "markovian_masked": "context helps more where states are hidden (nats)",
     "decoding_controls": "likelihood search imitates an expert (% of its return)",
@@ -88,14 +89,20 @@ def results_block(root: StrPath, folders: Sequence[str]) -> str:
     """
     paths = [Path(root) / folder for folder in folders]
     rows = _rows(paths[0] / "tables/table1.csv")
-    claims = _tested_first([_rows(path / "claims.csv") for path in paths])
+    runs = [_claims(path) for path in paths]
+    claims = _tested_first(runs)
     counts = counted(Counter(claim["verdict"] for claim in claims), len(folders))
     shown = [claim for claim in claims if claim["id"] in SHOWN]
     shown.sort(key=lambda claim: list(SHOWN).index(claim["id"]))
     pages = ", ".join(f"[{Path(folder).name}]({folder}/claims.md)" for folder in folders)
-    summary = f"{counts} (all, with reasons: {pages}), among them:"
+    summary = f"{counts} ([what this means]({_VERDICTS}); all: {pages})."
+    contradicted = _contradicted(claims, runs)
+    if contradicted:
+        summary += f" Runs contradict each other on {', '.join(contradicted)}."
+    summary += " Six of them:"
     elsewhere = any(row["ours_other_tto_count"] for row in rows)
-    notes = [f"{_NOTE} {_ELSEWHERE}" if elsewhere else _NOTE]
+    times = _training_times(_rows(paths[0] / "tables/costs.csv"))
+    notes = [f"{_NOTE} {_ELSEWHERE} {times}" if elsewhere else _NOTE]
     parts = [
         f"![Scores of table 1, the paper's and ours]({folders[0]}/figures/figure4.png)",
         markdown_page([Table(_score_columns(rows))], notes).strip(),
@@ -105,20 +112,41 @@ def results_block(root: StrPath, folders: Sequence[str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _tested_first(runs: Sequence[Sequence[dict[str, str]]]) -> list[dict[str, str]]:
-    """Return each of the paper's claims once, from the first run that tested it.
+def _claims(folder: Path) -> list[dict[str, str]]:
+    """Return the paper's claims of a published run; another sentence than today's is untested."""
+    claims = [row for row in _rows(folder / "claims.csv") if row["section"] != LOCAL]
+    return [
+        claim if claim["claim"] == _TEXTS.get(claim["id"]) else claim | _UNTESTED
+        for claim in claims
+    ]
 
-    A run that tested another sentence than today's does not count.
-    """
+
+def _tested_first(runs: Sequence[Sequence[dict[str, str]]]) -> list[dict[str, str]]:
+    """Return each claim once, from the first run that tested it."""
     found: dict[str, dict[str, str]] = {}
-    for claims in runs:
-        for published in claims:
-            same = published["claim"] == _TEXTS.get(published["id"])
-            claim = published if same else published | _UNTESTED
-            known = found.get(claim["id"])
-            if claim["section"] != LOCAL and (known is None or known["verdict"] == "not tested"):
-                found[claim["id"]] = claim
+    for claim in itertools.chain(*runs):
+        if found.get(claim["id"], _UNTESTED)["verdict"] == "not tested":
+            found[claim["id"]] = claim
     return list(found.values())
+
+
+def _contradicted(
+    claims: Sequence[dict[str, str]], runs: Sequence[Sequence[dict[str, str]]]
+) -> list[str]:
+    """Return the ids of claims that hold in one run and fail in another."""
+    contrary = {"holds": "fails", "fails": "holds"}
+    verdicts = {(claim["id"], claim["verdict"]) for claim in itertools.chain(*runs)}
+    return [c["id"] for c in claims if (c["id"], contrary.get(c["verdict"])) in verdicts]
+
+
+def _training_times(rows: Sequence[dict[str, str]]) -> str:
+    """Return the seconds that a method's training took, of the fastest and the slowest dataset."""
+    ranges = []
+    for method in OURS_FIRST:
+        seconds = [float(row["train_seconds"]) for row in rows if row["method"] == method]
+        if seconds:
+            ranges.append(f"{min(seconds):.0f} to {max(seconds):.0f} ({OUR_METHODS[method]})")
+    return f"A training took {', '.join(ranges)} seconds, so no column is a verdict on its method."
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -135,7 +163,8 @@ def _interval_notes(folder: Path) -> list[str]:
     """Explain the intervals if the run's own page does: older runs had other intervals."""
     page = folder / "claims.md"
     _require(page)
-    return [f"In brackets the {INTERVALS}"] * (INTERVALS in page.read_text(encoding="utf-8"))
+    explained = INTERVALS in page.read_text(encoding="utf-8")
+    return [f"In brackets the {INTERVALS} {FARTHER}"] if explained else []
 
 
 def _score_columns(rows: Sequence[dict[str, str]]) -> list[Column]:

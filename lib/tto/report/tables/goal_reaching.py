@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from tto.report.numbers.goal_reaching import GoalReachingRow, in_percent
+from tto.report.numbers.goal_reaching import GoalReachingRow
 from tto.report.numbers.names import GOAL_METHODS
+from tto.report.numbers.statistics import in_percent
 from tto.report.tables.formats import Column, Table, TableFiles, cell_text, write_tables
 
 _NOTES = (
