@@ -99,7 +99,7 @@ def results_block(root: StrPath, folders: Sequence[str]) -> str:
     contradicted = _contradicted(claims, runs)
     if contradicted:
         summary += f" Runs contradict each other on {', '.join(contradicted)}."
-    summary += " Six of them:"
+    summary += " Six claims:"
     elsewhere = any(row["ours_other_tto_count"] for row in rows)
     times = _training_times(_rows(paths[0] / "tables/costs.csv"))
     notes = [f"{_NOTE} {_ELSEWHERE} {times}" if elsewhere else _NOTE]
