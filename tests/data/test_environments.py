@@ -5,7 +5,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import gymnasium
 import minari
+import mujoco
 import pytest
 from episode_samples import make_episode
 
@@ -70,3 +72,18 @@ def test_a_datasets_metadata_runs_no_code(planted):
 def test_the_users_own_word_may_name_a_module(planted):
     make_env(f"{MODULE}:Hopper-v5").close()
     assert (planted / "ran").exists()
+
+
+def test_making_a_robot_prints_nothing_but_its_own_warnings(monkeypatch, capfd):
+    """MuJoCo 4 prints that the halfcheetah's file, which Gymnasium ships, has an old attribute."""
+    make_env("HalfCheetah-v5").close()
+    assert capfd.readouterr() == ("", "")
+
+    def warned(name: str, **options: object):
+        mujoco.get_mju_user_warning()("one contact too many")
+        return gymnasium.envs.mujoco.half_cheetah_v5.HalfCheetahEnv()
+
+    monkeypatch.setattr(gymnasium, "make", warned)
+    make_env("HalfCheetah-v5").close()
+    assert capfd.readouterr().err == "MuJoCo: one contact too many\n"
+    assert mujoco.get_mju_user_warning() is None

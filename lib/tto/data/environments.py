@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
+import mujoco
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from jaxtyping import Float
@@ -103,7 +104,7 @@ def make_env(env_id: str, **options: Any) -> gymnasium.Env:
     named = (os.environ.get(IMPORTS, ""), module or "")
     import_modules(tuple(filter(None, ",".join(named).split(","))))
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _without_deprecations():
             # The -v4 environments are old on purpose: they match D4RL's v2 data.
             warnings.filterwarnings("ignore", message=".*is out of date.*")
             env = gymnasium.make(name, disable_env_checker=True, **options)
@@ -121,6 +122,22 @@ def make_env(env_id: str, **options: Any) -> gymnasium.Env:
                 "; name another environment, or wrap it"
             )
     return env
+
+
+@contextlib.contextmanager
+def _without_deprecations() -> Iterator[None]:
+    """Leave out what MuJoCo prints, in the block, about model files that Gymnasium ships."""
+    before = mujoco.get_mju_user_warning()
+
+    def passed_on(text: str) -> None:
+        if " is deprecated " not in text:
+            print(f"MuJoCo: {text}", file=sys.stderr)
+
+    mujoco.set_mju_user_warning(passed_on)
+    try:
+        yield
+    finally:
+        mujoco.set_mju_user_warning(before)
 
 
 @contextlib.contextmanager
