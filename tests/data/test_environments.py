@@ -1,6 +1,8 @@
 """An id in a file never imports a module; only the user's own words do."""
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,3 +89,9 @@ def test_making_a_robot_prints_nothing_but_its_own_warnings(monkeypatch, capfd):
     make_env("HalfCheetah-v5").close()
     assert capfd.readouterr().err == "MuJoCo: one contact too many\n"
     assert mujoco.get_mju_user_warning() is None
+
+
+def test_an_environment_without_mujoco_needs_no_renderer():
+    made = "from tto.data.environments import make_env; make_env('tto/FourRooms-v0')"
+    wrong = os.environ | {"MUJOCO_GL": "no renderer"}
+    subprocess.run([sys.executable, "-c", made], env=wrong, check=True)
