@@ -24,11 +24,11 @@ import numpy as np
 import torch
 from port import Port, port_is_here
 
+from tto.model.native_build import best_target
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.planning.cached import CachedEngine
 from tto.planning.engine import Engine
 from tto.planning.native import NativeEngine
-from tto.planning.native_build import best_target
 from tto.planning.search import Window, transition_search
 from tto.planning.settings import SearchConfig
 

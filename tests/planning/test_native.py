@@ -10,8 +10,9 @@ import torch
 from small_world import random_contexts, random_model
 
 from tto.errors import TTOError
+from tto.model import native_build
 from tto.model.transformer import TrajectoryTransformer
-from tto.planning import native_build
+from tto.planning import native
 from tto.planning.cached import CachedEngine
 from tto.planning.draw import DrawRule
 from tto.planning.fastest import fastest_engine
@@ -174,7 +175,7 @@ def test_a_compiler_that_fails_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("CXX", str(broken))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with pytest.raises(native_build.NativeUnavailable, match=r"broken could not.*no such flag"):
-        native_build.build.__wrapped__("engine.cpp")
+        native_build.build.__wrapped__(native._SOURCE, "tto_create")
     assert not list((tmp_path / "cache" / "tto").glob("*.so"))
 
 
@@ -183,7 +184,8 @@ def test_a_compiler_that_fails_is_named(monkeypatch, tmp_path):
 def test_sanitizers_find_nothing(sanitizers, tmp_path):
     level = "-O1" if sanitizers == "thread" else "-O0"  # least time to compile and run
     flags = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", level, "-g1", "-pthread"]
-    language = ["-std=c++17", "-fno-strict-aliasing", f"-I{native_build.SOURCES}"]
+    folders = (native_build.SHARED, native._SOURCE.parent)
+    language = ["-std=c++17", "-fno-strict-aliasing", *(f"-I{folder}" for folder in folders)]
     source = Path(__file__).with_name("native_check.cpp")
     compiler = native_build.compiler()
     empty = tmp_path / "empty.cpp"

@@ -1,8 +1,9 @@
 """Causal attention for training, and fast dropout.
 
-torch's fused kernel computes attention, or the plain formula if weights are dropped. On CPUs the
-kernel is several times slower in bfloat16 than in float32 if heads are as small as here (16 to 32
-channels), so there it computes in float32 at least.
+This project's kernel computes attention on processors, torch's elsewhere and where a mask hides
+tokens, and the plain formula if weights are dropped. On CPUs torch's is several times slower in
+bfloat16 than in float32 if heads are as small as here (16 to 32 channels), so there it computes in
+float32 at least.
 
 Letters: B batch, H heads, L tokens, K head size.
 """
@@ -14,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from tto.model import native_attention
 
 # What draws dropout masks: a generator, or PyTorch's global one, which compiled code can use.
 DropoutSource = torch.Generator | Literal["global"]
@@ -57,18 +60,21 @@ def causal_attention(
     k: Float[Tensor, "B H L K"],
     v: Float[Tensor, "B H L K"],
     *,
-    mask: Bool[Tensor, "L L"] | None = None,
+    seen: Bool[Tensor, " L"] | None = None,
     p: float = 0.0,
     generator: DropoutSource | None = None,
 ) -> Float[Tensor, "B H L K"]:
     """Scaled dot-product attention over the past.
 
     Args:
-        mask: True where a row may attend to a column: at least one in each row, none in the future.
-            None allows the whole past.
+        seen: True for each token that is attended to, the first one included. None means all.
         p: probability of dropping an attention weight; without a generator nothing is dropped.
     """
-    if p and generator is not None:
+    dropped = p > 0 and generator is not None
+    if not dropped and native_attention.fits(q, k, v):
+        return native_attention.native_attention(q, k, v, seen)
+    mask = None if seen is None else past(q.shape[2], q.device) & seen
+    if dropped:
         return plain_attention(q, k, v, mask=mask, p=p, generator=generator)
     if q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
@@ -89,9 +95,18 @@ def plain_attention(
     p: float = 0.0,
     generator: DropoutSource | None = None,
 ) -> Float[Tensor, "B H L K"]:
-    """Compute `causal_attention` by the plain formula; memory is quadratic in L."""
+    """Compute `causal_attention` by the plain formula; memory is quadratic in L.
+
+    Args:
+        mask: True where a row may attend to a column, at least one in each row; None is the past.
+    """
     L, K = q.shape[-2:]
     scores = q @ k.transpose(-2, -1) / math.sqrt(K)
-    allowed = torch.ones(L, L, dtype=torch.bool, device=q.device).tril() if mask is None else mask
+    allowed = past(L, q.device) if mask is None else mask
     weights = scores.masked_fill(~allowed, float("-inf")).softmax(dim=-1)
     return dropout(weights, p, generator) @ v
+
+
+def past(L: int, device: torch.device) -> Bool[Tensor, "L L"]:
+    """True where a row may attend to a column: to itself, and to those before."""
+    return torch.ones(L, L, dtype=torch.bool, device=device).tril()

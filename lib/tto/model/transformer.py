@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from tto.errors import TTOError
 from tto.fields import Between, check_fields
-from tto.model.attention import DropoutSource, causal_attention, dropout
+from tto.model.attention import DropoutSource, causal_attention, dropout, past
 from tto.model.weights_file import check_tensors
 from tto.tokens.discretizer import MOST_TOKENS
 
@@ -205,10 +205,10 @@ class TrajectoryTransformer(nn.Module):
         if length > config.block_size:
             raise TTOError(f"model: expected at most {config.block_size} tokens, got {length}")
         attention_dropout = config.dropout if config.dropout_at == "gpt" else 0.0
-        mask = None if config.attend_values else attention_mask(length, config, tokens.device)
+        seen = None if config.attend_values else attended(length, config, tokens.device)
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            return causal_attention(q, k, v, mask=mask, p=attention_dropout, generator=generator)
+            return causal_attention(q, k, v, seen=seen, p=attention_dropout, generator=generator)
 
         x = self.embed(tokens)
         if config.dropout_at == "gpt":
@@ -302,8 +302,7 @@ def network_of(config: ModelConfig, tensors: Mapping[str, Tensor]) -> Trajectory
 
 def attention_mask(L: int, config: ModelConfig, device: torch.device) -> Bool[Tensor, "L L"]:
     """True where a row may attend to a column: the past, without hidden reward-to-go tokens."""
-    past = torch.ones(L, L, dtype=torch.bool, device=device).tril()
-    return past & attended(L, config, device)
+    return past(L, device) & attended(L, config, device)
 
 
 def attended(L: int, config: ModelConfig, device: torch.device) -> Bool[Tensor, " L"]:

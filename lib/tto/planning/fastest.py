@@ -2,11 +2,11 @@
 
 import logging
 
+from tto.model.native_build import NativeUnavailable
 from tto.model.transformer import TrajectoryTransformer
 from tto.planning.cached import CachedEngine
 from tto.planning.engine import Engine
 from tto.planning.native import NativeEngine, Precision
-from tto.planning.native_build import NativeUnavailable
 from tto.planning.static import StaticEngine
 
 LOGGER = logging.getLogger(__name__)

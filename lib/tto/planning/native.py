@@ -8,6 +8,7 @@ Letters: B episodes, N rows, L context tokens, S drawn tokens, V bins.
 import ctypes
 import weakref
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -16,12 +17,13 @@ from torch import Tensor
 
 from tto.errors import TTOError
 from tto.model.device import checked_threads
+from tto.model.native_build import native_library
 from tto.model.transformer import TrajectoryTransformer
 from tto.planning.draw import Drawn, DrawRule
 from tto.planning.engine import check_length, check_logits, position_vectors
-from tto.planning.native_build import native_library
 
 Precision = Literal["float32", "bfloat16"]
+_SOURCE = Path(__file__).parent / "native/engine.cpp"
 
 
 class _Sizes(ctypes.Structure):
@@ -72,7 +74,7 @@ class NativeEngine:
         if precision not in ("float32", "bfloat16"):
             raise TTOError(f"precision: expected float32 or bfloat16, got {precision!r}")
         self.network, self.config, self.precision = network, network.config, precision
-        self._library = native_library(target)
+        self._library = native_library(_SOURCE, "tto_create", target)
         self._library.tto_create.restype = ctypes.c_void_p
         arrays = _arrays(network)
         pointers = (ctypes.c_void_p * len(arrays))(*(array.data_ptr() for array in arrays))

@@ -13,10 +13,11 @@ import pytest
 
 from tto.errors import TTOError
 from tto.files import exclusive_lock
-from tto.planning import native_build
-from tto.planning.native_build import NativeUnavailable
+from tto.model import native_build
+from tto.model.native_build import NativeUnavailable
 
-PROCESSOR = "processor.cpp"  # the small source, which compiles in a moment
+PROCESSOR = native_build.SHARED / "processor.cpp"  # the small source, which compiles in a moment
+FUNCTION = "tto_target"
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def load() -> ctypes.CDLL:
-    return native_build.build.__wrapped__(PROCESSOR)
+    return native_build.build.__wrapped__(PROCESSOR, FUNCTION)
 
 
 def target_of(library: ctypes.CDLL) -> str:
@@ -38,7 +39,8 @@ def target_of(library: ctypes.CDLL) -> str:
 
 def load_elsewhere(**environment: str) -> subprocess.CompletedProcess[str]:
     """Load the library in a process of its own, which a damaged one may kill."""
-    code = f"from tto.planning.native_build import build; print(build({PROCESSOR!r})._name)"
+    code = "from tto.model.native_build import SHARED, build\n"
+    code += f"print(build(SHARED / {PROCESSOR.name!r}, {FUNCTION!r})._name)"
     return subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, **environment},

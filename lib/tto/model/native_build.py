@@ -1,7 +1,8 @@
-"""The native engine's library, which is compiled at its first use and then cached.
+"""Libraries in C++, which are compiled at their first use and then cached.
 
-The library is in the user's cache folder. Its name has a digest of its sources, flags and compiler,
+A library is in the user's cache folder. Its name has a digest of its sources, flags and compiler,
 so that a change of any of them compiles it again, and several versions can exist at once.
+`native_build/` holds what all sources share: vectors, threads and the choice of instructions.
 
 A library is code, so only what this user compiled is loaded: the folder belongs to the user and
 nobody else may write there, and a digest beside each library is compared with its content, because
@@ -34,7 +35,7 @@ from tto.files import (
 )
 
 LOGGER = logging.getLogger(__name__)
-SOURCES = Path(__file__).parent / "native"
+SHARED = Path(__file__).parent / "native_build"  # headers of all sources
 COMPILE_SECONDS = 600  # it takes 20 on a usual machine
 _KEPT_DAYS = 30  # since the last use of a library by any process
 _COMPILERS = ("c++", "g++", "clang++")
@@ -50,54 +51,57 @@ TARGETS = {
     "avx2": ["-mavx2", "-mfma"],
     "generic": [],
 }
-# A function of each source, to see that the compiler made what it should.
-_FUNCTIONS = {"engine.cpp": "tto_create", "processor.cpp": "tto_target"}
 _TRIAL = "import ctypes, sys; getattr(ctypes.CDLL(sys.argv[1]), sys.argv[2])"
 
 
 class NativeUnavailable(TTOError):
-    """The native engine cannot be compiled: there is no compiler, or it failed."""
+    """A library cannot be compiled: there is no compiler, or it failed."""
 
 
-def native_library(target: str | None = None) -> ctypes.CDLL:
-    """The compiled engine for one of `TARGETS`, by default the best that this processor runs.
+def native_library(source: Path, function: str, target: str | None = None) -> ctypes.CDLL:
+    """Load the library of a source for one of `TARGETS`, by default the best of this processor.
+
+    Args:
+        source: path of the C++ file. Its folder holds its own headers, and nothing else.
+        function: name of a function of the library, to see that the compiler made what it should.
+        target: name of the instruction set.
 
     Raises:
-        NativeUnavailable: the engine cannot be compiled here.
+        NativeUnavailable: the library cannot be compiled here.
     """
-    return build("engine.cpp", tuple(TARGETS[target or best_target()]))
+    return build(source, function, tuple(TARGETS[target or best_target()]))
 
 
 @functools.cache
 def best_target() -> str:
     """The first of `TARGETS` that this processor can run."""
-    function = build("processor.cpp").tto_target
+    function = build(SHARED / "processor.cpp", "tto_target").tto_target
     function.restype = ctypes.c_char_p
     return function().decode()
 
 
 @functools.cache
-def build(source: str, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
-    """Load the library of one of the sources; compile it unless it is cached and whole.
+def build(source: Path, function: str, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
+    """Load the library of a source; compile it unless it is cached and whole.
 
     Raises:
         NativeUnavailable: there is no compiler, it fails, takes too long or makes no library, or
             the library cannot be kept.
     """
-    command = [compiler(), *_FLAGS, *_LIBRARY, *flags, str(SOURCES / source)]
+    command = [compiler(), *_FLAGS, *_LIBRARY, *flags, f"-I{SHARED}", str(source)]
     try:
-        library = _cache_folder() / f"{Path(source).stem}-{_digest(command)}.so"
-        _compile_unless(_is_whole, command, library, _FUNCTIONS[source])
+        library = _cache_folder() / f"{source.stem}-{_digest(command, source.parent)}.so"
+        _compile_unless(_is_whole, command, library, function)
         try:
             return ctypes.CDLL(str(library))
         except OSError:  # compiled on another machine that shares the folder
-            _compile_unless(lambda library: False, command, library, _FUNCTIONS[source])
+            _compile_unless(lambda library: False, command, library, function)
             return ctypes.CDLL(str(library))
     except NativeUnavailable:
         raise
     except (OSError, TTOError) as error:
         raise NativeUnavailable(
-            f"planning: could not keep or load the native engine ({one_line(error)}); free some "
+            f"native code: could not keep or load a library ({one_line(error)}); free some "
             "space, or set XDG_CACHE_HOME to a folder of your own"
         ) from error
 
@@ -113,7 +117,7 @@ def compiler() -> str:
         if path:
             return path
     raise NativeUnavailable(
-        "planning: found no C++ compiler for the native engine; install g++ or clang++, or set CXX"
+        "native code: found no C++ compiler; install g++ or clang++, or set CXX"
     )
 
 
@@ -138,7 +142,7 @@ def _compile(command: list[str], library: Path, function: str) -> None:
             _run([sys.executable, "-I", "-c", _TRIAL, str(path), function], seconds=60)
         except NativeUnavailable as error:
             raise NativeUnavailable(
-                f"planning: {name} made no library that can be loaded for the native engine; set "
+                f"native code: {name} made no library that can be loaded; set "
                 "CXX to a C++ compiler for this machine"
             ) from error
         _digest_file(library).write_text(content_digest(path))
@@ -179,23 +183,23 @@ def _run(command: list[str], *, seconds: float) -> str:
             text = output.read(2**16).decode(errors="replace")
     except subprocess.TimeoutExpired as error:
         raise NativeUnavailable(
-            f"planning: expected {name} to compile the native engine within {seconds:g} seconds, "
-            "it did not; set CXX to another compiler"
+            f"native code: expected {name} to compile a library within {seconds:g} seconds, it did "
+            "not; set CXX to another compiler"
         ) from error
     except OSError as error:
         status, text = 1, one_line(error)
     if status:
         line = next(filter(str.strip, text.splitlines()), "no message")
         raise NativeUnavailable(
-            f"planning: {name} could not compile the native engine: {line.strip():.200}"
+            f"native code: {name} could not compile a library: {line.strip():.200}"
         )
     return text
 
 
-def _digest(command: list[str]) -> str:
+def _digest(command: list[str], folder: Path) -> str:
     digest = hashlib.sha256(repr(command).encode())
     digest.update(_run([command[0], "--version"], seconds=60).encode())
-    for path in sorted(SOURCES.iterdir()):
+    for path in sorted({*SHARED.iterdir(), *folder.iterdir()}):
         if path.is_file():
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:24]
@@ -224,8 +228,8 @@ def _cache_folder() -> Path:
         except OSError:
             continue
         LOGGER.warning(
-            "planning: expected %s to be a folder of your own that nobody else can write to; the "
-            "native engine is compiled in a temporary folder",
+            "native code: expected %s to be a folder of your own that nobody else can write to; "
+            "libraries are compiled in a temporary folder",
             folder,
         )
     return _temporary_folder()
