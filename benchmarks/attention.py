@@ -81,9 +81,7 @@ def targets() -> list[str]:
 
 def update() -> list[float]:
     """Milliseconds of a forward and a backward pass of the demo's model: torch's, ours."""
-    model = {
-        k: v for k, v in CONFIG["model"].items() if k not in ("block_tokens", "max_transitions")
-    }
+    model = CONFIG["model"] | {"block_tokens": 512, "max_transitions": 6}
     config = ModelConfig(
         observation_dim=17,
         action_dim=6,
