@@ -22,7 +22,7 @@ from torch import Tensor
 
 from tto.model import native_attention
 from tto.model.attention import past
-from tto.model.native_build import TARGETS, best_target
+from tto.model.native_build import targets_here
 from tto.model.transformer import ModelConfig, TrajectoryTransformer
 from tto.training.loss import next_token_losses
 
@@ -70,13 +70,7 @@ def alone(size: tuple[int, int, int, int, int, torch.dtype]) -> list[float]:
     def ours(target: str) -> Callable[..., Tensor]:
         return lambda q, k, v: native_attention.native_attention(q, k, v, seen, target=target)
 
-    return fastest(run(torchs), *(run(ours(target)) for target in targets()))
-
-
-def targets() -> list[str]:
-    """The sets of instructions that this processor has."""
-    names = list(TARGETS)
-    return names[names.index(best_target()) :]
+    return fastest(run(torchs), *(run(ours(target)) for target in targets_here()))
 
 
 def update() -> list[float]:
@@ -107,7 +101,7 @@ def main() -> None:
     argparse.ArgumentParser(description="Time the attention of training.").parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    names = targets()
+    names = targets_here()
     print(f"| sizes | torch, ms | {' | '.join(names)} |\n|---|---:|{'---:|' * len(names)}")
     for name, size in SIZES.items():
         print(f"| {name} | {' | '.join(f'{ms:.1f}' for ms in alone(size))} |")

@@ -19,8 +19,7 @@ from tto.planning.fastest import fastest_engine
 from tto.planning.native import NativeEngine
 from tto.planning.uncached import UncachedEngine
 
-TARGETS = list(native_build.TARGETS)
-TARGETS = TARGETS[TARGETS.index(native_build.best_target()) :]  # those that this processor runs
+TARGETS = native_build.targets_here()
 RULES = [
     DrawRule(1),
     DrawRule(7),

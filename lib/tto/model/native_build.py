@@ -80,6 +80,12 @@ def best_target() -> str:
     return function().decode()
 
 
+def targets_here() -> list[str]:
+    """Return those of `TARGETS` that this processor runs, the best first."""
+    names = list(TARGETS)
+    return names[names.index(best_target()) :]
+
+
 @functools.cache
 def build(source: Path, function: str, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
     """Load the library of a source; compile it unless it is cached and whole.
