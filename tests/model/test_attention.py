@@ -1,11 +1,11 @@
 """The fast attention equals the formula, its gradients, too; dropout follows its definition."""
 
 import logging
-import subprocess
 from pathlib import Path
 
 import pytest
 import torch
+from sanitized import run_sanitized
 
 from tto.errors import TTOError
 from tto.model import native_attention, native_build
@@ -184,15 +184,10 @@ def test_dropout_keeps_the_mean():
 
 @pytest.mark.slow
 def test_sanitizers_find_nothing(tmp_path):
-    flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O0", "-g1", "-pthread"]
-    folders = (native_build.SHARED, native_attention._SOURCE.parent)
-    language = ["-std=c++17", "-fno-strict-aliasing", *(f"-I{folder}" for folder in folders)]
-    compiler = native_build.compiler()
-    empty = tmp_path / "empty.cpp"
-    empty.write_text("int main() {}\n")
-    if subprocess.run([compiler, *flags, empty, "-o", tmp_path / "empty"]).returncode:
-        pytest.skip(f"{compiler} has no sanitizers")
-    source = Path(__file__).with_name("attention_check.cpp")
-    subprocess.run([compiler, *flags, *language, source, "-o", tmp_path / "check"], check=True)
-    done = subprocess.run([tmp_path / "check"], capture_output=True, text=True)
+    source, headers = (
+        Path(__file__).with_name("attention_check.cpp"),
+        native_attention._SOURCE.parent,
+    )
+    sanitizers = "address,undefined"
+    done = run_sanitized(source, headers, tmp_path, sanitizers=sanitizers, level="-O0")
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout

@@ -1,12 +1,12 @@
 """The native engine: every target equals the plain engine, and sanitizers find no errors."""
 
 import logging
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from sanitized import run_sanitized
 from small_world import random_contexts, random_model
 
 from tto.errors import TTOError
@@ -181,18 +181,9 @@ def test_a_compiler_that_fails_is_named(monkeypatch, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
 def test_sanitizers_find_nothing(sanitizers, tmp_path):
-    level = "-O1" if sanitizers == "thread" else "-O0"  # least time to compile and run
-    flags = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", level, "-g1", "-pthread"]
-    folders = (native_build.SHARED, native._SOURCE.parent)
-    language = ["-std=c++17", "-fno-strict-aliasing", *(f"-I{folder}" for folder in folders)]
     source = Path(__file__).with_name("native_check.cpp")
-    compiler = native_build.compiler()
-    empty = tmp_path / "empty.cpp"
-    empty.write_text("int main() {}\n")
-    if subprocess.run([compiler, *flags, empty, "-o", tmp_path / "empty"]).returncode:
-        pytest.skip(f"{compiler} has no {sanitizers} sanitizers")
-    program = tmp_path / "check"
-    subprocess.run([compiler, *flags, *language, source, "-o", program], check=True)
-    done = subprocess.run([program], capture_output=True, text=True)
+    level = "-O1" if sanitizers == "thread" else "-O0"  # least time to compile and run
+    headers = native._SOURCE.parent
+    done = run_sanitized(source, headers, tmp_path, sanitizers=sanitizers, level=level)
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout
     assert done.stdout == "0 failures\n"
