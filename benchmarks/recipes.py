@@ -1,14 +1,16 @@
 """Training recipes on the same tokens and CPU seconds: what does each second teach?
 
-    python benchmarks/recipes.py [--recipes v1 official ours one] [--seconds 300 1200] \
+    python benchmarks/recipes.py [--recipes v1 official ours one before] [--seconds 300 1200] \
         [--seeds 0 1 2] [--episodes 0] [--output docs/figures/recipes]
 
 `v1`, `official` and `ours` are the model and training sections of config/paper.yaml,
 config/official.yaml and config/config.yaml, at the sizes of config.yaml with windows of six
 transitions. `one` is ours with windows of one transition: its action loss is what a state alone can
-tell, to which the first place of a window compares. Each training gets as many updates as its
-processor seconds allow, and its schedule ends with them; v1 and official warm up over 5 % of the
-updates, as in the paper (2000 of some 39,000).
+tell, to which the first place of a window compares. `before` is ours as it once was: half of the
+learning rate, which falls as a cosine, no short windows, no stop token, and torch's attention.
+
+Each training gets as many updates as its processor seconds allow, and its schedule ends with them;
+v1 and official warm up over 5 % of the updates, as in the paper (2000 of some 39,000).
 
 Models and behaviour cloning are trained on 100,000 transitions that are collected here (20,000 of
 the humanoid) and judged on another collection, by the loss of each kind of token, the loss of
@@ -45,6 +47,7 @@ from tto.baselines.networks import NetworkPolicy
 from tto.data.collect import collect, dataset_kind
 from tto.data.episodes import EpisodeDataset, open_dataset, write_dataset
 from tto.evaluation.rollout import Policy, evaluate, evaluation_seeds
+from tto.model import native_attention
 from tto.model.device import precision_named
 from tto.model.trained import TrainedModel, save
 from tto.model.transformer import ModelConfig
@@ -69,7 +72,8 @@ DATASETS = {  # environment, transitions
     "humanoid-medium-v2": ("tto/Humanoid-v5", 20_000),
 }
 # The recipes' files in config/.
-RECIPES = {"v1": "paper", "official": "official", "ours": "config", "one": "config"}
+RECIPES = {"v1": "paper", "official": "official", "ours": "config"}
+RECIPES |= {"one": "config", "before": "config"}
 SIZES = {name: CONFIG["model"][name] for name in ("layers", "heads", "width")}
 SIZES |= {"block_tokens": 512, "max_transitions": 6}
 NO_PLANNER = ("overrides", "precision")  # of the section planning, not of `Controller`
@@ -96,6 +100,10 @@ def settings_of(recipe: str) -> tuple[dict[str, Any], dict[str, Any]]:
         training |= {"batch_size": training["batch_size"] * SIZES["max_transitions"]}
         training |= {"short_windows": 0.0}
         sizes |= {"max_transitions": 1}
+    if recipe == "before":
+        training |= {"learning_rate": 5e-3, "short_windows": 0.0}
+        training |= {"learning_rate_plateau": 0.0, "learning_rate_decay": "cosine"}
+        sizes |= {"stop_token": False}
     return model | sizes, training
 
 
@@ -240,6 +248,8 @@ def train(
 ) -> None:
     """Train one model and print its row."""
     torch.set_num_threads(1)
+    if recipe == "before":
+        native_attention.fits = lambda *_: False  # type: ignore[assignment]
     file = read_token_file(folder / f"{dataset}.h5")
     state, spent = trained(file, recipe, seconds=seconds, seed=seed)
     config = state.network.config

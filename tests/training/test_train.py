@@ -124,6 +124,19 @@ def test_the_rate_rises_falls_and_stays():
     assert max(curve) == curve[10] == 1.0
 
 
+def test_the_rate_keeps_its_plateau_and_falls_in_a_line():
+    rates = OptimizerConfig(
+        learning_rate=2.0,
+        warmup_updates=10,
+        learning_rate_plateau=0.4,
+        learning_rate_decay="linear",
+    )
+    curve = [learning_rate(u, updates=110, config=rates) for u in range(120)]
+    assert curve[9:50] == pytest.approx([2.0] * 41)
+    assert curve[50:110] == pytest.approx([2 * (110 - u) / 60 for u in range(50, 110)])
+    assert curve[110:] == pytest.approx([0.0] * 10)
+
+
 @pytest.mark.parametrize("smooth", [False, True])
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "muon"])
 def test_every_parameter_is_updated_once(optimizer, smooth):

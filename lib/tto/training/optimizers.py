@@ -23,6 +23,8 @@ class OptimizerConfig:
             to the size of AdamW's, so that both use the same learning rate).
         learning_rate: peak of the learning rate, reached after `warmup_updates`.
         warmup_updates: number of updates over which the learning rate rises.
+        learning_rate_plateau: share of the other updates that keep the peak, before the rate falls.
+        learning_rate_decay: how it falls until the last update: half a "cosine" (GPT), or "linear".
         final_learning_rate_fraction: final learning rate as a fraction of the peak.
         weight_decay: decay of the weights; decoupled except for "adam".
         betas: decay rates of the two moments of Adam and AdamW.
@@ -32,6 +34,8 @@ class OptimizerConfig:
     optimizer: Literal["adam", "adamw", "muon"] = "adam"
     learning_rate: float = 2.5e-4
     warmup_updates: int = 2000
+    learning_rate_plateau: float = 0.0
+    learning_rate_decay: Literal["cosine", "linear"] = "cosine"
     final_learning_rate_fraction: float = 0.0
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
@@ -76,10 +80,13 @@ def make_optimizers(
 
 
 def learning_rate(update: int, *, updates: int, config: OptimizerConfig) -> float:
-    """Learning rate of an update: a linear rise, then half a cosine down, then constant."""
+    """Learning rate of an update: a linear rise, a plateau, a fall, then constant."""
     if update < config.warmup_updates:
         return config.learning_rate * (update + 1) / config.warmup_updates
     progress = (update - config.warmup_updates) / max(1, updates - config.warmup_updates)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    plateau = config.learning_rate_plateau
+    fallen = min(max(0.0, progress - plateau) / (1 - plateau), 1.0)
+    linear = config.learning_rate_decay == "linear"
+    left = 1 - fallen if linear else 0.5 * (1 + math.cos(math.pi * fallen))
     floor = config.final_learning_rate_fraction
-    return config.learning_rate * (floor + (1 - floor) * cosine)
+    return config.learning_rate * (floor + (1 - floor) * left)
