@@ -21,7 +21,7 @@ def hidden(tokens):
 
 @pytest.fixture(scope="module")
 def visible(tokens):
-    return learned(tokens, attend_values=True, transitions=5, updates=700)
+    return learned(tokens, attend_values=True, transitions=5, updates=1000)
 
 
 def test_the_spread_is_that_of_the_known_values_at_each_depth_and_context(tokens, hidden):
