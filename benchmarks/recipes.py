@@ -9,15 +9,16 @@ transitions. `one` is ours with windows of one transition: its action loss is wh
 tell, to which the first place of a window compares. `before` is ours as it once was: half of the
 learning rate, which falls as a cosine, no short windows, no stop token, and torch's attention.
 
-Each training gets as many updates as its processor seconds allow, and its schedule ends with them;
-v1 and official warm up over 5 % of the updates, as in the paper (2000 of some 39,000).
+Each training's updates are its seconds over the cost of an update, which is measured first, so that
+the seconds spent differ a little. The schedule ends with the last update. v1 and official warm up
+over 5 % of the updates, as in the paper (2000 of some 39,000), the others over 100 updates.
 
 Models and behaviour cloning are trained on 100,000 transitions that are collected here (20,000 of
-the humanoid) and judged on another collection, by the loss of each kind of token, the loss of
-actions at the first place of a window and at later places, and the root mean square error of
-predicted actions: the Transformer's expectation for each dimension, given those before it, and the
-cloning's output. With `--episodes`, both also play: the Transformer by planning, on first states
-that no run reports.
+the humanoid) and judged on another collection, by the loss of each kind of token (observations
+without the first place of a window), the loss of actions at the first place and at later places,
+and the root mean square of predicted less recorded actions: the Transformer predicts its
+expectation for each dimension, given those before it, cloning its output. With `--episodes`, both
+also play: the Transformer by planning, on first states that no run reports.
 
 Each training is a process with one thread. Rows are appended to <output>.csv as they come;
 trainings that are already in the file are not run again. Models stay in the data's folder.

@@ -1,9 +1,9 @@
 """Causal attention for training, and fast dropout.
 
-This project's kernel computes attention on processors, torch's elsewhere and where a mask hides
-tokens, and the plain formula if weights are dropped. On CPUs torch's is several times slower in
-bfloat16 than in float32 if heads are as small as here (16 to 32 channels), so there it computes in
-float32 at least.
+On processors this project's kernel computes attention, hidden tokens included, where
+`native_attention.fits`. Elsewhere torch's does, and the plain formula if weights are dropped. On
+CPUs torch's is several times slower in bfloat16 than in float32 if heads are as small as here (16
+to 32 channels), so there it computes in float32 at least.
 
 Letters: B batch, H heads, L tokens, K head size.
 """

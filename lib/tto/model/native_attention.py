@@ -1,7 +1,7 @@
 """Causal attention in C++, for training on processors; the comments in attention.cpp say how.
 
-It computes what torch's kernel does, in a third of the time at the sizes of this project (heads of
-16 to 32 channels, a few hundred tokens).
+It computes what torch's kernel does, in 0.4 to 0.6 of the time with AVX-512, and in 0.5 to 0.7 with
+AVX2 (heads of 16 to 32 channels, 96 to 511 tokens; docs/benchmarks.md).
 
 Letters: B batch, H heads, L tokens, K head size.
 """
@@ -42,10 +42,11 @@ class _View(ctypes.Structure):
 
 
 def fits(q: Tensor, k: Tensor, v: Tensor) -> bool:
-    """Whether `native_attention` can compute these tensors: their device, types and sizes.
+    """Whether `native_attention` can compute queries, keys and values [B, H, L, K].
 
-    It also needs a compiler; without one this is False, and a warning says so once. Processors
-    without AVX2 have torch's kernel, which is as fast there.
+    True for tensors of one shape on the CPU, all float32 or all bfloat16, not empty, with heads of
+    at most 128 channels (AVX-512) or 64 (AVX2), outside `torch.compile`. False without AVX2, or
+    without a C++ compiler, which one warning says.
     """
     if q.device.type != "cpu" or q.dtype not in _TYPES or not q.dtype == k.dtype == v.dtype:
         return False
@@ -74,11 +75,20 @@ def native_attention(
     *,
     target: str | None = None,
 ) -> Float[Tensor, "B H L K"]:
-    """Scaled dot-product attention over the past, of tensors that `fits` accepts.
+    """Causal attention softmax(q k^T / sqrt(K)) v; row i attends to the seen tokens of 0 to i.
+
+    Sums are float32. It can be differentiated once. Call it only where `fits` is True, or with a
+    target.
 
     Args:
+        q: queries, float32 or bfloat16.
+        k: keys, in the type of `q`.
+        v: values, in the type of `q`.
         seen: True for each token that is attended to, the first one included. None means all.
-        target: instruction set, one of `native_build.TARGETS`; by default the processor's best.
+        target: instruction set, one of `native_build.targets_here()`; by default the best.
+
+    Returns:
+        Weighted sums of the values, in the type of `q`.
 
     Raises:
         TTOError: a head has more channels than the library was compiled for.

@@ -22,9 +22,10 @@ class TrainingConfig:
             `tto.training.smooth_bins`). "independent" learns each bin separately (the paper, the
             official code).
         batch_size: windows in the batch of an update.
-        short_windows: share of the updates, the first ones, whose windows hold two transitions each
-            and as many in all. Half of their actions have no past, as a planner's without a
-            context, and short windows take less time for each token.
+        short_windows: share of the updates, the first ones, whose windows hold two transitions
+            each. A batch then has more windows, so that it holds as many transitions. Half of its
+            actions have no past, as a planner's without a context, and short windows take less
+            time for each token.
         optimizer: optimiser, learning rate and their settings.
         loss_weights: weights of the four kinds of token in the loss.
         held_out_fraction: fraction of the episodes that is held out.

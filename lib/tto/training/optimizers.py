@@ -23,10 +23,11 @@ class OptimizerConfig:
             to the size of AdamW's, so that both use the same learning rate).
         learning_rate: peak of the learning rate, reached after `warmup_updates`.
         warmup_updates: number of updates over which the learning rate rises.
-        learning_rate_plateau: share of the other updates that keep the peak, before the rate falls.
-        learning_rate_decay: how it falls until the last update: half a "cosine" (GPT), or "linear".
+        learning_rate_plateau: share of the updates after the warm-up that keep the peak, in [0, 1).
+        learning_rate_decay: shape of the fall after it: half a "cosine" (GPT), or "linear".
         final_learning_rate_fraction: final learning rate as a fraction of the peak.
-        weight_decay: decay of the weights; decoupled except for "adam".
+        weight_decay: decay of the weights; decoupled except for "adam". With "muon" only the
+            blocks' matrices decay.
         betas: decay rates of the two moments of Adam and AdamW.
         clip_norm: largest norm of the gradient, or None.
     """
@@ -80,7 +81,16 @@ def make_optimizers(
 
 
 def learning_rate(update: int, *, updates: int, config: OptimizerConfig) -> float:
-    """Learning rate of an update: a linear rise, a plateau, a fall, then constant."""
+    """Learning rate of an update (appendix A has the warm-up; GPT, the cosine).
+
+    With peak p, warm-up w, plateau s and final fraction f: p (u + 1) / w for update u < w. Then a
+    share s of the other updates keeps p. Then the rate falls to f p at `updates`, and stays there.
+
+    Args:
+        update: number of the update, from 0.
+        updates: number of updates of the training.
+        config: peak, warm-up, plateau, shape of the fall, and final fraction.
+    """
     if update < config.warmup_updates:
         return config.learning_rate * (update + 1) / config.warmup_updates
     progress = (update - config.warmup_updates) / max(1, updates - config.warmup_updates)
