@@ -38,6 +38,11 @@ PLANNERS: dict[str, dict[str, Any]] = {
         "action_decode": "mean",
     },
 }
+COMPARED = list(PLANNERS)
+# Those of imitation in config/local.yaml
+LIKELIER = {"objective": "likelihood", "token_search": False, "action_top": 1.0, "context": 0}
+LIKELIER |= {"beam_width": 64, "action_decode": "mean"}
+PLANNERS |= {f"imitation, horizon {steps}": LIKELIER | {"horizon": steps} for steps in (1, 2)}
 FIRST = next(iter(PLANNERS.values()))
 PRECISIONS: dict[str, dict[str, Any]] = {
     "float32": FIRST,
@@ -64,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", nargs="+", type=Path, help="folders of models, one a seed")
     parser.add_argument("--episodes", type=int, default=10)
-    parser.add_argument("--planners", nargs="+", default=list(PLANNERS), choices=list(PLANNERS))
+    parser.add_argument("--planners", nargs="+", default=COMPARED, choices=list(PLANNERS))
     parser.add_argument("--precisions", action="store_true", help="float32 against bfloat16")
     arguments = parser.parse_args()
     chosen = {name: PLANNERS[name] for name in arguments.planners}
@@ -77,7 +82,10 @@ def main() -> None:
         for name, settings in planners.items():
             controller = player(model, settings, seeds)
             found.setdefault(name, {})[number] = returns(controller, env, seeds)
-            print(f"{folder.name} {name}: {found[name][number].mean():.0f}", flush=True)
+            played = found[name][number]
+            print(
+                f"{folder.name} {name}: {played.mean():.0f}, lowest {played.min():.0f}", flush=True
+            )
         run = folder.parents[2]
         cloned = run / "baselines" / folder.parent.name / "bc" / folder.name
         if cloned.is_dir():

@@ -1,13 +1,14 @@
 """Training recipes on the same tokens and CPU seconds: what does each second teach?
 
-    python benchmarks/recipes.py [--recipes v1 official ours one before] [--seconds 300 1200] \
+    python benchmarks/recipes.py [--recipes v1 official ours one two before] [--seconds 300 1200] \
         [--seeds 0 1 2] [--episodes 0] [--output docs/figures/recipes]
 
 `v1`, `official` and `ours` are the model and training sections of config/paper.yaml,
 config/official.yaml and config/config.yaml, at the sizes of config.yaml with windows of six
-transitions. `one` is ours with windows of one transition: its action loss is what a state alone can
-tell, to which the first place of a window compares. `before` is ours as it once was: half of the
-learning rate, which falls as a cosine, no short windows, no stop token, and torch's attention.
+transitions. `one` and `two` are ours with windows of one and of two transitions. The action loss of
+`one` is what a state alone can tell, to which the first place of a window compares; imitation plans
+two. `before` is ours as it once was: half of the learning rate, which falls as a cosine, no short
+windows, no stop token, and torch's attention.
 
 Each training's updates are its seconds over the cost of an update, which is measured first, so that
 the seconds spent differ a little. The schedule ends with the last update. v1 and official warm up
@@ -74,7 +75,8 @@ DATASETS = {  # environment, transitions
 }
 # The recipes' files in config/.
 RECIPES = {"v1": "paper", "official": "official", "ours": "config"}
-RECIPES |= {"one": "config", "before": "config"}
+RECIPES |= {"one": "config", "two": "config", "before": "config"}
+WINDOWS = {"one": 1, "two": 2}  # transitions of a window, where they are not those of SIZES
 SIZES = {name: CONFIG["model"][name] for name in ("layers", "heads", "width")}
 SIZES |= {"block_tokens": 512, "max_transitions": 6}
 NO_PLANNER = ("overrides", "precision")  # of the section planning, not of `Controller`
@@ -97,10 +99,10 @@ def settings_of(recipe: str) -> tuple[dict[str, Any], dict[str, Any]]:
     for key in ("threads", "processes", "overrides"):
         del training[key]
     sizes = dict(SIZES)
-    if recipe == "one":  # as many tokens in an update
-        training |= {"batch_size": training["batch_size"] * SIZES["max_transitions"]}
+    if recipe in WINDOWS:  # as many tokens in an update
+        sizes |= {"max_transitions": WINDOWS[recipe]}
+        training["batch_size"] *= SIZES["max_transitions"] // WINDOWS[recipe]
         training |= {"short_windows": 0.0}
-        sizes |= {"max_transitions": 1}
     if recipe == "before":
         training |= {"learning_rate": 5e-3, "short_windows": 0.0}
         training |= {"learning_rate_plateau": 0.0, "learning_rate_decay": "cosine"}
