@@ -1,4 +1,4 @@
-# make demo   the whole workflow on data collected on this machine, in 12 to 26 minutes
+# make demo   the whole workflow on data collected on this machine, in 15 to 26 minutes
 # make test   linters, type checker and tests
 # make gpu    tests, times and memory of a GPU, on a page in docs/benchmarks; DRY=1 tries it without one
 # make test-slurm  the workflow on a Slurm that is started on this machine (root, Debian), with faults
