@@ -6,9 +6,11 @@ The states are those of a run's recorded episodes: every 25th, and the last 120 
 ended early. A state's distance to the data is that to its second nearest state in the dataset, each
 dimension in units of its standard deviation. The second, as the nearest may be the same state. In
 groups of states by this distance, the table has the root mean square, in the action's units, of an
-action less the mean action of the policy that collected the data: of the Transformer's expected
-action without a past, of the action that was played, and of behaviour cloning (each with the models
-of the run's seeds).
+action less the mean action of the policy that collected the data: of the action that was played, of
+the expected action (without a past) of the Transformer that played, and of behaviour cloning. A
+model goes where it errs, so the column "another model" has the expected action of another seed's
+Transformer, which did not choose the states, as cloning did not. "Rounded" has cloning's action in
+the state that the Transformer's bins leave.
 """
 
 import argparse
@@ -25,6 +27,7 @@ from tto.baselines.behavior_cloning import load_behavior_cloning
 from tto.data.actors import Actor
 from tto.data.collect import collectors, dataset_kind
 from tto.data.episodes import open_dataset
+from tto.evaluation.loss_ladder import rounded
 from tto.evaluation.rollout_file import read_rollout
 from tto.model.trained import load
 from tto.planning.controller import Controller
@@ -41,6 +44,14 @@ def mean_action(actor: Actor, observations: Float[np.ndarray, "N O"]) -> Float[n
     return np.mean([actor.act(observations, generator) for _ in range(DRAWS)], axis=0)
 
 
+def expected(model: Path, observations: Float[np.ndarray, "N O"]) -> Float[np.ndarray, "N A"]:
+    """The expected action of a model in each state, without a past."""
+    planner = Controller(
+        load(model), objective="likelihood", action_decode="expected", horizon=1, context=0
+    )
+    return planner.act(observations)
+
+
 def rows_of(
     path: Path, run: Path, dataset: str, data: KDTree, scale: np.ndarray, actor: Actor
 ) -> pd.DataFrame:
@@ -50,20 +61,18 @@ def rows_of(
     ended = rollout.terminated
     chosen = np.arange(max(0, steps - LAST), steps) if ended else np.arange(0, steps, STRIDE)
     observations, played = rollout.observations[chosen], rollout.actions[chosen]
-    seed = f"seed{attributes['seed']}"
-    planner = Controller(
-        load(run / "models" / dataset / seed),
-        objective="likelihood",
-        action_decode="expected",
-        horizon=1,
-        context=0,
-    )
-    cloning = load_behavior_cloning(run / "baselines" / dataset / "bc" / seed)
+    seeds = sorted(path.name for path in (run / "models" / dataset).glob("seed*"))
+    own = seeds.index(f"seed{attributes['seed']}")
+    other = seeds[(own + 1) % len(seeds)]
+    cloning = load_behavior_cloning(run / "baselines" / dataset / "bc" / other)
     right = mean_action(actor, observations)
+    models = run / "models" / dataset
     actions = {
-        "expected action": planner.act(observations),
         "played action": played,
+        "own model": expected(models / seeds[own], observations),
+        "another model": expected(models / other, observations),
         "cloning": cloning.act(observations),
+        "rounded": cloning.act(rounded(load(models / other).discretizer, observations)),
     }
     distances, _ = data.query(observations / scale, k=2)
     errors = {name: np.mean((action - right) ** 2, axis=1) for name, action in actions.items()}
