@@ -1,6 +1,6 @@
 """Causal attention in C++, for training on processors; the comments in attention.cpp say how.
 
-It computes what torch's kernel does, in 0.4 to 0.6 of the time with AVX-512, and in 0.5 to 0.7 with
+It computes what torch's kernel does, in 0.4 to 0.7 of the time with AVX-512, and in 0.5 to 1.0 with
 AVX2 (heads of 16 to 32 channels, 96 to 511 tokens; docs/benchmarks.md).
 
 Letters: B batch, H heads, L tokens, K head size.
