@@ -2,10 +2,10 @@
 
     python benchmarks/off_data.py results/imitation walker2d-expert-v2
 
-The states are those of a run's recorded episodes: every 25th, and the last 120 of an episode that
-ended early. A state's distance to the data is that to its second nearest state in the dataset, each
-dimension in units of its standard deviation. The second, as the nearest may be the same state. In
-groups of states by this distance, the table has the root mean square, in the action's units, of an
+The states are those of a run's recorded episodes: every 25th of a whole episode, the last 120 of
+one that ended early. A state's distance to the data is that to its second nearest state in the
+dataset, each dimension in units of its standard deviation. The second, as the nearest may be the
+same state. In groups of states by this distance, the table has the root mean square, in the action's units, of an
 action less the mean action of the policy that collected the data: of the action that was played, of
 the expected action (without a past) of the Transformer that played, and of behaviour cloning. A
 model goes where it errs, so the column "another model" has the expected action of another seed's
@@ -14,6 +14,7 @@ the state that the Transformer's bins leave.
 """
 
 import argparse
+import functools
 from pathlib import Path
 
 import gymnasium
@@ -29,7 +30,7 @@ from tto.data.collect import collectors, dataset_kind
 from tto.data.episodes import open_dataset
 from tto.evaluation.loss_ladder import rounded
 from tto.evaluation.rollout_file import read_rollout
-from tto.model.trained import load
+from tto.model.trained import TrainedModel, load
 from tto.planning.controller import Controller
 
 ROOT = Path(__file__).parents[1]
@@ -44,10 +45,15 @@ def mean_action(actor: Actor, observations: Float[np.ndarray, "N O"]) -> Float[n
     return np.mean([actor.act(observations, generator) for _ in range(DRAWS)], axis=0)
 
 
-def expected(model: Path, observations: Float[np.ndarray, "N O"]) -> Float[np.ndarray, "N A"]:
+loaded = functools.cache(load)  # a model judges the episodes of many
+
+
+def expected(
+    model: TrainedModel, observations: Float[np.ndarray, "N O"]
+) -> Float[np.ndarray, "N A"]:
     """The expected action of a model in each state, without a past."""
     planner = Controller(
-        load(model), objective="likelihood", action_decode="expected", horizon=1, context=0
+        model, objective="likelihood", action_decode="expected", horizon=1, context=0
     )
     return planner.act(observations)
 
@@ -58,21 +64,21 @@ def rows_of(
     """Distance to the data, and squared errors of actions, of some states of a recorded episode."""
     rollout, attributes = read_rollout(path)
     steps = len(rollout.actions)
-    ended = rollout.terminated
-    chosen = np.arange(max(0, steps - LAST), steps) if ended else np.arange(0, steps, STRIDE)
+    last = np.arange(max(0, steps - LAST), steps)
+    chosen = last if rollout.terminated else np.arange(0, steps, STRIDE)
     observations, played = rollout.observations[chosen], rollout.actions[chosen]
     seeds = sorted(path.name for path in (run / "models" / dataset).glob("seed*"))
     own = seeds.index(f"seed{attributes['seed']}")
     other = seeds[(own + 1) % len(seeds)]
     cloning = load_behavior_cloning(run / "baselines" / dataset / "bc" / other)
     right = mean_action(actor, observations)
-    models = run / "models" / dataset
+    model, another = (loaded(run / "models" / dataset / seed) for seed in (seeds[own], other))
     actions = {
         "played action": played,
-        "own model": expected(models / seeds[own], observations),
-        "another model": expected(models / other, observations),
+        "own model": expected(model, observations),
+        "another model": expected(another, observations),
         "cloning": cloning.act(observations),
-        "rounded": cloning.act(rounded(load(models / other).discretizer, observations)),
+        "rounded": cloning.act(rounded(another.discretizer, observations)),
     }
     distances, _ = data.query(observations / scale, k=2)
     errors = {name: np.mean((action - right) ** 2, axis=1) for name, action in actions.items()}
