@@ -2,15 +2,15 @@
 
     python benchmarks/off_data.py results/imitation walker2d-expert-v2
 
-The states are those of a run's recorded episodes: every 25th of a whole episode, the last 120 of
-one that ended early. A state's distance to the data is that to its second nearest state in the
-dataset, each dimension in units of its standard deviation. The second, as the nearest may be the
-same state. In groups of states by this distance, the table has the root mean square, in the action's units, of an
-action less the mean action of the policy that collected the data: of the action that was played, of
-the expected action (without a past) of the Transformer that played, and of behaviour cloning. A
-model goes where it errs, so the column "another model" has the expected action of another seed's
-Transformer, which did not choose the states, as cloning did not. "Rounded" has cloning's action in
-the state that the Transformer's bins leave.
+The states are those of a run's recorded episodes: every 25th of an episode that ran to its end, and
+only the last 120 of one that ended early. A state's distance to the data is that to its second
+nearest state in the dataset, each dimension in units of its standard deviation. The second, as the
+nearest may be the same state. In groups of states by this distance, the table has the root mean
+square, in the action's units, of an action less the mean action of the policy that collected the
+data: of the action that was played, of the expected action (without a past) of the Transformer that
+played, and of behaviour cloning. A model goes where it errs, so the column "another model" has the
+expected action of another seed's Transformer, which did not choose the states. Cloning is of that
+other seed, too. "Rounded" has its action in the state rounded to the middles of the bins.
 """
 
 import argparse

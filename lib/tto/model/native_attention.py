@@ -84,7 +84,7 @@ def native_attention(
         q: queries, float32 or bfloat16.
         k: keys, in the type of `q`.
         v: values, in the type of `q`.
-        seen: True for each token that is attended to, the first one included. None means all.
+        seen: True for each token that may be attended to; the first must be True. None means all.
         target: instruction set, one of `native_build.targets_here()`; by default the best.
 
     Returns:
